@@ -1,0 +1,1 @@
+//! A PostgreSQL database that a pipeline reads from or writes to.
