@@ -3,5 +3,13 @@
 //! No async, no I/O, no clock (`now` is a parameter), no randomness. One folder per kind, and in each:
 //! `validate` (spec + references → wanted model, or findings) → `desired` (Kubernetes objects) and
 //! `plan` (what happens next) → `status` (what we tell the user). `view` holds what the observers saw.
+//!
+//! Shared: `condition` (verdict → kstatus conditions), `finding` (what is wrong with an input), `reason` (closed
+//! sets of reasons), `units` (`7d`, `10Gi`), `meta` (labels, owner references).
 
+pub mod condition;
+pub mod finding;
+pub mod meta;
+pub mod reason;
+pub mod units;
 pub mod view;

@@ -1,0 +1,380 @@
+//! `CdcPipeline`: source database → topics → sinks, as one object.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Scalar;
+use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
+use crate::topic::{CleanupPolicy, Retention};
+
+/// A change-data-capture pipeline.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "sluice.dev",
+    version = "v1alpha1",
+    kind = "CdcPipeline",
+    namespaced,
+    status = "CdcPipelineStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    shortname = "cdc",
+    category = "sluice",
+    doc = "A change-data-capture pipeline: tables of a source database → topics → sinks.",
+    selectable = ".spec.connectRef.name",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Tables", type_ = "integer", json_path = ".status.source.tables"),
+    printcolumn(name = "Lag", type_ = "string", json_path = ".status.summary.lag"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        priority = 1,
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+    ),
+    validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(
+        "the name of a CdcPipeline may have 40 characters, starts with a letter and has no dots: the replication slot is named after it"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.connectRef.name == oldSelf.connectRef.name")
+        .message("connectRef cannot change: offsets do not move between Connect clusters"),
+)]
+pub struct CdcPipelineSpec {
+    /// The ConnectCluster that runs the connectors, in the same namespace. Immutable.
+    pub connect_ref: LocalRef,
+    /// Where changes come from.
+    pub source: Source,
+    /// Tables to capture, as `schema.table`.
+    #[schemars(
+        length(min = 1, max = 500),
+        inner(length(min = 3, max = 129), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_$]*\.[A-Za-z_][A-Za-z0-9_$]*$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub tables: Vec<String>,
+    /// How existing rows are read when the pipeline starts for the first time.
+    #[serde(default)]
+    pub snapshot: Snapshot,
+    /// The topics that the changes go to, one per table. Sluice creates them; Kafka never does on its own.
+    #[serde(default)]
+    pub topics: Topics,
+    /// Where the changes go. May be empty: then consumers read the topics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub sinks: Vec<Sink>,
+    /// `Running` (default), `Paused` (tasks idle; the database keeps its WAL meanwhile) or `Stopped`.
+    #[serde(default)]
+    pub state: RunState,
+    /// What happens to replication slot, publication, topics and offsets when this object is deleted:
+    /// `Retain` (default) or `Delete`. The connectors always go.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+    /// Sluice observes and reports, and changes nothing.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// A source database.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// A PostgreSQL database, read by logical decoding (pgoutput).
+    pub postgres: PostgresSource,
+}
+
+/// A PostgreSQL database to read from.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(has(self.slotName) ? self.slotName : '') == (has(oldSelf.slotName) ? oldSelf.slotName : '')")
+        .message("slotName cannot change: the slot holds the pipeline's position"),
+    validation = Rule::new("self.database == oldSelf.database")
+        .message("database cannot change: create another pipeline"),
+)]
+pub struct PostgresSource {
+    /// Where and as whom.
+    #[serde(flatten)]
+    pub connection: PostgresConnection,
+    /// Replication slot. Default: `sluice_<namespace>_<name>` with underscores. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9_]+$"))]
+    pub slot_name: Option<String>,
+    /// Publication, holding exactly the pipeline's tables. Default: the name of the slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9_]+$"))]
+    pub publication_name: Option<String>,
+    /// A row that is written to `sluice.heartbeat` in the source so that an idle database's WAL can be released.
+    #[serde(default)]
+    pub heartbeat: Heartbeat,
+}
+
+/// Where a PostgreSQL database is, and as whom to enter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PostgresConnection {
+    /// Host name or address.
+    #[schemars(length(min = 1, max = 253))]
+    pub host: String,
+    /// Port.
+    #[serde(default = "postgres_port")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Database.
+    #[schemars(length(min = 1, max = 63))]
+    pub database: String,
+    /// Role.
+    #[schemars(length(min = 1, max = 63))]
+    pub user: String,
+    /// The role's password, in a Secret of the same namespace.
+    pub password: SecretKeyRef,
+}
+
+fn postgres_port() -> i32 {
+    5432
+}
+
+/// Heartbeat in the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Heartbeat {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// How often, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub interval_seconds: i32,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self { enabled: true, interval_seconds: 10 }
+    }
+}
+
+/// How existing rows are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Snapshot {
+    /// `Initial` (default) reads every row once, then streams; `Never` streams from the slot's start.
+    pub mode: SnapshotMode,
+}
+
+/// `Initial` or `Never`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SnapshotMode {
+    #[default]
+    Initial,
+    Never,
+}
+
+/// The pipeline's topics.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(has(self.prefix) ? self.prefix : '') == (has(oldSelf.prefix) ? oldSelf.prefix : '')")
+        .message("topics.prefix cannot change: create another pipeline"),
+)]
+pub struct Topics {
+    /// Topics are named `<prefix>.<schema>.<table>`. Default: the name of the pipeline. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[a-zA-Z0-9_-]+$"))]
+    pub prefix: Option<String>,
+    /// Partitions of each topic. Order is kept per key.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub partitions: i32,
+    /// Replicas of each partition. Default: the brokers' `default.replication.factor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 32))]
+    pub replication_factor: Option<i32>,
+    /// How long and how much is kept. Default: 7 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// `Delete`, `Compact` or `CompactAndDelete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleanup_policy: Option<CleanupPolicy>,
+    /// Further topic configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub config: BTreeMap<String, Scalar>,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            prefix: None,
+            partitions: 1,
+            replication_factor: None,
+            retention: None,
+            cleanup_policy: None,
+            config: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where changes go.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sink {
+    /// Name of the sink, unique in the pipeline.
+    #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+    /// A PostgreSQL database, written by upsert on the primary key.
+    pub postgres: PostgresSink,
+    /// Most tasks it may run.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub tasks_max: i32,
+    /// What to do with a record that cannot be written: with a dead-letter topic it goes there and the flow
+    /// continues; without one (default) the sink stops and says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetter>,
+}
+
+fn one() -> i32 {
+    1
+}
+
+/// A PostgreSQL database to write to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PostgresSink {
+    /// Where and as whom.
+    #[serde(flatten)]
+    pub connection: PostgresConnection,
+    /// Schema that the tables are in. Default: `public`.
+    #[serde(default = "public_schema")]
+    #[schemars(length(min = 1, max = 63))]
+    pub schema: String,
+    /// Whether missing tables are created and missing columns added: `Basic` (default) or `None`.
+    #[serde(default)]
+    pub schema_evolution: SchemaEvolution,
+}
+
+fn public_schema() -> String {
+    "public".into()
+}
+
+/// `Basic` creates missing tables and adds missing columns; `None` leaves the schema alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SchemaEvolution {
+    #[default]
+    Basic,
+    None,
+}
+
+/// A topic for records that cannot be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeadLetter {
+    /// Name of the topic. Default: `<prefix>.<sink>.dead-letter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 249), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
+    pub topic: Option<String>,
+}
+
+/// What Sluice sees and does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CdcPipelineStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, and where they apply `Reconciling` and `Stalled`.
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// `Preflight`, `Preparing`, `Snapshot`, `Streaming`, `Paused`, `Stopped`, `Failed`, `Deleting`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// One-line sums for `kubectl get`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+    /// Checks of the databases that did not pass, each with what mends it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub preflight: Vec<PreflightFinding>,
+    /// When the databases were last looked at successfully.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preflight_passed_at: Option<Time>,
+    /// The source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceStatus>,
+    /// The sinks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub sinks: Vec<SinkStatus>,
+}
+
+/// One-line sums for `kubectl get`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Summary {
+    /// How far the topics are behind the source.
+    pub lag: String,
+}
+
+/// A check that did not pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PreflightFinding {
+    /// Name of the check.
+    pub check: String,
+    /// `Block` keeps the pipeline from starting, `Warn` does not.
+    pub severity: String,
+    /// What is wrong.
+    pub message: String,
+    /// The statement or setting that mends it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mend: String,
+}
+
+/// The source as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SourceStatus {
+    /// Name of the connector.
+    pub connector: String,
+    /// Replication slot.
+    pub slot: String,
+    /// Publication.
+    pub publication: String,
+    /// Tables captured.
+    pub tables: i32,
+    /// Bytes of WAL between the source's position and what the connector has confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_bytes: Option<i64>,
+    /// Age of the newest change that has not been confirmed, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<i64>,
+    /// Bytes of WAL that the slot keeps on the database's disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retained_wal_bytes: Option<i64>,
+    /// Whether the first snapshot has been completed.
+    pub snapshot_completed: bool,
+}
+
+/// A sink as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SinkStatus {
+    /// Name of the sink.
+    pub name: String,
+    /// Name of the connector.
+    pub connector: String,
+    /// Records in the topics that the sink has not committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_records: Option<i64>,
+    /// Dead-letter topic, where one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter_topic: Option<String>,
+    /// Records in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<i64>,
+}

@@ -1,0 +1,72 @@
+//! Durations and sizes as people write them: `7d`, `10Gi`.
+
+use thiserror::Error;
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text:?} is not {expected}")]
+pub struct UnitError {
+    pub text: String,
+    pub expected: &'static str,
+}
+
+/// Milliseconds of `500ms`, `45s`, `30m`, `12h`, `7d`, `2w`.
+pub fn millis(text: &str) -> Result<i64, UnitError> {
+    const UNITS: &[(&str, i64)] =
+        &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+    scaled(text, UNITS).ok_or_else(|| UnitError {
+        text: text.into(),
+        expected: "a duration like 7d, 12h, 30m, 45s or 500ms",
+    })
+}
+
+/// Bytes of `1024`, `10Ki`, `512Mi`, `10Gi`, `1Ti`.
+pub fn bytes(text: &str) -> Result<i64, UnitError> {
+    const UNITS: &[(&str, i64)] =
+        &[("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40), ("", 1)];
+    scaled(text, UNITS)
+        .ok_or_else(|| UnitError { text: text.into(), expected: "a size like 512Mi, 10Gi or 1Ti" })
+}
+
+/// A size for people: `1.5 GiB`.
+pub fn human_bytes(bytes: i64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    #[allow(clippy::cast_precision_loss)] // one decimal is shown
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value.abs() >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+fn scaled(text: &str, units: &[(&str, i64)]) -> Option<i64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: i64 = text[..digits].parse().ok()?;
+    let (_, factor) = units.iter().find(|(unit, _)| *unit == &text[digits..])?;
+    number.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_understood() {
+        assert_eq!(millis("7d"), Ok(604_800_000));
+        assert_eq!(millis("500ms"), Ok(500));
+        assert_eq!(bytes("10Gi"), Ok(10 << 30));
+        assert_eq!(bytes("1024"), Ok(1024));
+        for wrong in ["", "d", "7", "7 d", "-1d", "7D", "99999999999999w"] {
+            assert!(millis(wrong).is_err(), "{wrong}");
+        }
+        assert!(bytes("10G").is_err());
+    }
+
+    #[test]
+    fn sizes_are_shown_to_one_decimal() {
+        assert_eq!(human_bytes(512), "512 B");
+        assert_eq!(human_bytes(43 << 20), "43.0 MiB");
+        assert_eq!(human_bytes(3 << 29), "1.5 GiB");
+    }
+}
