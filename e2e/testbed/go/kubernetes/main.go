@@ -1,0 +1,54 @@
+// All of Kubernetes in one binary: the component is its name, or its first argument when it is called kubernetes.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+
+	"k8s.io/component-base/cli"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	kcm "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	kubeproxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+)
+
+func main() {
+	name := filepath.Base(os.Args[0])
+	if len(os.Args) > 1 && name == "kubernetes" {
+		name = os.Args[1]
+		os.Args = os.Args[1:]
+	}
+	var cmd *cobra.Command
+	switch name {
+	case "etcd":
+		etcdmain.Main(os.Args)
+		return
+	case "kube-apiserver":
+		cmd = apiserver.NewAPIServerCommand()
+	case "kube-controller-manager":
+		cmd = kcm.NewControllerManagerCommand()
+	case "kube-scheduler":
+		cmd = scheduler.NewSchedulerCommand()
+	case "kubelet":
+		cmd = kubelet.NewKubeletCommand(context.Background())
+	case "kube-proxy":
+		cmd = kubeproxy.NewProxyCommand()
+	case "kubectl":
+		cmd = kubectl.NewDefaultKubectlCommand()
+	default:
+		fmt.Fprintln(os.Stderr, "unknown component", name)
+		os.Exit(2)
+	}
+	os.Exit(cli.Run(cmd))
+}
