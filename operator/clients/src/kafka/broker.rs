@@ -1,0 +1,111 @@
+//! One broker's address and the few connections we hold to it.
+//!
+//! Several, so that a slow change does not make the observer miss its deadline; Kafka answers one connection in order.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::address::Address;
+use super::connection::{Connection, Fault};
+use super::error::{Error, ProtocolError, Stage};
+use super::options::Options;
+use super::versions::Speak;
+
+/// At most this many calls to one broker at once; the others wait for their turn.
+const CONNECTIONS: usize = 4;
+
+pub struct Broker {
+    pub address: Address,
+    turns: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Broker {
+    pub fn new(address: Address) -> Self {
+        Self { address, turns: Semaphore::new(CONNECTIONS), idle: Mutex::default() }
+    }
+
+    pub async fn call<R: Speak>(
+        &self,
+        request: &R,
+        options: &Options,
+        until: Instant,
+    ) -> Result<R::Response, Error> {
+        let _turn = self.in_time::<R, _>(Stage::Queue, until, self.turns.acquire()).await?;
+        let connection = match self.take_idle() {
+            Some(connection) => connection,
+            None => self.open::<R>(options, until).await?,
+        };
+        let (connection, response) =
+            self.answer::<R, _>(until, connection.call(request)).await.inspect_err(|_| self.forget_idle())?;
+        self.keep(connection);
+        Ok(response)
+    }
+
+    async fn open<R: Speak>(&self, options: &Options, until: Instant) -> Result<Connection, Error> {
+        let until = until.min(Instant::now() + options.connect);
+        let opened =
+            self.in_time::<R, _>(Stage::Connect, until, Connection::open(&self.address, options)).await?;
+        // nothing of the request has been sent yet, so a connection that broke here was never established
+        opened.map_err(|fault| match fault {
+            Fault::Broken(source) => self.error::<R>(Fault::Tcp(source)),
+            other => self.error::<R>(other),
+        })
+    }
+
+    async fn answer<R: Speak, T>(
+        &self,
+        until: Instant,
+        call: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Error> {
+        self.in_time::<R, _>(Stage::Answer, until, call).await?.map_err(|fault| self.error::<R>(fault))
+    }
+
+    async fn in_time<R: Speak, T>(
+        &self,
+        stage: Stage,
+        until: Instant,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        let start = Instant::now();
+        timeout_at(until, work).await.map_err(|_| {
+            let after = until.checked_duration_since(start).unwrap_or(Duration::ZERO);
+            Error::TimedOut { request: R::NAME, broker: self.address.clone(), stage, after }
+        })
+    }
+
+    fn error<R: Speak>(&self, fault: Fault) -> Error {
+        let (request, broker) = (R::NAME, self.address.clone());
+        match fault {
+            Fault::Tcp(source) => Error::Unreachable { request, broker, source },
+            Fault::Tls(source) => Error::Tls { request, broker, source },
+            Fault::Broken(source) => Error::Disconnected { request, broker, source },
+            Fault::Protocol(source) => Error::Protocol { request, broker, source },
+            Fault::Refused(error) => Error::Kafka { request, broker, error },
+        }
+    }
+
+    pub fn content<R: Speak>(&self, what: String) -> Error {
+        self.error::<R>(Fault::Protocol(ProtocolError::Content(what)))
+    }
+
+    /// The connection used last, if it is still good. The others are left to grow old and be closed by Kafka.
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Connection::is_quiet);
+        idle.pop()
+    }
+
+    fn keep(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
+    /// What broke one connection has likely broken those beside it, and a power cut sends no farewell.
+    fn forget_idle(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

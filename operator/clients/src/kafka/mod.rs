@@ -1,0 +1,31 @@
+//! The control-plane client of a Kafka cluster, on the `kafka-protocol` codec. Kafka 4.0 and later.
+//!
+//! A call goes down: `ops` (one file per subject: builds the request, reads the answer into core's types) → `client` (which
+//! broker; another one when it does not answer) → `broker` (a few connections to one address) → `connection` (version,
+//! correlation id, one request at a time) → `frame` and `guard` (bytes in bounded memory) → `transport` (TCP or TLS).
+//!
+//! - Every call has a deadline: [`Options::read`], [`Options::write`], or [`Client::within`].
+//! - A call takes its connection out of the pool and gives it back only when it has been answered in full. An error, a deadline or a
+//!   caller that went away drops the connection, so that no answer reaches another question.
+//! - The whole call fails with [`Error`]; one item of a batch fails with [`ItemError`].
+
+mod address;
+mod broker;
+mod client;
+mod connection;
+mod error;
+mod frame;
+mod guard;
+mod ops;
+mod options;
+mod routes;
+mod transport;
+mod versions;
+
+pub use address::{Address, BadAddress};
+pub use client::Client;
+pub use error::{Code, Error, ItemError, Items, Stage};
+pub use ops::cluster::Cluster;
+pub use ops::create::NewTopic;
+pub use ops::topics::Topics;
+pub use options::Options;

@@ -1,0 +1,112 @@
+//! The requests Sluice sends, each with the versions this code is written for, and which of them a broker accepts.
+//!
+//! Only flexible versions (KIP-482): every broker since Kafka 4.0 has them, and `guard` relies on their encoding.
+
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::{
+    ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, MetadataRequest,
+};
+use kafka_protocol::protocol::Request;
+
+use super::error::ProtocolError;
+
+/// A request as Sluice uses it.
+pub trait Speak: Request + Sync {
+    const NAME: &'static str;
+    const MIN: i16;
+    const MAX: i16;
+    /// Asking twice does no harm, so another broker may be asked when one does not answer.
+    const READS: bool;
+}
+
+macro_rules! speak {
+    ($($request:ident = $name:literal $min:literal..=$max:literal $reads:ident;)*) => {
+        $(impl Speak for $request {
+            const NAME: &'static str = $name;
+            const MIN: i16 = $min;
+            const MAX: i16 = $max;
+            const READS: bool = speak!(@ $reads);
+        })*
+
+        #[cfg(test)]
+        const TABLE: &[(&str, i16, i16, fn(i16) -> i16, kafka_protocol::protocol::VersionRange)] = &[
+            $(($name, $min, $max, <<$request as Request>::Response as kafka_protocol::protocol::HeaderVersion>::header_version,
+               <$request as kafka_protocol::protocol::Message>::VERSIONS),)*
+        ];
+    };
+    (@ reads) => { true };
+    (@ writes) => { false };
+}
+
+speak! {
+    ApiVersionsRequest = "ApiVersions" 3..=4 reads;
+    // 12: topic ids may be asked for (KIP-516)
+    MetadataRequest = "Metadata" 12..=13 reads;
+    // 2: fenced brokers are listed too (KIP-1073)
+    DescribeClusterRequest = "DescribeCluster" 2..=2 reads;
+    CreateTopicsRequest = "CreateTopics" 7..=7 writes;
+    // 6: by topic id (KIP-516)
+    DeleteTopicsRequest = "DeleteTopics" 6..=6 writes;
+}
+
+/// What one broker accepts, by API key.
+#[derive(Debug)]
+pub struct Offered(Vec<(i16, i16, i16)>);
+
+impl Offered {
+    pub fn new(keys: &[ApiVersion]) -> Self {
+        let mut keys: Vec<_> = keys.iter().map(|k| (k.api_key, k.min_version, k.max_version)).collect();
+        keys.sort_unstable();
+        Self(keys)
+    }
+
+    /// The newest version that both sides know.
+    pub fn choose<R: Speak>(&self) -> Result<i16, ProtocolError> {
+        let theirs =
+            self.0.binary_search_by_key(&R::KEY, |(key, ..)| *key).ok().map(|i| (self.0[i].1, self.0[i].2));
+        choose::<R>(theirs)
+    }
+}
+
+pub fn choose<R: Speak>(theirs: Option<(i16, i16)>) -> Result<i16, ProtocolError> {
+    theirs
+        .map(|(min, max)| (min.max(R::MIN), max.min(R::MAX)))
+        .filter(|(min, max)| min <= max)
+        .map(|(_, max)| max)
+        .ok_or(ProtocolError::NoCommonVersion { request: R::NAME, ours: (R::MIN, R::MAX), theirs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offered(min: i16, max: i16) -> Offered {
+        Offered::new(&[ApiVersion::default().with_api_key(3).with_min_version(min).with_max_version(max)])
+    }
+
+    #[test]
+    fn the_newest_version_of_both_is_chosen() {
+        for (min, max, chosen) in [(0, 13, 13), (0, 12, 12), (0, 99, 13), (13, 14, 13)] {
+            assert_eq!(offered(min, max).choose::<MetadataRequest>().unwrap(), chosen);
+        }
+    }
+
+    #[test]
+    fn no_common_version_names_both_ranges() {
+        let old = offered(0, 11).choose::<MetadataRequest>().unwrap_err().to_string();
+        assert_eq!(old, "it offers Metadata in versions 0 to 11, Sluice needs 12 to 13 (Kafka 4.0 or later)");
+        let new = offered(14, 15).choose::<MetadataRequest>().unwrap_err().to_string();
+        assert!(new.contains("versions 14 to 15"), "{new}");
+        let none = offered(0, 13).choose::<CreateTopicsRequest>().unwrap_err().to_string();
+        assert!(none.contains("CreateTopics in no version"), "{none}");
+    }
+
+    #[test]
+    fn only_flexible_versions_that_the_codec_knows_are_spoken() {
+        for (name, min, max, header_version, codec) in TABLE {
+            assert!(codec.min <= *min && *max <= codec.max, "{name}");
+            // ApiVersions alone keeps the old response header (KIP-511)
+            assert!(header_version(*min) >= 1 || *name == "ApiVersions", "{name}");
+        }
+    }
+}

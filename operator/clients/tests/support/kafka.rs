@@ -1,0 +1,158 @@
+//! Kafka nodes (KRaft, combined roles, dynamic quorum) on free loopback ports in a temporary directory.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use sluice_clients::kafka::{Client, Options};
+
+use super::jars::libs;
+use super::process::Jvm;
+
+/// Base64 of 16 bytes, as all of Kafka's ids.
+pub const CLUSTER_ID: &str = "c2x1aWNlLXRlc3RzLTAwMQ";
+
+const START: Duration = Duration::from_secs(90);
+
+/// One node: its configuration stays when its process is killed, so it can return on the same ports.
+pub struct Node {
+    pub id: i32,
+    pub port: u16,
+    pub controller_port: u16,
+    pub dir: PathBuf,
+    process: Option<Jvm>,
+}
+
+pub struct Kafka {
+    pub nodes: Vec<Node>,
+    // removed on drop; a killed run leaves it behind in the system's temporary directory, harmless
+    _dir: tempfile::TempDir,
+}
+
+/// The broker that all tests of one binary share. It is up when this returns; it dies with the process.
+pub async fn shared() -> &'static Kafka {
+    static SHARED: OnceLock<Kafka> = OnceLock::new();
+    let kafka = tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Kafka::start(1, "")))
+        .await
+        .expect("start Kafka");
+    kafka.ready().await;
+    kafka
+}
+
+impl Kafka {
+    /// Formats and starts `count` nodes with ids from 1. The first alone makes the quorum; the others are observers of it until
+    /// somebody adds them as voters.
+    pub fn start(count: i32, extra: &str) -> Self {
+        check_java();
+        let dir = tempfile::Builder::new().prefix("sluice-kafka-").tempdir().expect("temporary directory");
+        let mut nodes: Vec<_> = (1..=count).map(|id| Node::new(id, dir.path())).collect();
+        let bootstrap =
+            nodes.iter().map(|n| format!("127.0.0.1:{}", n.controller_port)).collect::<Vec<_>>().join(",");
+        let formats: Vec<_> = nodes.iter().map(|node| node.format(&bootstrap, count, extra)).collect();
+        for (format, node) in formats.into_iter().zip(&nodes) {
+            assert!(format.wait(), "StorageTool failed:\n{}", node.log("format"));
+        }
+        nodes.iter_mut().for_each(Node::start);
+        Self { nodes, _dir: dir }
+    }
+
+    pub fn bootstrap(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect()
+    }
+
+    pub fn options(&self) -> Options {
+        Options::plain(self.bootstrap().iter().map(String::as_str)).expect("addresses")
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(self.options())
+    }
+
+    /// Waits until all nodes are registered and none is fenced.
+    pub async fn ready(&self) {
+        let client = self.client().within(Duration::from_secs(2));
+        let start = Instant::now();
+        loop {
+            let seen = client.describe_cluster().await;
+            let up = seen.as_ref().is_ok_and(|seen| {
+                self.nodes.iter().all(|node| seen.brokers.get(&node.id).is_some_and(|broker| !broker.fenced))
+            });
+            if up {
+                return;
+            }
+            if start.elapsed() > START {
+                let logs = self.nodes.iter().fold(String::new(), |mut all, node| {
+                    let _ = writeln!(all, "node {}:\n{}", node.id, node.log("kafka"));
+                    all
+                });
+                panic!("Kafka is not up after {START:?}; last look: {seen:?}\n{logs}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Node {
+    fn new(id: i32, parent: &Path) -> Self {
+        let dir = parent.join(format!("node-{id}"));
+        std::fs::create_dir(&dir).expect("directory of a node");
+        Self { id, port: free_port(), controller_port: free_port(), dir, process: None }
+    }
+
+    fn properties(&self) -> String {
+        self.dir.join("server.properties").display().to_string()
+    }
+
+    fn format(&self, bootstrap: &str, count: i32, extra: &str) -> Jvm {
+        let (id, port, controller, data) = (self.id, self.port, self.controller_port, self.dir.join("data"));
+        let replicas = count.min(3);
+        let properties = format!(
+            "node.id={id}\nprocess.roles=broker,controller\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.listener.names=CONTROLLER\ncontroller.quorum.bootstrap.servers={bootstrap}\n\
+             log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
+             offsets.topic.replication.factor={replicas}\noffsets.topic.num.partitions=4\n\
+             transaction.state.log.replication.factor={replicas}\ntransaction.state.log.min.isr=1\n\
+             share.coordinator.state.topic.replication.factor={replicas}\n{extra}\n",
+            data.display()
+        );
+        std::fs::write(self.properties(), properties).expect("server.properties");
+        let role = if id == 1 { "--standalone" } else { "--no-initial-controllers" };
+        let args = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &self.properties(), role];
+        Jvm::start(libs(), "-Xmx128m", &args, &self.dir.join("format.log"))
+    }
+
+    /// Starts its process, again if it was killed.
+    pub fn start(&mut self) {
+        let log = self.dir.join("kafka.log");
+        self.process = Some(Jvm::start(libs(), "-Xmx384m", &["kafka.Kafka", &self.properties()], &log));
+    }
+
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    pub fn process(&self) -> &Jvm {
+        self.process.as_ref().expect("the node runs")
+    }
+
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default()
+    }
+}
+
+/// Free now; Kafka's controllers must know their own port before they start, so the kernel cannot choose it for them.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn check_java() {
+    let java = std::process::Command::new("java").arg("-version").output();
+    assert!(
+        java.is_ok_and(|java| java.status.success()),
+        "java is missing: install a JRE 17 or later, these tests start real brokers"
+    );
+}

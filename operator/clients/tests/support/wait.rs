@@ -1,0 +1,23 @@
+//! Waiting for what the cluster does by itself.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Looks until `look` shows what `wanted` accepts. For what follows within moments, such as a broker's copy of the metadata
+/// after the controller has committed a change.
+pub async fn until<T: Debug, F: Future<Output = T>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+    wanted: impl Fn(&T) -> bool,
+) -> T {
+    let start = Instant::now();
+    loop {
+        let seen = look().await;
+        if wanted(&seen) {
+            return seen;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "not within 30 s: {what}; last look: {seen:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
