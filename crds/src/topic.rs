@@ -152,8 +152,4 @@ pub struct TopicStatus {
     /// Replicas of each partition in Kafka.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication_factor: Option<i32>,
-    /// Set before the topic is created where `adoption` is `Never`, so that an interrupted creation is not taken
-    /// for somebody else's topic.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub creating: bool,
 }

@@ -11,5 +11,6 @@ pub mod condition;
 pub mod finding;
 pub mod meta;
 pub mod reason;
+pub mod topic;
 pub mod units;
 pub mod view;

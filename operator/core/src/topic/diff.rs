@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Wanted;
+use super::keys::THROTTLE_KEYS;
+use crate::view::kafka::TopicView;
+
+/// One way in which Kafka's topic is not as declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    Partitions {
+        kafka: i32,
+        wanted: i32,
+    },
+    ReplicationFactor {
+        kafka: i32,
+        wanted: i32,
+    },
+    /// `None`: not set on the topic / should not be set.
+    Config {
+        key: String,
+        kafka: Option<String>,
+        wanted: Option<String>,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partitions { kafka, wanted } => write!(f, "partitions {kafka} → {wanted}"),
+            Self::ReplicationFactor { kafka, wanted } => write!(f, "replication factor {kafka} → {wanted}"),
+            Self::Config { key, kafka, wanted } => {
+                let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(default)".into());
+                write!(f, "{key} {} → {}", shown(kafka), shown(wanted))
+            }
+        }
+    }
+}
+
+/// What differs; `None` while the topic's configuration has not been read.
+pub fn diff(wanted: &Wanted, topic: &TopicView) -> Option<Vec<Difference>> {
+    let present = topic.configs.as_ref()?;
+    let mut differences = Vec::new();
+    let partitions = count(topic.partitions.len());
+    if partitions != wanted.partitions {
+        differences.push(Difference::Partitions { kafka: partitions, wanted: wanted.partitions });
+    }
+    let factor = count(topic.replication_factor());
+    if let Some(wanted) = wanted.replication_factor
+        && wanted != factor
+    {
+        differences.push(Difference::ReplicationFactor { kafka: factor, wanted });
+    }
+    differences.extend(configs(&wanted.configs, present));
+    Some(differences)
+}
+
+fn configs<'a>(
+    wanted: &'a BTreeMap<String, String>,
+    present: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = Difference> + 'a {
+    let to_set = wanted
+        .iter()
+        .filter(|(key, value)| present.get(*key).is_none_or(|seen| !same(key, seen, value)))
+        .map(|(key, value)| Difference::Config {
+            key: key.clone(),
+            kafka: present.get(key).cloned(),
+            wanted: Some(value.clone()),
+        });
+    let to_remove = present
+        .iter()
+        .filter(|(key, _)| !wanted.contains_key(*key) && !THROTTLE_KEYS.contains(&key.as_str()))
+        .map(|(key, value)| Difference::Config {
+            key: key.clone(),
+            kafka: Some(value.clone()),
+            wanted: None,
+        });
+    to_set.chain(to_remove)
+}
+
+/// Kafka gives a list back as it was set; the order means nothing.
+fn same(key: &str, seen: &str, wanted: &str) -> bool {
+    if key == "cleanup.policy" {
+        let sorted = |text: &str| {
+            let mut parts: Vec<String> = text.split(',').map(|part| part.trim().to_owned()).collect();
+            parts.sort();
+            parts
+        };
+        return sorted(seen) == sorted(wanted);
+    }
+    seen == wanted
+}
+
+pub(super) fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,39 @@
+crate::reasons! {
+    /// Why a Topic is, or is not, ready.
+    pub enum TopicReason {
+        /// The topic is in Kafka as declared.
+        AsDeclared,
+        /// The topic is being created.
+        Creating,
+        /// Partitions or configuration are being changed.
+        Updating,
+        /// The topic is being deleted.
+        Deleting,
+        /// Sluice is reading the topic's configuration for the first time.
+        Describing,
+        /// There is no KafkaCluster of the name in `spec.clusterRef`.
+        ClusterMissing,
+        /// The Kafka cluster has not answered yet, or does not answer any more.
+        KafkaUnreachable,
+        /// An older Topic object has the same topic name.
+        NameClaimed,
+        /// The topic exists already and `spec.adoption` does not allow to take it over.
+        AdoptionRefused,
+        /// There are fewer brokers than `spec.replicationFactor`.
+        NotEnoughBrokers,
+        /// Kafka has another replication factor than declared. Sluice does not change it yet.
+        ReplicationFactorDiffers,
+        /// Kafka has more partitions than declared, and partitions cannot be removed.
+        PartitionsDiffer,
+        /// A value in the spec cannot be meant.
+        InvalidSpec,
+        /// A topic configuration key that Kafka does not know, or that is declared twice.
+        InvalidConfig,
+        /// Kafka refused the change; its words are in the message.
+        KafkaRefused,
+        /// `spec.paused` is set: nothing is changed.
+        Paused,
+        /// The object does not parse: it was written under another schema.
+        Unparsable,
+    }
+}
