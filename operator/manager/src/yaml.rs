@@ -1,0 +1,117 @@
+//! The one place that knows the YAML library.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_yaml::{Mapping, Value};
+
+pub use serde_yaml::Error;
+
+/// One document, without a `---` line.
+pub fn to_string<T: Serialize>(value: &T) -> Result<String, Error> {
+    serde_yaml::to_string(value)
+}
+
+/// A custom resource as a person would write it: fields of `spec` that only repeat a default are left out.
+///
+/// What is left is parsed back, so that the text always means `value`.
+pub fn to_short_string<T>(value: &T) -> Result<String, Error>
+where
+    T: Serialize + DeserializeOwned + PartialEq,
+{
+    let mut document = serde_yaml::to_value(value)?;
+    loop {
+        let mut droppable = None;
+        visit(&document["spec"], &mut Vec::new(), &mut |path| {
+            if droppable.is_none() && means(&without(&document, path), value) {
+                droppable = Some(path.to_vec());
+            }
+        });
+        match droppable {
+            Some(path) => document = without(&document, &path),
+            None => return serde_yaml::to_string(&document),
+        }
+    }
+}
+
+/// Every document of a file.
+#[cfg(test)]
+pub fn documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
+    serde_yaml::Deserializer::from_str(text).map(|document| T::deserialize(document)).collect()
+}
+
+fn means<T: DeserializeOwned + PartialEq>(document: &Value, value: &T) -> bool {
+    T::deserialize(document).is_ok_and(|read| read == *value)
+}
+
+/// A step down into a document.
+#[derive(Clone)]
+enum Step {
+    Key(Value),
+    Index(usize),
+}
+
+/// Calls `see` with the path of every mapping entry below `at`, outermost first.
+fn visit(at: &Value, path: &mut Vec<Step>, see: &mut impl FnMut(&[Step])) {
+    let children: Vec<(Step, &Value)> = match at {
+        Value::Mapping(entries) => entries.iter().map(|(k, v)| (Step::Key(k.clone()), v)).collect(),
+        Value::Sequence(items) => items.iter().enumerate().map(|(i, v)| (Step::Index(i), v)).collect(),
+        _ => return,
+    };
+    for (step, child) in children {
+        let is_entry = matches!(step, Step::Key(_));
+        path.push(step);
+        if is_entry {
+            see(path);
+        }
+        visit(child, path, see);
+        path.pop();
+    }
+}
+
+/// `document` without the entry of `spec` at `path`.
+fn without(document: &Value, path: &[Step]) -> Value {
+    let mut document = document.clone();
+    let Some((Step::Key(last), parents)) = path.split_last() else { return document };
+    let parent = parents.iter().try_fold(&mut document["spec"], |at, step| match step {
+        Step::Key(key) => at.get_mut(key),
+        Step::Index(index) => at.get_mut(*index),
+    });
+    if let Some(entries) = parent.and_then(Value::as_mapping_mut) {
+        Mapping::shift_remove(entries, last);
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Thing {
+        spec: Spec,
+    }
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Spec {
+        name: String,
+        #[serde(default)]
+        inner: Inner,
+    }
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Inner {
+        on: bool,
+        list: Vec<u8>,
+    }
+
+    #[test]
+    fn defaults_are_left_out_and_everything_else_stays() {
+        let mut thing = Thing { spec: Spec { name: "a".into(), ..Default::default() } };
+        assert_eq!(to_short_string(&thing).unwrap(), "spec:\n  name: a\n");
+        thing.spec.inner.list = vec![7];
+        let text = to_short_string(&thing).unwrap();
+        assert_eq!(text, "spec:\n  name: a\n  inner:\n    list:\n    - 7\n");
+        assert_eq!(documents::<Thing>(&text).unwrap(), [thing]);
+    }
+}
