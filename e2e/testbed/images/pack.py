@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 import tarfile
-import tempfile
 
 OCI = "application/vnd.oci.image."
 
@@ -58,7 +57,9 @@ def put(tar, name, data):
 
 
 def main(out, names, arch, config, *layers):
-    tmp = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(out)), prefix=".pack-")
+    tmp = out + ".new"  # one name, so that what a killed run left goes with the next
+    shutil.rmtree(tmp, ignore_errors=True)
+    os.mkdir(tmp)
     try:
         tars = [(p, digest(p), os.path.getsize(p)) for p in (layer(a, tmp) for a in layers)]
         new = os.path.join(tmp, "image.tar")

@@ -29,12 +29,12 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     exit 1
   fi
   new=$PGDATA/.new password=()
-  [ -z "${POSTGRES_PASSWORD:-}" ] || password=(--pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD"))
+  [ -z "${POSTGRES_PASSWORD:-}" ] || password=(--pwfile=/dev/stdin)
   [ ! -e "$PGDATA/.moving" ] || find "$PGDATA" -mindepth 1 -delete
   rm -rf "$new"
   # shellcheck disable=SC2086  # POSTGRES_INITDB_ARGS is a list of words
   initdb -D "$new" --username="$user" "${password[@]}" --encoding=UTF8 \
-    --locale=C.UTF-8 --auth-local=trust --auth-host="$method" ${POSTGRES_INITDB_ARGS:-}
+    --locale=C.UTF-8 --auth-local=trust --auth-host="$method" ${POSTGRES_INITDB_ARGS:-} <<< "${POSTGRES_PASSWORD:-}"
   printf 'host all all all %s\nhost replication all all %s\n' "$method" "$method" >> "$new/pg_hba.conf"
   echo "listen_addresses = '*'" >> "$new/postgresql.conf"
 

@@ -110,12 +110,15 @@ sweep() {
   # an image that is mounted nowhere any more; a mounted one goes with its mount namespace
   { losetup -ln -O NAME,BACK-FILE || true; } | awk -v s="$STATE/" 'index($2, s) == 1 {print $1}' |
     while read -r dev; do losetup -d "$dev" 2> /dev/null || true; done
-  rm -rf "$STATE" "$KUBECONFIG_FILE"
+  rm -f "$KUBECONFIG_FILE"
+  # thousands of files: out of the way now, removed behind our back
+  [ ! -e "$STATE" ] || mv "$STATE" "$CACHE/.old-$(date +%s%N)"
+  setsid rm -rf "$CACHE"/.old-* > /dev/null 2>&1 < /dev/null 9>&- &
 }
 
 status() {
   local part
-  [ "$(instance)" != none ] || { echo "no bed runs"; return 3; }
+  [ "$(instance)" != none ] || { echo "no bed runs"; exit 3; }
   for part in etcd kube-apiserver kube-controller-manager kube-scheduler csi-controller csi-provisioner csi-resizer netpol \
     $(nodes | sed 's/^/node-/'); do
     runs "$part" && echo "runs     $part" || echo "MISSING  $part"

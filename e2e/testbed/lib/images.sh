@@ -132,7 +132,7 @@ image() {
   [[ $name == *:* ]] || die "image: the name needs a tag: $name:dev"
   [[ ${name%%/*} == *.* ]] || name=docker.io/$name
   [ -x "$binary" ] || die "image: no such binary: $binary"
-  tree=$(mktemp -d "${out%.tar}.XXXXXX")
+  mkdir -p "$CACHE"; tree=$(mktemp -d "$CACHE/.new-image.XXXXXX")
   mkdir -p "$tree/etc/ssl/certs"
   cp -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
   echo 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin' > "$tree/etc/passwd"

@@ -20,6 +20,7 @@ part() {
   local name=$1; shift
   ! runs "$name" || return 0
   env "$MARK=$STATE:$name:$(instance)" setsid "$@" >> "${PART_LOG:-$STATE/log}/$name.log" 2>&1 < /dev/null 9>&- &
+  disown
 }
 
 # end_processes FINDER…: SIGKILL what the finder prints until it prints nothing

@@ -6,11 +6,11 @@ declare -A INPUTS=() PLACES=()
 
 key() {
   local input
-  {
+  { # relative names only: a cache that was moved or copied stays valid
     declare -f "build_$1"
     for input in ${INPUTS[$1]}; do
       case $input in
-        @*) place "${input#@}" ;;
+        @*) basename "$(place "${input#@}")" ;;
         "$HERE"/*) (cd "$HERE" && find "${input#"$HERE"/}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) ;;
         *) echo "$input" ;;
       esac
