@@ -88,7 +88,6 @@ impl Client {
     }
 
     /// Asks this broker and no other.
-    #[expect(dead_code, reason = "configs of one broker come next")]
     pub(super) async fn node<R: Speak>(
         &self,
         id: NodeId,

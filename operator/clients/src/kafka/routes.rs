@@ -50,12 +50,10 @@ impl Routes {
         }
     }
 
-    #[allow(dead_code)]
     pub fn node(&self, id: NodeId) -> Option<Arc<Broker>> {
         self.nodes.get(&id).map(|(broker, _)| Arc::clone(broker))
     }
 
-    #[allow(dead_code)]
     /// Its address may be out of date: ask the cluster again before the next call to it.
     pub fn forget(&mut self, id: NodeId) {
         self.nodes.remove(&id);

@@ -4,7 +4,10 @@
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, MetadataRequest,
+    AddRaftVoterRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeQuorumRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -44,9 +47,23 @@ speak! {
     MetadataRequest = "Metadata" 12..=13 reads;
     // 2: fenced brokers are listed too (KIP-1073)
     DescribeClusterRequest = "DescribeCluster" 2..=2 reads;
+    DescribeConfigsRequest = "DescribeConfigs" 4..=4 reads;
+    // 2: directory ids (KIP-853)
+    DescribeQuorumRequest = "DescribeQuorum" 2..=2 reads;
+    // 4: several groups at once (KIP-699)
+    FindCoordinatorRequest = "FindCoordinator" 4..=6 reads;
+    // 10: a timeout (KIP-1075)
+    ListOffsetsRequest = "ListOffsets" 10..=10 reads;
+    // 8: several groups at once (KIP-709)
+    OffsetFetchRequest = "OffsetFetch" 8..=9 reads;
     CreateTopicsRequest = "CreateTopics" 7..=7 writes;
     // 6: by topic id (KIP-516)
     DeleteTopicsRequest = "DeleteTopics" 6..=6 writes;
+    CreatePartitionsRequest = "CreatePartitions" 3..=3 writes;
+    IncrementalAlterConfigsRequest = "IncrementalAlterConfigs" 1..=1 writes;
+    AddRaftVoterRequest = "AddRaftVoter" 0..=0 writes;
+    RemoveRaftVoterRequest = "RemoveRaftVoter" 0..=0 writes;
+    DeleteGroupsRequest = "DeleteGroups" 2..=2 writes;
 }
 
 /// What one broker accepts, by API key.

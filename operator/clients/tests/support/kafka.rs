@@ -10,6 +10,7 @@ use sluice_clients::kafka::{Client, Options};
 
 use super::jars::libs;
 use super::process::Jvm;
+use super::tls::Authority;
 
 /// Base64 of 16 bytes, as all of Kafka's ids.
 pub const CLUSTER_ID: &str = "c2x1aWNlLXRlc3RzLTAwMQ";
@@ -20,6 +21,7 @@ const START: Duration = Duration::from_secs(90);
 pub struct Node {
     pub id: i32,
     pub port: u16,
+    pub tls_port: u16,
     pub controller_port: u16,
     pub dir: PathBuf,
     process: Option<Jvm>,
@@ -27,8 +29,9 @@ pub struct Node {
 
 pub struct Kafka {
     pub nodes: Vec<Node>,
-    // removed on drop; a killed run leaves it behind in the system's temporary directory, harmless
-    _dir: tempfile::TempDir,
+    /// The CA of the TLS listeners, PEM.
+    pub ca: String,
+    dir: tempfile::TempDir,
 }
 
 /// The broker that all tests of one binary share. It is up when this returns; it dies with the process.
@@ -46,16 +49,20 @@ impl Kafka {
     /// somebody adds them as voters.
     pub fn start(count: i32, extra: &str) -> Self {
         check_java();
-        let dir = tempfile::Builder::new().prefix("sluice-kafka-").tempdir().expect("temporary directory");
+        let dir = directory();
         let mut nodes: Vec<_> = (1..=count).map(|id| Node::new(id, dir.path())).collect();
         let bootstrap =
             nodes.iter().map(|n| format!("127.0.0.1:{}", n.controller_port)).collect::<Vec<_>>().join(",");
+        let ca = Authority::new();
+        for node in &nodes {
+            std::fs::write(node.keystore(), ca.keystore(&["127.0.0.1", "localhost"])).expect("keystore");
+        }
         let formats: Vec<_> = nodes.iter().map(|node| node.format(&bootstrap, count, extra)).collect();
         for (format, node) in formats.into_iter().zip(&nodes) {
             assert!(format.wait(), "StorageTool failed:\n{}", node.log("format"));
         }
         nodes.iter_mut().for_each(Node::start);
-        Self { nodes, _dir: dir }
+        Self { nodes, ca: ca.pem().to_owned(), dir }
     }
 
     pub fn bootstrap(&self) -> Vec<String> {
@@ -68,6 +75,20 @@ impl Kafka {
 
     pub fn client(&self) -> Client {
         Client::new(self.options())
+    }
+
+    /// Runs one of Kafka's own tools to its end, with `--bootstrap-server` and these arguments and this standard input.
+    pub async fn tool(&self, class: &str, args: &[&str], input: &str) {
+        let dir = tempfile::tempdir_in(self.dir.path()).expect("directory of a tool");
+        let (stdin, log) = (dir.path().join("stdin"), dir.path().join("log"));
+        std::fs::write(&stdin, input).expect("input of a tool");
+        let bootstrap = self.bootstrap().join(",");
+        let args = [&[class, "--bootstrap-server", &bootstrap], args].concat();
+        let jvm = Jvm::start(libs(), "-Xmx128m", &args, Some(&stdin), &log);
+        let done = tokio::task::spawn_blocking(move || jvm.wait()).await.expect("wait for a tool");
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        // the console tools report errors in words and exit with 0
+        assert!(done && !said.contains("ERROR"), "{class} failed:\n{said}");
     }
 
     /// Waits until all nodes are registered and none is fenced.
@@ -98,36 +119,55 @@ impl Node {
     fn new(id: i32, parent: &Path) -> Self {
         let dir = parent.join(format!("node-{id}"));
         std::fs::create_dir(&dir).expect("directory of a node");
-        Self { id, port: free_port(), controller_port: free_port(), dir, process: None }
+        Self {
+            id,
+            port: free_port(),
+            tls_port: free_port(),
+            controller_port: free_port(),
+            dir,
+            process: None,
+        }
     }
 
     fn properties(&self) -> String {
         self.dir.join("server.properties").display().to_string()
     }
 
+    fn keystore(&self) -> PathBuf {
+        self.dir.join("keystore.pem")
+    }
+
+    pub fn tls_address(&self) -> String {
+        format!("127.0.0.1:{}", self.tls_port)
+    }
+
     fn format(&self, bootstrap: &str, count: i32, extra: &str) -> Jvm {
         let (id, port, controller, data) = (self.id, self.port, self.controller_port, self.dir.join("data"));
+        let (tls, keystore) = (self.tls_port, self.keystore());
         let replicas = count.min(3);
         let properties = format!(
             "node.id={id}\nprocess.roles=broker,controller\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},TLS://127.0.0.1:{tls}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL\n\
+             ssl.keystore.type=PEM\nssl.keystore.location={}\n\
              controller.listener.names=CONTROLLER\ncontroller.quorum.bootstrap.servers={bootstrap}\n\
              log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
              offsets.topic.replication.factor={replicas}\noffsets.topic.num.partitions=4\n\
              transaction.state.log.replication.factor={replicas}\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor={replicas}\n{extra}\n",
+            keystore.display(),
             data.display()
         );
         std::fs::write(self.properties(), properties).expect("server.properties");
         let role = if id == 1 { "--standalone" } else { "--no-initial-controllers" };
         let args = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", &self.properties(), role];
-        Jvm::start(libs(), "-Xmx128m", &args, &self.dir.join("format.log"))
+        Jvm::start(libs(), "-Xmx128m", &args, None, &self.dir.join("format.log"))
     }
 
     /// Starts its process, again if it was killed.
     pub fn start(&mut self) {
         let log = self.dir.join("kafka.log");
-        self.process = Some(Jvm::start(libs(), "-Xmx384m", &["kafka.Kafka", &self.properties()], &log));
+        self.process = Some(Jvm::start(libs(), "-Xmx384m", &["kafka.Kafka", &self.properties()], None, &log));
     }
 
     pub fn kill(&mut self) {
@@ -147,6 +187,20 @@ impl Node {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("its address").port()
+}
+
+/// A new directory that names this process. Statics are not dropped, and a run can be killed, so the directories of processes
+/// that are gone are removed here.
+fn directory() -> tempfile::TempDir {
+    for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = left.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix("sluice-kafka-").and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = std::fs::remove_dir_all(left.path());
+        }
+    }
+    let prefix = format!("sluice-kafka-{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().expect("temporary directory")
 }
 
 fn check_java() {

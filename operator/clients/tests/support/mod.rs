@@ -1,7 +1,7 @@
 //! Real servers for tests, started from their jars without Kubernetes.
 //!
-//! `jars` finds Kafka's libraries, `process` runs a JVM that dies with the test, `kafka` makes brokers of them, `wait` looks until
-//! something has happened.
+//! `jars` finds Kafka's libraries, `process` runs a JVM that dies with the test, `kafka` makes brokers of them (with a
+//! certificate of `tls`), `wait` looks until something has happened.
 
 // each test binary uses its part
 #![allow(dead_code)]
@@ -9,4 +9,5 @@
 pub mod jars;
 pub mod kafka;
 pub mod process;
+pub mod tls;
 pub mod wait;

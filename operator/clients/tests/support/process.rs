@@ -26,14 +26,15 @@ static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
 });
 
 impl Jvm {
-    /// `java -cp 'LIBS/*' ARGS…`, its output in the file `log`.
-    pub fn start(libs: &Path, heap: &str, args: &[&str], log: &Path) -> Self {
+    /// `java -cp 'LIBS/*' ARGS…`, its input from a file or nothing, its output in the file `log`.
+    pub fn start(libs: &Path, heap: &str, args: &[&str], input: Option<&Path>, log: &Path) -> Self {
         // setpriv (util-linux): also when the test run is killed, the kernel kills its brokers
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "java", heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         command.arg("-cp").arg(libs.join("*")).args(args);
         let output = File::create(log).expect("log file");
-        command.stdin(Stdio::null()).stdout(output.try_clone().expect("log file")).stderr(output);
+        let input = input.map_or_else(Stdio::null, |path| File::open(path).expect("input").into());
+        command.stdin(input).stdout(output.try_clone().expect("log file")).stderr(output);
         let (reply, answer) = mpsc::channel();
         SPAWNER.send((command, reply)).expect("the spawner lives");
         let child = answer

@@ -8,10 +8,11 @@ use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
 use sluice_core::view::kafka::KafkaUuid;
 
 use super::super::{Client, Error, ItemError, Items};
+use super::batch;
 
 /// The controller refuses a request as a whole that would write more than 10,000 records (`MAX_RECORDS_PER_USER_OP`): one per
 /// topic, partition and config.
-const RECORDS: usize = 5_000;
+pub(super) const RECORDS: usize = 5_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
@@ -34,7 +35,7 @@ impl Client {
     ) -> Result<Items<KafkaUuid>, Error> {
         let until = self.until::<CreateTopicsRequest>();
         let mut items = Vec::with_capacity(topics.len());
-        for batch in batches(topics) {
+        for batch in batch::by_weight(topics, RECORDS, records_of) {
             let request = CreateTopicsRequest::default()
                 .with_topics(batch.iter().map(creatable).collect())
                 .with_timeout_ms(super::millis(until))
@@ -58,58 +59,11 @@ fn creatable(topic: &NewTopic) -> CreatableTopic {
 
 fn read(result: &CreatableTopicResult) -> (String, Result<KafkaUuid, ItemError>) {
     let outcome = ItemError::check(result.error_code, result.error_message.as_deref());
-    (result.name.to_string(), outcome.map(|()| KafkaUuid(result.topic_id.into_bytes())))
-}
-
-/// As few slices as keep each below [`RECORDS`]; a single topic above it goes alone and Kafka says what it thinks of it.
-fn batches(topics: &[NewTopic]) -> Vec<&[NewTopic]> {
-    let mut batches = Vec::new();
-    let (mut start, mut records) = (0, 0);
-    for (i, topic) in topics.iter().enumerate() {
-        let weight = records_of(topic);
-        if i > start && records + weight > RECORDS {
-            batches.push(&topics[start..i]);
-            (start, records) = (i, 0);
-        }
-        records += weight;
-    }
-    batches.extend((start < topics.len()).then(|| &topics[start..]));
-    batches
+    (result.name.to_string(), outcome.map(|()| super::from_wire(result.topic_id)))
 }
 
 fn records_of(topic: &NewTopic) -> usize {
     // an unknown default is taken for a generous one
     let partitions = topic.partitions.map_or(12, |count| usize::try_from(count).unwrap_or(0));
     1 + partitions + topic.configs.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn topics(count: usize, partitions: i32) -> Vec<NewTopic> {
-        let topic = |i| NewTopic {
-            name: format!("t{i}"),
-            partitions: Some(partitions),
-            replication_factor: None,
-            configs: BTreeMap::new(),
-        };
-        (0..count).map(topic).collect()
-    }
-
-    #[test]
-    fn batches_stay_below_the_controllers_limit_and_lose_no_topic() {
-        for (count, partitions, sizes) in [
-            (0, 1, vec![]),
-            (3, 1, vec![3]),
-            (2_000, 3, vec![1_250, 750]),
-            (2, 9_000, vec![1, 1]),
-            (1, -5, vec![1]),
-        ] {
-            let all = topics(count, partitions);
-            let batches = batches(&all);
-            assert_eq!(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(), sizes);
-            assert_eq!(batches.concat(), all);
-        }
-    }
 }

@@ -2,11 +2,13 @@
 
 use kafka_protocol::messages::DeleteTopicsRequest;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use sluice_core::view::kafka::KafkaUuid;
+use tokio::time::Instant;
 
-use super::super::{Client, Error, ItemError};
+use super::super::{Client, Error, ItemError, Items};
 
-/// One record per topic, so far below the controller's 10,000; but each also takes the brokers some work.
+/// Far below the controller's limit (one record each), but every topic gives the brokers some work within one deadline.
 const BATCH: usize = 1_000;
 
 impl Client {
@@ -20,37 +22,39 @@ impl Client {
         let until = self.until::<DeleteTopicsRequest>();
         let mut items = Vec::with_capacity(ids.len());
         for batch in ids.chunks(BATCH) {
-            let states = batch
-                .iter()
-                .map(|id| DeleteTopicState::default().with_topic_id(uuid::Uuid::from_bytes(id.0)));
-            let request = DeleteTopicsRequest::default()
-                .with_topics(states.collect())
-                .with_timeout_ms(super::millis(until));
-            let answer = self.any(&request, until).await?;
-            items.extend(answer.body.responses.iter().map(|result| {
-                let outcome = ItemError::check(result.error_code, result.error_message.as_deref());
-                (KafkaUuid(result.topic_id.into_bytes()), outcome)
-            }));
+            let topic = |id: &KafkaUuid| {
+                DeleteTopicState::default().with_name(None).with_topic_id(super::to_wire(*id))
+            };
+            let results = self.delete(batch.iter().map(topic).collect(), until).await?;
+            items.extend(results.iter().map(|result| (super::from_wire(result.topic_id), outcome(result))));
         }
         Ok(items)
     }
 
     /// `DeleteTopics` by name, whatever topic has it now. Prefer [`Client::delete_topics`].
-    pub async fn delete_topics_by_name(&self, names: &[&str]) -> Result<super::super::Items<()>, Error> {
+    pub async fn delete_topics_by_name(&self, names: &[&str]) -> Result<Items<()>, Error> {
         let until = self.until::<DeleteTopicsRequest>();
         let mut items = Vec::with_capacity(names.len());
         for batch in names.chunks(BATCH) {
-            let states =
-                batch.iter().map(|name| DeleteTopicState::default().with_name(Some(super::topic_name(name))));
-            let request = DeleteTopicsRequest::default()
-                .with_topics(states.collect())
-                .with_timeout_ms(super::millis(until));
-            let answer = self.any(&request, until).await?;
-            items.extend(answer.body.responses.iter().map(|result| {
-                let outcome = ItemError::check(result.error_code, result.error_message.as_deref());
-                (result.name.as_ref().map(|name| name.to_string()).unwrap_or_default(), outcome)
-            }));
+            let topic = |name: &&str| DeleteTopicState::default().with_name(Some(super::topic_name(name)));
+            let results = self.delete(batch.iter().map(topic).collect(), until).await?;
+            let name = |result: &DeletableTopicResult| result.name.as_ref().map(|name| name.to_string());
+            items.extend(results.iter().map(|result| (name(result).unwrap_or_default(), outcome(result))));
         }
         Ok(items)
     }
+
+    async fn delete(
+        &self,
+        topics: Vec<DeleteTopicState>,
+        until: Instant,
+    ) -> Result<Vec<DeletableTopicResult>, Error> {
+        let request =
+            DeleteTopicsRequest::default().with_topics(topics).with_timeout_ms(super::millis(until));
+        Ok(self.any(&request, until).await?.body.responses)
+    }
+}
+
+fn outcome(result: &DeletableTopicResult) -> Result<(), ItemError> {
+    ItemError::check(result.error_code, result.error_message.as_deref())
 }

@@ -1,12 +1,28 @@
-//! What can be asked and changed, one file per subject: `request` builds, `read` understands, both pure.
+//! What can be asked and changed, one file per subject: the request is built and the answer read by pure functions, tested by
+//! tables; what Kafka makes of them is tested on real brokers.
+//!
+//! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, and `look`, which puts the first two together.
+//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `voters`. Progress of readers: `offsets`, `groups`.
+//! `batch` splits what is too much for one request.
 
+pub mod alter;
+mod batch;
 pub mod cluster;
+pub mod configs;
 pub mod create;
 pub mod delete;
+pub mod groups;
+pub mod look;
+pub mod offsets;
+pub mod partitions;
+pub mod quorum;
 pub mod topics;
+pub mod voters;
 
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::protocol::StrBytes;
+use sluice_core::view::kafka::KafkaUuid;
+use tokio::time::Instant;
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -21,8 +37,16 @@ fn owned(text: Option<&StrBytes>) -> Option<String> {
     text.map(|text| text.as_str().to_owned())
 }
 
+fn to_wire(id: KafkaUuid) -> uuid::Uuid {
+    uuid::Uuid::from_bytes(id.0)
+}
+
+fn from_wire(id: uuid::Uuid) -> KafkaUuid {
+    KafkaUuid(id.into_bytes())
+}
+
 /// The rest of the time, as Kafka's own `timeout.ms`: how long the controller may work on it.
-fn millis(until: tokio::time::Instant) -> i32 {
-    let left = until.saturating_duration_since(tokio::time::Instant::now());
+fn millis(until: Instant) -> i32 {
+    let left = until.saturating_duration_since(Instant::now());
     i32::try_from(left.as_millis()).unwrap_or(i32::MAX)
 }

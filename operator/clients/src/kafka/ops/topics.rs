@@ -3,7 +3,8 @@
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
 use kafka_protocol::messages::{BrokerId, MetadataRequest};
-use sluice_core::view::kafka::{KafkaUuid, NodeId, PartitionView, TopicView};
+use sluice_core::view::kafka::{NodeId, PartitionView, TopicView};
+use tokio::time::Instant;
 
 use super::super::{Client, Error, ItemError, Items};
 
@@ -19,7 +20,15 @@ impl Client {
     ///
     /// Comes from the broker's copy of the cluster's metadata, which follows the controller within milliseconds.
     pub async fn metadata(&self, topics: Topics<'_>) -> Result<Items<TopicView>, Error> {
-        let answer = self.any(&request(topics), self.until::<MetadataRequest>()).await?;
+        self.metadata_until(topics, self.until::<MetadataRequest>()).await
+    }
+
+    pub(super) async fn metadata_until(
+        &self,
+        topics: Topics<'_>,
+        until: Instant,
+    ) -> Result<Items<TopicView>, Error> {
+        let answer = self.any(&request(topics), until).await?;
         ItemError::check(answer.body.error_code, None).map_err(|e| answer.refused(e))?;
         let mut items = Vec::with_capacity(answer.body.topics.len());
         for topic in &answer.body.topics {
@@ -52,7 +61,7 @@ fn read(topic: &MetadataResponseTopic) -> Result<TopicView, String> {
         }
     }
     Ok(TopicView {
-        id: KafkaUuid(topic.topic_id.into_bytes()),
+        id: super::from_wire(topic.topic_id),
         internal: topic.is_internal,
         partitions: partitions.into_iter().map(partition_view).collect(),
         configs: None,

@@ -1,11 +1,14 @@
 //! A Kafka cluster as its own APIs describe it: `DescribeCluster`, `Metadata`, `DescribeConfigs`, `DescribeQuorum`.
+//!
+//! `next` makes a view of the one before it and a new look, and tells which topics changed. `uuid` is Kafka's way to write ids.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+mod next;
+mod uuid;
+
+pub use next::{Look, TopicConfigs};
 
 /// Kafka's `node.id`, of brokers and controllers alike.
 pub type NodeId = i32;
@@ -13,13 +16,6 @@ pub type NodeId = i32;
 /// A Kafka UUID (topic id, directory id), the 16 bytes as on the wire. All zero means "none".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KafkaUuid(pub [u8; 16]);
-
-impl fmt::Display for KafkaUuid {
-    /// As Kafka writes it: URL-safe base64 without padding.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
-    }
-}
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterView {

@@ -1,30 +1,11 @@
-//! The wire client and one real broker: topics.
-
-mod support;
+//! Topics: created, seen, grown, deleted.
 
 use std::collections::BTreeMap;
 
-use sluice_clients::kafka::{Client, Code, ItemError, NewTopic, Topics};
-use sluice_core::view::kafka::TopicView;
-use support::kafka::{CLUSTER_ID, shared};
-use support::wait::until;
+use sluice_clients::kafka::{Code, NewTopic, Topics};
 
-type Seen = Result<TopicView, ItemError>;
-
-fn topic(name: &str, partitions: i32) -> NewTopic {
-    NewTopic {
-        name: name.to_owned(),
-        partitions: Some(partitions),
-        replication_factor: Some(1),
-        configs: BTreeMap::new(),
-    }
-}
-
-/// The topic once it is as `wanted`: the broker's copy of the metadata follows the controller's by some milliseconds.
-async fn seen(client: &Client, name: &str, wanted: fn(&Seen) -> bool) -> Seen {
-    let look = async || client.metadata(Topics::Named(&[name])).await.unwrap().remove(0).1;
-    until(name, look, wanted).await
-}
+use super::support::kafka::{CLUSTER_ID, shared};
+use super::{create, seen, topic};
 
 #[tokio::test]
 async fn a_cluster_names_itself_and_its_brokers() {
@@ -107,4 +88,20 @@ async fn validate_only_creates_nothing_and_none_means_the_clusters_default() {
     assert_eq!((view.partitions.len(), view.replication_factor()), (1, 1));
     let all = client.metadata(Topics::All).await.unwrap();
     assert!(all.iter().any(|(name, item)| name == "defaults" && item.as_ref() == Ok(&view)));
+}
+
+#[tokio::test]
+async fn partitions_can_be_added_and_not_taken_away() {
+    let client = shared().await.client();
+    create(&client, topic("growing", 1)).await;
+    create(&client, topic("not-growing", 3)).await;
+    let items =
+        client.create_partitions(&[("growing", 4), ("not-growing", 2), ("not-there", 2)]).await.unwrap();
+    let items: BTreeMap<_, _> = items.into_iter().collect();
+    assert_eq!(items["growing"], Ok(()));
+    assert_eq!(items["not-growing"].as_ref().unwrap_err().code, Code::INVALID_PARTITIONS);
+    assert_eq!(items["not-there"].as_ref().unwrap_err().code, Code::UNKNOWN_TOPIC_OR_PARTITION);
+    seen(&client, "growing", |seen| seen.as_ref().is_ok_and(|view| view.partitions.len() == 4))
+        .await
+        .unwrap();
 }

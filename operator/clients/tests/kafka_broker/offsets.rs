@@ -1,0 +1,76 @@
+//! Offsets of partitions and groups. Records are written and read by Kafka's own tools.
+
+use std::collections::BTreeMap;
+
+use sluice_clients::kafka::{At, Client, Code, Committed, ItemError, TopicPartition};
+
+use super::support::kafka::{Kafka, shared};
+use super::support::wait::until;
+use super::{create, topic};
+
+fn at(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition { topic: topic.to_owned(), partition }
+}
+
+async fn produce(kafka: &'static Kafka, topic: &'static str, records: usize) {
+    let lines = "a record\n".repeat(records);
+    let args = ["--topic", topic, "--timeout", "0"];
+    kafka.tool("org.apache.kafka.tools.ConsoleProducer", &args, &lines).await;
+}
+
+/// Reads that many records of the topic as the group, and commits.
+async fn consume(kafka: &'static Kafka, topic: &'static str, group: &'static str, records: &'static str) {
+    let args = [
+        "--topic",
+        topic,
+        "--group",
+        group,
+        "--from-beginning",
+        "--max-messages",
+        records,
+        "--timeout-ms",
+        "20000",
+    ];
+    kafka.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &args, "").await;
+}
+
+async fn committed(client: &Client, group: &str) -> Result<Committed, ItemError> {
+    // for moments after a group coordinator was chosen it still loads, and says so
+    let look = async || client.offset_fetch(&[group]).await.unwrap().remove(0).1;
+    until(group, look, |seen| !seen.as_ref().is_err_and(|error| error.code.is_retriable())).await
+}
+
+#[tokio::test]
+async fn partitions_tell_where_they_begin_and_end() {
+    let kafka = shared().await;
+    let client = kafka.client();
+    create(&client, topic("measured", 1)).await;
+    create(&client, topic("empty", 2)).await;
+    produce(kafka, "measured", 3).await;
+
+    let latest = client.list_offsets(&["measured", "empty", "not-there"], At::Latest).await.unwrap();
+    let code = |at: &TopicPartition| latest[at].as_ref().unwrap_err().code;
+    assert_eq!(latest[&at("measured", 0)], Ok(3));
+    assert_eq!((latest[&at("empty", 0)].clone(), latest[&at("empty", 1)].clone()), (Ok(0), Ok(0)));
+    assert_eq!(code(&at("not-there", 0)), Code::UNKNOWN_TOPIC_OR_PARTITION);
+    assert_eq!(latest.len(), 4);
+    let earliest = client.list_offsets(&["measured"], At::Earliest).await.unwrap();
+    assert_eq!(earliest, BTreeMap::from([(at("measured", 0), Ok(0))]));
+}
+
+#[tokio::test]
+async fn a_group_tells_how_far_it_is_until_it_is_deleted() {
+    let kafka = shared().await;
+    let client = kafka.client();
+    create(&client, topic("followed", 1)).await;
+    produce(kafka, "followed", 5).await;
+    consume(kafka, "followed", "readers", "5").await;
+    assert_eq!(committed(&client, "readers").await, Ok(BTreeMap::from([(at("followed", 0), 5)])));
+    assert_eq!(committed(&client, "nobody").await, Ok(BTreeMap::new()));
+
+    let outcome = client.delete_groups(&["readers", "nobody"]).await.unwrap();
+    let outcome: BTreeMap<_, _> = outcome.into_iter().collect();
+    assert_eq!(outcome["readers"], Ok(()));
+    assert_eq!(outcome["nobody"].as_ref().unwrap_err().code, Code::GROUP_ID_NOT_FOUND);
+    assert_eq!(committed(&client, "readers").await, Ok(BTreeMap::new()));
+}
