@@ -13,7 +13,7 @@ pub fn status(topic: &Topic, verdict: &Verdict, owned: Option<&Facts>, now: Time
     TopicStatus {
         observed_generation: generation,
         conditions: condition::build(verdict, generation, now, &previous.conditions),
-        topic_name: Some(name_of(topic)),
+        topic_name: Some(name_of(topic).to_owned()),
         topic_id: owned.map(|facts| facts.id.clone()),
         partitions: owned.map(|facts| facts.partitions),
         replication_factor: owned.map(|facts| facts.replication_factor),

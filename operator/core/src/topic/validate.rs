@@ -29,7 +29,7 @@ pub struct Wanted {
 pub fn validate(topic: &Topic) -> Result<Wanted, Vec<Finding<TopicReason>>> {
     let mut findings = Vec::new();
     let configs = configs(topic, &mut findings);
-    let name = name_of(topic);
+    let name = name_of(topic).to_owned();
     if name.is_empty() || name.len() > 249 || name == "." || name == ".." {
         findings.push(
             Finding::new(TopicReason::InvalidSpec, format!("{name:?} is no topic name")).at("spec.topicName"),
@@ -52,8 +52,8 @@ pub fn validate(topic: &Topic) -> Result<Wanted, Vec<Finding<TopicReason>>> {
 }
 
 /// The topic's name in Kafka.
-pub fn name_of(topic: &Topic) -> String {
-    topic.spec.topic_name.clone().or_else(|| topic.metadata.name.clone()).unwrap_or_default()
+pub fn name_of(topic: &Topic) -> &str {
+    topic.spec.topic_name.as_deref().or(topic.metadata.name.as_deref()).unwrap_or_default()
 }
 
 fn configs(topic: &Topic, findings: &mut Vec<Finding<TopicReason>>) -> BTreeMap<String, String> {

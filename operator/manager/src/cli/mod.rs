@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::run::{self, RunArgs};
+
 /// Runs Kafka, Kafka Connect and CDC pipelines on Kubernetes.
 #[derive(Parser)]
 #[command(name = "sluice", version)]
@@ -22,6 +24,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the operator
+    Run(RunArgs),
     /// Print the custom resource definitions as YAML
     Crds,
     /// Print the API reference as Markdown
@@ -34,6 +38,7 @@ enum Command {
 impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            Command::Run(args) => run::run(args)?,
             Command::Crds => print!("{}", crds::page()?),
             Command::Docs => print!("{}", docs::page()),
             Command::Generate { root } => generate::write(&root)?,

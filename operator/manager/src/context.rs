@@ -1,0 +1,203 @@
+//! What every pass can reach, and who is woken by what.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::{Client, ResourceExt};
+use sluice_core::topic::name_of;
+use sluice_core::view::Sight;
+use sluice_core::view::kafka::ClusterView;
+use sluice_crds::Topic;
+
+use crate::act::{Applied, Applier};
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::observe::kafka::{Pace, Worlds};
+use crate::report::events::{self, Severity};
+use crate::scope::{Child, Children, Key, Shelves};
+
+/// What all scopes share.
+pub struct Shared {
+    pub client: Client,
+    pub metrics: Metrics,
+}
+
+/// What the passes of one scope share.
+pub struct Context {
+    pub shared: Arc<Shared>,
+    pub shelves: Shelves,
+    pub children: Children,
+    pub kafka: Worlds,
+    pub applier: Applier,
+}
+
+impl Context {
+    pub fn new(shared: Arc<Shared>, shelves: Shelves, children: Children) -> Self {
+        Self { shared, shelves, children, kafka: Worlds::default(), applier: Applier::default() }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    /// The only clock of a pass.
+    pub fn now() -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Resolves once every store has its first list.
+    pub async fn filled(&self) {
+        let Shelves { clusters, topics, connects, connectors, pipelines } = &self.shelves;
+        let Children { stateful_sets, pods, claims, services, config_maps, secrets, accounts, budgets } =
+            &self.children;
+        // a writer that is gone means that the scope ends; then nobody waits for long
+        let _ = tokio::join!(
+            clusters.filled(),
+            topics.filled(),
+            connects.filled(),
+            connectors.filled(),
+            pipelines.filled(),
+            stateful_sets.wait_until_ready(),
+            pods.wait_until_ready(),
+            claims.wait_until_ready(),
+            services.wait_until_ready(),
+            config_maps.wait_until_ready(),
+            secrets.wait_until_ready(),
+            accounts.wait_until_ready(),
+            budgets.wait_until_ready(),
+        );
+    }
+
+    /// Makes a child as wanted.
+    pub async fn apply<K>(&self, wanted: &K) -> Result<Applied, Error>
+    where
+        K: Child + Clone + serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
+    {
+        self.applier.child(self.client(), &self.shared.metrics, &self.children, wanted).await
+    }
+
+    /// Tells news about an object.
+    pub async fn event<K>(&self, object: &K, severity: Severity, reason: &str, action: &str, note: &str)
+    where
+        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+    {
+        events::publish(self.client(), &self.shared.metrics, object, severity, reason, action, note).await;
+    }
+
+    /// A KafkaCluster appeared or changed: what refers to it looks again.
+    pub fn cluster_changed(&self, key: &Key) {
+        // our own status writes come by here too; topics only care whether the cluster exists
+        if self.kafka.get(key).is_none() {
+            self.wake_users_of(key);
+        }
+    }
+
+    pub fn cluster_deleted(&self, key: &Key) {
+        self.kafka.forget(key);
+        self.wake_users_of(key);
+    }
+
+    fn wake_users_of(&self, key: &Key) {
+        let here = |namespace: Option<String>| namespace.as_deref() == Some(key.namespace.as_str());
+        self.shelves.topics.wake_where(|t| t.spec.cluster_ref.name == key.name && here(t.namespace()));
+        self.shelves.connects.wake_where(|c| c.spec.cluster_ref.name == key.name && here(c.namespace()));
+    }
+
+    /// A Topic is gone: a younger one that wanted the same name may have it now.
+    pub fn topic_deleted(&self, topic: &kube::core::DeserializeGuard<Topic>) {
+        let Ok(gone) = &topic.0 else { return };
+        self.shelves.topics.wake_where(|other| {
+            other.namespace() == gone.namespace()
+                && other.spec.cluster_ref == gone.spec.cluster_ref
+                && name_of(other) == name_of(gone)
+        });
+    }
+
+    /// Wakes the CdcPipeline or ConnectCluster that owns an object of our kinds.
+    pub fn wake_owner<K: ResourceExt>(&self, child: &K) {
+        let Some(namespace) = child.namespace() else { return };
+        for owner in child.owner_references() {
+            let key = Key { namespace: namespace.clone(), name: owner.name.clone() };
+            match owner.kind.as_str() {
+                "CdcPipeline" => self.shelves.pipelines.wake(&key),
+                "ConnectCluster" => self.shelves.connects.wake(&key),
+                _ => {}
+            }
+        }
+    }
+
+    /// A ConnectCluster appeared or changed.
+    pub fn connect_changed(&self, key: &Key) {
+        let here = |namespace: Option<String>| namespace.as_deref() == Some(key.namespace.as_str());
+        self.shelves.connectors.wake_where(|c| c.spec.connect_ref.name == key.name && here(c.namespace()));
+    }
+
+    pub fn connect_deleted(&self, key: &Key) {
+        self.connect_changed(key);
+    }
+
+    /// A Connector changed: its ConnectCluster mounts the Secrets that it names.
+    pub fn connector_changed(&self, connector: &kube::core::DeserializeGuard<sluice_crds::Connector>) {
+        if let Ok(connector) = &connector.0 {
+            let key = Key::of(connector);
+            self.shelves.connects.wake(&key.sibling(&connector.spec.connect_ref.name));
+        }
+    }
+
+    #[allow(clippy::unused_self)] // pipelines get their observers next
+    pub fn pipeline_deleted(&self, _key: &Key) {}
+
+    /// Wakes exactly those whose part of the Kafka cluster changed between two sights.
+    pub fn kafka_seen(&self, key: &Key, before: &Sight<ClusterView>, after: &Sight<ClusterView>) {
+        match (before.current(), after.current()) {
+            (Some(before), Some(after)) => {
+                let serving = |view: &ClusterView| view.brokers.values().filter(|b| !b.fenced).count();
+                if serving(before) != serving(after) {
+                    self.wake_users_of(key);
+                }
+                let changed: std::collections::HashSet<&str> = ClusterView::changed(before, after).collect();
+                if !changed.is_empty() {
+                    self.shelves.topics.wake_where(|topic| {
+                        topic.spec.cluster_ref.name == key.name
+                            && topic.namespace().as_deref() == Some(key.namespace.as_str())
+                            && changed.contains(name_of(topic))
+                    });
+                }
+                // a node that catches up moves only offsets
+                let brisk = self.kafka.get(key).is_some_and(|world| world.pace() == Pace::Brisk);
+                if brisk
+                    || !changed.is_empty()
+                    || before.brokers != after.brokers
+                    || !same_quorum(before, after)
+                {
+                    self.shelves.clusters.wake(key);
+                }
+            }
+            (None, None) => {
+                let why = |sight: &Sight<ClusterView>| {
+                    sight.blind().map(|(since, error)| (since, error.map(str::to_owned)))
+                };
+                if why(before) != why(after) {
+                    self.shelves.clusters.wake(key);
+                }
+            }
+            _ => {
+                self.shelves.clusters.wake(key);
+                self.wake_users_of(key);
+            }
+        }
+    }
+}
+
+/// Whether leader and members are the same; offsets always move.
+fn same_quorum(before: &ClusterView, after: &ClusterView) -> bool {
+    let members = |view: &ClusterView| {
+        view.quorum.as_ref().map(|quorum| {
+            let ids = |replicas: &[sluice_core::view::kafka::QuorumReplica]| {
+                replicas.iter().map(|replica| (replica.id, replica.directory)).collect::<Vec<_>>()
+            };
+            (quorum.leader, ids(&quorum.voters), ids(&quorum.observers))
+        })
+    };
+    members(before) == members(after)
+}

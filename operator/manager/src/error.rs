@@ -1,0 +1,52 @@
+use sluice_core::reason::Reason as _;
+use thiserror::Error;
+
+/// Why a pass could not finish. "Not yet" is no error: that is an [`Outcome`](crate::act::Outcome).
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("{doing}")]
+    Kube { doing: String, source: Box<kube::Error> },
+    #[error("{doing} took longer than {seconds} s")]
+    TimedOut { doing: String, seconds: u64 },
+    #[error("the pass panicked")]
+    Panicked { source: tokio::task::JoinError },
+    #[error("{object} has no {field}")]
+    Incomplete { object: String, field: &'static str },
+    /// A finalizer that is not done yet; the pass comes again.
+    #[error("{doing}")]
+    NotYet { doing: String },
+}
+
+sluice_core::reasons! {
+    /// Why a pass failed; the `result` label of `sluice_passes_total`.
+    pub enum PassFailure {
+        /// The API server refused or did not answer.
+        KubeApi,
+        /// An answer did not come in time.
+        TimedOut,
+        /// A defect in Sluice.
+        Panicked,
+        /// The API server sent an object without a field that it must have.
+        Incomplete,
+        /// Teardown is under way.
+        NotYet,
+    }
+}
+
+impl Error {
+    pub fn kube(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Kube { doing, source: Box::new(source) }
+    }
+
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Kube { .. } => PassFailure::KubeApi,
+            Self::TimedOut { .. } => PassFailure::TimedOut,
+            Self::Panicked { .. } => PassFailure::Panicked,
+            Self::Incomplete { .. } => PassFailure::Incomplete,
+            Self::NotYet { .. } => PassFailure::NotYet,
+        }
+        .as_str()
+    }
+}

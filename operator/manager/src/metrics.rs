@@ -1,0 +1,137 @@
+//! What `/metrics` shows of the operator itself.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassLabels {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KubeLabels {
+    verb: &'static str,
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClusterLabels {
+    pub namespace: String,
+    pub cluster: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ObjectLabels {
+    pub namespace: String,
+    pub name: String,
+}
+
+/// Counters and gauges, shared by everything.
+pub struct Metrics {
+    registry: Registry,
+    passes: Family<PassLabels, Counter>,
+    pass_seconds: Family<KindLabel, Histogram, fn() -> Histogram>,
+    kube_writes: Family<KubeLabels, Counter>,
+    pub kafka_requests: Family<ClusterLabels, Counter>,
+    pub offline_partitions: Family<ClusterLabels, Gauge>,
+    pub under_replicated_partitions: Family<ClusterLabels, Gauge>,
+    pub under_min_isr_partitions: Family<ClusterLabels, Gauge>,
+    pub pipeline_lag_bytes: Family<ObjectLabels, Gauge>,
+    pub pipeline_retained_wal_bytes: Family<ObjectLabels, Gauge>,
+    pub pipeline_dead_letters: Family<ObjectLabels, Gauge>,
+    pub leader: Gauge<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("sluice");
+        let metrics = Self {
+            passes: Family::default(),
+            pass_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
+            kube_writes: Family::default(),
+            kafka_requests: Family::default(),
+            offline_partitions: Family::default(),
+            under_replicated_partitions: Family::default(),
+            under_min_isr_partitions: Family::default(),
+            pipeline_lag_bytes: Family::default(),
+            pipeline_retained_wal_bytes: Family::default(),
+            pipeline_dead_letters: Family::default(),
+            leader: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("passes", "Passes over objects, by how they ended", metrics.passes.clone());
+        registry.register_with_unit(
+            "pass",
+            "How long passes took",
+            Unit::Seconds,
+            metrics.pass_seconds.clone(),
+        );
+        registry.register("kube_writes", "Writes to the Kubernetes API", metrics.kube_writes.clone());
+        registry.register("kafka_requests", "Requests to Kafka clusters", metrics.kafka_requests.clone());
+        registry.register(
+            "kafka_offline_partitions",
+            "Partitions without a leader",
+            metrics.offline_partitions.clone(),
+        );
+        registry.register(
+            "kafka_under_replicated_partitions",
+            "Partitions with fewer in-sync replicas than replicas",
+            metrics.under_replicated_partitions.clone(),
+        );
+        registry.register(
+            "kafka_under_min_isr_partitions",
+            "Partitions with fewer in-sync replicas than min.insync.replicas",
+            metrics.under_min_isr_partitions.clone(),
+        );
+        registry.register(
+            "cdc_lag_bytes",
+            "WAL between the source's position and what the pipeline has confirmed",
+            metrics.pipeline_lag_bytes.clone(),
+        );
+        registry.register(
+            "cdc_retained_wal_bytes",
+            "WAL that the pipeline's slot keeps on the source's disk",
+            metrics.pipeline_retained_wal_bytes.clone(),
+        );
+        registry.register(
+            "cdc_dead_letters",
+            "Records in the pipeline's dead-letter topics",
+            metrics.pipeline_dead_letters.clone(),
+        );
+        registry.register("leader", "1 while this replica leads", metrics.leader.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    pub fn pass(&self, kind: &'static str, result: &'static str, took: Duration) {
+        self.passes.get_or_create(&PassLabels { kind, result }).inc();
+        self.pass_seconds.get_or_create(&KindLabel { kind }).observe(took.as_secs_f64());
+    }
+
+    pub fn kube_write(&self, verb: &'static str, kind: &str) {
+        self.kube_writes.get_or_create(&KubeLabels { verb, kind: kind.to_owned() }).inc();
+    }
+
+    /// The exposition text (OpenMetrics).
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // writing into a String cannot fail
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

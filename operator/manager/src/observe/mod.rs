@@ -1,0 +1,4 @@
+//! Observers: one per world outside Kubernetes. Each keeps a fresh view and wakes exactly the objects whose part
+//! of it changed. `kafka` (one per KafkaCluster).
+
+pub mod kafka;

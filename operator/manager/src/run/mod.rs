@@ -1,0 +1,119 @@
+//! `sluice run`: `http` (probes, metrics) from the start; then wait to lead (`lease`); then one scope per watched
+//! namespace, until told to stop or until the lease is lost.
+
+mod http;
+mod lease;
+mod logs;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tracing::{error, info};
+
+use crate::context::Shared;
+use crate::metrics::Metrics;
+use crate::scope;
+use lease::{Election, Timing};
+
+/// Deadlines of the connection to the API server. Watches send something at least every 290 s (their timeout), but
+/// a dead peer must be noticed sooner: that is what the read deadline of `act` is for.
+const CONNECT: Duration = Duration::from_secs(5);
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// Namespaces to watch, separated by commas; none: all
+    #[arg(long, env = "SLUICE_WATCH_NAMESPACES", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
+    /// Namespace of the lease
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    lease_namespace: String,
+    /// Who we are in the lease
+    #[arg(long, env = "POD_NAME", default_value = "sluice")]
+    identity: String,
+    /// Address of probes and metrics
+    #[arg(long, env = "SLUICE_LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// What to log: a level, or directives like `info,sluice=debug`
+    #[arg(long, env = "SLUICE_LOG", default_value = "info")]
+    log: String,
+    /// How to log
+    #[arg(long, env = "SLUICE_LOG_FORMAT", default_value = "json")]
+    log_format: logs::Format,
+}
+
+/// Runs until a signal or a lost lease. An error ends the process, so that Kubernetes starts a fresh one.
+pub fn run(args: RunArgs) -> anyhow::Result<()> {
+    logs::start(&args.log, args.log_format)?;
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a TLS provider was installed already"))?;
+    tokio::runtime::Builder::new_multi_thread()
+        // the work is waiting; more threads are only more memory
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(operate(args))
+}
+
+async fn operate(args: RunArgs) -> anyhow::Result<()> {
+    let mut config = Config::infer().await.context("find the Kubernetes API")?;
+    config.connect_timeout = Some(CONNECT);
+    let client = Client::try_from(config).context("make a client of the Kubernetes API")?;
+    let shared = Arc::new(Shared { client: client.clone(), metrics: Metrics::default() });
+    let state = http::State::new(Arc::clone(&shared));
+    let server = http::serve(args.listen, state.clone()).await?;
+    let mut stop = Box::pin(told_to_stop()?);
+
+    let election = Election::new(client, &args.lease_namespace, &args.identity, Timing::default());
+    state.standing_by();
+    info!(identity = args.identity, version = env!("CARGO_PKG_VERSION"), "waiting to lead");
+    let mut reign = tokio::select! {
+        reign = election.win() => reign,
+        () = &mut stop => return Ok(()),
+    };
+    info!("leading");
+    shared.metrics.leader.set(1);
+
+    let mut tasks = JoinSet::new();
+    let scopes: Vec<Option<&str>> = match args.watch_namespaces.as_slice() {
+        [] => vec![None],
+        names => names.iter().map(|name| Some(name.as_str())).collect(),
+    };
+    let contexts: Vec<_> =
+        scopes.iter().map(|namespace| scope::start(&shared, *namespace, &mut tasks)).collect();
+    let ended = tokio::select! {
+        () = &mut stop => Ok(()),
+        error = reign.lost() => Err(anyhow::Error::new(error).context("the lease is lost")),
+        ended = tasks.join_next() => Err(anyhow::anyhow!("a task that should not end has ended: {ended:?}")),
+        ended = server => Err(anyhow::anyhow!("the HTTP server has ended: {ended:?}")),
+    };
+    // no pass goes on once another may lead
+    tasks.shutdown().await;
+    drop(contexts);
+    match &ended {
+        Ok(()) => {
+            reign.release().await;
+            info!("stopped");
+        }
+        Err(error) => error!(error = format!("{error:#}"), "stopping"),
+    }
+    ended
+}
+
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,78 @@
+//! What we made for others: watched by label, so that a deleted or edited child is repaired at once.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt};
+
+use super::Key;
+
+/// Children in full where their state matters to us, as metadata where only their presence does.
+pub struct Children {
+    pub stateful_sets: Store<StatefulSet>,
+    pub pods: Store<Pod>,
+    pub claims: Store<PersistentVolumeClaim>,
+    pub services: Store<PartialObjectMeta<Service>>,
+    pub config_maps: Store<ConfigMap>,
+    pub secrets: Store<PartialObjectMeta<Secret>>,
+    pub accounts: Store<PartialObjectMeta<ServiceAccount>>,
+    pub budgets: Store<PartialObjectMeta<PodDisruptionBudget>>,
+}
+
+/// A kind of child that we apply and watch.
+pub trait Child: Resource<DynamicType = (), Scope = NamespaceResourceScope> {
+    /// What the watch last said of it.
+    fn seen(children: &Children, key: &Key) -> Option<ObjectMeta>;
+}
+
+fn meta<K>(store: &Store<K>, key: &Key) -> Option<ObjectMeta>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    store.get(&ObjectRef::new(&key.name).within(&key.namespace)).map(|object| object.meta().clone())
+}
+
+macro_rules! child {
+    ($($kind:ty => $field:ident),+ $(,)?) => {$(
+        impl Child for $kind {
+            fn seen(children: &Children, key: &Key) -> Option<ObjectMeta> {
+                meta(&children.$field, key)
+            }
+        }
+    )+};
+}
+child!(
+    StatefulSet => stateful_sets,
+    PersistentVolumeClaim => claims,
+    Service => services,
+    ConfigMap => config_maps,
+    Secret => secrets,
+    ServiceAccount => accounts,
+    PodDisruptionBudget => budgets,
+);
+
+/// Which object a child belongs to, by its labels: they survive in the last words of a deleted child.
+pub fn owner_of<K: ResourceExt>(child: &K) -> Option<(String, Key)> {
+    let labels = child.labels();
+    Some((
+        labels.get("app.kubernetes.io/name")?.clone(),
+        Key { namespace: child.namespace()?, name: labels.get("app.kubernetes.io/instance")?.clone() },
+    ))
+}
+
+/// Those in `store` that belong to `app`/`owner`.
+pub fn belonging_to<K>(store: &Store<K>, app: &str, owner: &Key) -> Vec<std::sync::Arc<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let mut found: Vec<_> = store
+        .state()
+        .into_iter()
+        .filter(|child| owner_of(child.as_ref()).is_some_and(|(name, key)| name == app && key == *owner))
+        .collect();
+    found.sort_by_key(|child| child.name_any());
+    found
+}

@@ -1,0 +1,266 @@
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use sluice_core::meta::SELECTOR;
+use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::{Children, Key, Shelf, Shelves, children, queue};
+use crate::context::Context;
+
+type Events<K> = Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>> + Send>>;
+type Guarded<K> = DeserializeGuard<K>;
+
+/// A watch that is ready to run, and the store that it fills.
+struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
+    events: Events<K>,
+    writer: Writer<K>,
+}
+
+pub struct Watches {
+    clusters: Watch<Guarded<KafkaCluster>>,
+    topics: Watch<Guarded<Topic>>,
+    connects: Watch<Guarded<ConnectCluster>>,
+    connectors: Watch<Guarded<Connector>>,
+    pipelines: Watch<Guarded<CdcPipeline>>,
+    stateful_sets: Watch<k8s_openapi::api::apps::v1::StatefulSet>,
+    pods: Watch<k8s_openapi::api::core::v1::Pod>,
+    claims: Watch<k8s_openapi::api::core::v1::PersistentVolumeClaim>,
+    services: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Service>>,
+    config_maps: Watch<k8s_openapi::api::core::v1::ConfigMap>,
+    secrets: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>>,
+    accounts: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::ServiceAccount>>,
+    budgets: Watch<PartialObjectMeta<k8s_openapi::api::policy::v1::PodDisruptionBudget>>,
+}
+
+/// The receiving ends: each ring asks for a pass.
+pub struct Bells {
+    clusters: Bell<KafkaCluster>,
+    topics: Bell<Topic>,
+    connects: Bell<ConnectCluster>,
+    connectors: Bell<Connector>,
+    pipelines: Bell<CdcPipeline>,
+}
+type Bell<K> = UnboundedReceiver<ObjectRef<Guarded<K>>>;
+type Ring<K> = UnboundedSender<ObjectRef<Guarded<K>>>;
+
+/// Prepares every watch of a scope; nothing runs yet.
+pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, Shelves, Children) {
+    let ours = watcher::Config::default().labels(SELECTOR);
+    let (clusters, clusters_bell, clusters_shelf) = primary(client, namespace);
+    let (topics, topics_bell, topics_shelf) = primary(client, namespace);
+    let (connects, connects_bell, connects_shelf) = primary(client, namespace);
+    let (connectors, connectors_bell, connectors_shelf) = primary(client, namespace);
+    let (pipelines, pipelines_bell, pipelines_shelf) = primary(client, namespace);
+    let (stateful_sets, stateful_sets_store) = full(client, namespace, &ours);
+    let (pods, pods_store) = full(client, namespace, &ours);
+    let (claims, claims_store) = full(client, namespace, &ours);
+    let (services, services_store) = full(client, namespace, &ours);
+    let (config_maps, config_maps_store) = full(client, namespace, &ours);
+    let (secrets, secrets_store) = full(client, namespace, &ours);
+    let (accounts, accounts_store) = full(client, namespace, &ours);
+    let (budgets, budgets_store) = full(client, namespace, &ours);
+    (
+        Watches {
+            clusters,
+            topics,
+            connects,
+            connectors,
+            pipelines,
+            stateful_sets,
+            pods,
+            claims,
+            services,
+            config_maps,
+            secrets,
+            accounts,
+            budgets,
+        },
+        Bells {
+            clusters: clusters_bell,
+            topics: topics_bell,
+            connects: connects_bell,
+            connectors: connectors_bell,
+            pipelines: pipelines_bell,
+        },
+        Shelves {
+            clusters: clusters_shelf,
+            topics: topics_shelf,
+            connects: connects_shelf,
+            connectors: connectors_shelf,
+            pipelines: pipelines_shelf,
+        },
+        Children {
+            stateful_sets: stateful_sets_store,
+            pods: pods_store,
+            claims: claims_store,
+            services: services_store,
+            config_maps: config_maps_store,
+            secrets: secrets_store,
+            accounts: accounts_store,
+            budgets: budgets_store,
+        },
+    )
+}
+
+impl Watches {
+    pub fn spawn(self, context: &Arc<Context>, tasks: &mut JoinSet<()>) {
+        run(self.clusters, context, tasks, |context, event| match event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                context.shelves.clusters.wake(&Key::of(object));
+                context.cluster_changed(&Key::of(object));
+            }
+            Event::Delete(object) => context.cluster_deleted(&Key::of(object)),
+            Event::Init | Event::InitDone => {}
+        });
+        run(self.topics, context, tasks, |context, event| {
+            on_each(event, |topic| {
+                context.shelves.topics.wake(&Key::of(topic));
+                context.wake_owner(topic);
+            });
+            if let Event::Delete(topic) = event {
+                context.topic_deleted(topic);
+            }
+        });
+        run(self.connects, context, tasks, |context, event| match event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                context.shelves.connects.wake(&Key::of(object));
+                context.connect_changed(&Key::of(object));
+            }
+            Event::Delete(object) => context.connect_deleted(&Key::of(object)),
+            Event::Init | Event::InitDone => {}
+        });
+        run(self.connectors, context, tasks, |context, event| {
+            on_each(event, |connector| {
+                context.shelves.connectors.wake(&Key::of(connector));
+                context.wake_owner(connector);
+                context.connector_changed(connector);
+            });
+        });
+        run(self.pipelines, context, tasks, |context, event| match event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                context.shelves.pipelines.wake(&Key::of(object));
+            }
+            Event::Delete(object) => context.pipeline_deleted(&Key::of(object)),
+            Event::Init | Event::InitDone => {}
+        });
+        run(self.stateful_sets, context, tasks, wake_labelled);
+        run(self.pods, context, tasks, wake_labelled);
+        run(self.claims, context, tasks, wake_labelled);
+        run(self.services, context, tasks, wake_labelled);
+        run(self.config_maps, context, tasks, wake_labelled);
+        run(self.secrets, context, tasks, wake_labelled);
+        run(self.accounts, context, tasks, wake_labelled);
+        run(self.budgets, context, tasks, wake_labelled);
+    }
+}
+
+impl Bells {
+    /// Passes at once: many for topics, whose passes wait for a batch that they fill together.
+    pub fn spawn(self, context: &Arc<Context>, tasks: &mut JoinSet<()>) {
+        queue::spawn(
+            context,
+            "Topic",
+            |c| &c.shelves.topics,
+            self.topics,
+            512,
+            crate::topic::reconcile,
+            tasks,
+        );
+    }
+}
+
+/// Wakes the object that a child's labels name.
+fn wake_labelled<K: ResourceExt>(context: &Context, event: &Event<K>) {
+    on_each(event, |child| {
+        if let Some((app, owner)) = children::owner_of(child) {
+            match app.as_str() {
+                "kafka" => context.shelves.clusters.wake(&owner),
+                "kafka-connect" => context.shelves.connects.wake(&owner),
+                _ => {}
+            }
+        }
+    });
+}
+
+fn on_each<K>(event: &Event<K>, mut act: impl FnMut(&K)) {
+    match event {
+        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => act(object),
+        Event::Init | Event::InitDone => {}
+    }
+}
+
+fn primary<K>(client: &Client, namespace: Option<&str>) -> (Watch<Guarded<K>>, Bell<K>, Shelf<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    let (watch, store) = full::<Guarded<K>>(client, namespace, &watcher::Config::default());
+    let (ring, bell): (Ring<K>, Bell<K>) = unbounded_channel();
+    (watch, bell, Shelf::new(store, ring))
+}
+
+fn full<K>(client: &Client, namespace: Option<&str>, config: &watcher::Config) -> (Watch<K>, Store<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    let (store, writer) = reflector::store();
+    let events = watch(api::<K>(client, namespace), config.clone()).default_backoff().modify(forget_managers);
+    (Watch { events: events.boxed(), writer }, store)
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Half of an object is who set which field; we never ask.
+fn forget_managers<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
+}
+
+fn run<K>(watch: Watch<K>, context: &Arc<Context>, tasks: &mut JoinSet<()>, told: fn(&Context, &Event<K>))
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    let context = Arc::clone(context);
+    let Watch { mut events, mut writer } = watch;
+    tasks.spawn(async move {
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    // the store first: a pass that is woken must find what woke it
+                    writer.apply_watcher_event(&event);
+                    told(&context, &event);
+                }
+                Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed, trying again"),
+            }
+        }
+    });
+}
