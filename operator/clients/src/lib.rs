@@ -1,5 +1,7 @@
 //! How to talk to the worlds outside Kubernetes. Knows no Kubernetes; returns core's observation types.
 //!
+//! - [`connect`] asks and changes a Connect cluster: what the Connect observer and `act` use.
 //! - [`kafka`] asks and changes a Kafka cluster (control plane): what the Kafka observer and `act` use.
 
+pub mod connect;
 pub mod kafka;

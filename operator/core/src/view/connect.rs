@@ -8,7 +8,10 @@ pub struct ConnectView {
     pub version: String,
     pub kafka_cluster_id: String,
     pub plugins: Vec<Plugin>,
+    /// Shared, so that an unchanged connector costs nothing in the next view.
     pub connectors: BTreeMap<String, Arc<ConnectorView>>,
+    /// The lowest revision of the connectors' Secret that a worker has before it; `None` until all have been asked.
+    pub secrets_revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +29,7 @@ pub struct ConnectorView {
     pub state: RunState,
     /// `host:port` of the worker that runs it.
     pub worker: String,
-    /// Present where the connector itself (not a task) failed.
+    /// Present where the connector itself (not a task) failed: first line, and `Caused by: …` of the root cause on the next.
     pub trace: Option<String>,
     pub tasks: Vec<TaskView>,
 }
@@ -36,6 +39,7 @@ pub struct TaskView {
     pub id: u32,
     pub state: RunState,
     pub worker: String,
+    /// As [`ConnectorView::trace`].
     pub trace: Option<String>,
 }
 

@@ -1,0 +1,99 @@
+//! Orders: one request each. Connect carries most of them out after it has answered.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+
+use super::error::Error;
+use super::http::Client;
+use super::wire::Validated;
+
+/// What one configuration key has against its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldErrors {
+    pub field: String,
+    pub errors: Vec<String>,
+}
+
+/// What a restart takes in (KIP-745).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// The connector and all of its tasks.
+    All,
+    /// Whatever of them has failed.
+    Failed,
+}
+
+impl Client {
+    /// Creates the connector or replaces its configuration. `true` where it did not exist.
+    pub async fn put_config(&self, name: &str, config: &BTreeMap<String, String>) -> Result<bool, Error> {
+        let (status, _) = self.put("put config", &["connectors", name, "config"], config).await?;
+        Ok(status == 201)
+    }
+
+    /// Asks the plugin what it has against this configuration, `name` included. Nothing changes. An empty list is consent.
+    ///
+    /// Connect refuses the whole question ([`Error::Refused`], [`Error::Failed`]) where it does not know the class.
+    pub async fn validate(
+        &self,
+        class: &str,
+        config: &BTreeMap<String, String>,
+    ) -> Result<Vec<FieldErrors>, Error> {
+        let answer = self.ask_plugin("validate config", class, config).await?;
+        let fields = answer.configs.into_iter().map(|c| c.value).filter(|value| !value.errors.is_empty());
+        Ok(fields.map(|value| FieldErrors { field: value.name, errors: value.errors }).collect())
+    }
+
+    /// What this worker makes of `text`, a value with a `${provider:path:key}` in it. Where the provider has no such key the
+    /// text comes back as it was: Connect takes a missing file for no error at all, and a connector would be started
+    /// with the variable's name as its password.
+    ///
+    /// Connect has no endpoint for it. Validation resolves variables and echoes plain strings, so the value travels as the name
+    /// of a connector that nobody makes. Never ask for a secret by this.
+    pub async fn resolve(&self, class: &str, text: &str) -> Result<Option<String>, Error> {
+        let config = [("connector.class", class), ("name", text)];
+        let config = config.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let answer = self.ask_plugin("resolve a variable", class, &config).await?;
+        Ok(answer.configs.into_iter().find(|c| c.value.name == "name").and_then(|c| c.value.value))
+    }
+
+    pub async fn pause(&self, name: &str) -> Result<(), Error> {
+        self.order("pause connector", Method::PUT, &["connectors", name, "pause"], &[]).await
+    }
+
+    pub async fn resume(&self, name: &str) -> Result<(), Error> {
+        self.order("resume connector", Method::PUT, &["connectors", name, "resume"], &[]).await
+    }
+
+    /// Ends the tasks and keeps config and offsets (KIP-875).
+    pub async fn stop(&self, name: &str) -> Result<(), Error> {
+        self.order("stop connector", Method::PUT, &["connectors", name, "stop"], &[]).await
+    }
+
+    /// Its offsets stay in Kafka: a connector of that name continues where this one was.
+    pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        self.order("delete connector", Method::DELETE, &["connectors", name], &[]).await
+    }
+
+    pub async fn restart(&self, name: &str, what: Restart) -> Result<(), Error> {
+        let only_failed = if what == Restart::Failed { "true" } else { "false" };
+        let query = [("includeTasks", "true"), ("onlyFailed", only_failed)];
+        self.order("restart connector", Method::POST, &["connectors", name, "restart"], &query).await
+    }
+
+    /// Only while the connector is stopped; else [`Error::Refused`].
+    pub async fn delete_offsets(&self, name: &str) -> Result<(), Error> {
+        self.order("delete offsets", Method::DELETE, &["connectors", name, "offsets"], &[]).await
+    }
+
+    async fn ask_plugin(
+        &self,
+        request: &'static str,
+        class: &str,
+        config: &BTreeMap<String, String>,
+    ) -> Result<Validated, Error> {
+        let path = ["connector-plugins", class, "config", "validate"];
+        let (_, body) = self.put(request, &path, config).await?;
+        self.read(request, &body)
+    }
+}
