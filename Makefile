@@ -16,10 +16,16 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\
 IMAGE ?= sluice.dev/sluice:$(VERSION)
 
 ##@ Everyday
-.PHONY: help generate image clean
+.PHONY: help check test generate image clean
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+check: $(HELM) ## Format, lints, tests without a cluster, generated files: the inner loop
+	@HELM=$(HELM) hack/stages check
+
+test: $(HELM) ## Everything: check, then Kafka, API server and end-to-end tests
+	@HELM=$(HELM) hack/stages test
 
 generate: $(HELM) ## Write manifests/, the CRD chart and docs/reference/api.md from the API types
 	@HELM=$(HELM) hack/generate
