@@ -39,6 +39,9 @@ use crate::schema;
     ),
     validation = Rule::new("self.metadata.name.size() <= 40").message(
         "the name of a KafkaCluster may have 40 characters: its pods' names are built from it"
+    ),
+    validation = Rule::new("self.spec.pools.all(p, self.metadata.name.size() + p.name.size() <= 51)").message(
+        "the names of cluster and pool may have 51 characters together: its pods carry both in a label"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +56,8 @@ use crate::schema;
     .message("the node ids of two pools overlap: move firstNodeId of one of them"),
     validation = Rule::new("self.listeners.all(a, self.listeners.exists_one(b, a.port == b.port))")
         .message("two listeners have the same port"),
+    validation = Rule::new("self.listeners.all(l, !(l.name in ['controller', 'internal']))")
+        .message("controller and internal are listeners of Sluice's own"),
     validation = Rule::new("!has(oldSelf.clusterId) || (has(self.clusterId) && self.clusterId == oldSelf.clusterId)")
         .message("clusterId cannot change: it is written on every volume"),
 )]

@@ -27,6 +27,46 @@ pub fn bytes(text: &str) -> Result<i64, UnitError> {
         .ok_or_else(|| UnitError { text: text.into(), expected: "a size like 512Mi, 10Gi or 1Ti" })
 }
 
+/// Bytes of a Kubernetes quantity: `1Gi`, `1.5G`, `1e9`, `128974848000m`; a fraction of a byte counts as one.
+pub fn quantity(text: &str) -> Result<i64, UnitError> {
+    const UNITS: &[(&str, i128, i128)] = &[
+        ("", 1, 1),
+        ("n", 1, 1_000_000_000),
+        ("u", 1, 1_000_000),
+        ("m", 1, 1_000),
+        ("k", 1_000, 1),
+        ("M", 1_000_000, 1),
+        ("G", 1_000_000_000, 1),
+        ("T", 1_000_000_000_000, 1),
+        ("P", 1_000_000_000_000_000, 1),
+        ("E", 1_000_000_000_000_000_000, 1),
+        ("Ki", 1 << 10, 1),
+        ("Mi", 1 << 20, 1),
+        ("Gi", 1 << 30, 1),
+        ("Ti", 1 << 40, 1),
+        ("Pi", 1 << 50, 1),
+        ("Ei", 1 << 60, 1),
+    ];
+    let read = || {
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let mantissa: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let (factor, divisor) = match unit.strip_prefix(['e', 'E']).and_then(|e| e.parse::<i32>().ok()) {
+            Some(e @ 0..=18) => (10_i128.pow(e.unsigned_abs()), 1),
+            Some(e @ -9..0) => (1, 10_i128.pow(e.unsigned_abs())),
+            Some(_) => return None,
+            None => {
+                UNITS.iter().find(|(u, ..)| *u == unit).map(|(_, factor, divisor)| (*factor, *divisor))?
+            }
+        };
+        let scale = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?.checked_mul(divisor)?;
+        let scaled = mantissa.checked_mul(factor)?;
+        i64::try_from(scaled / scale + i128::from(scaled % scale != 0)).ok()
+    };
+    read().ok_or_else(|| UnitError { text: text.into(), expected: "a quantity like 512Mi or 1.5Gi" })
+}
+
 /// A size for people: `1.5 GiB`.
 pub fn human_bytes(bytes: i64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -61,6 +101,26 @@ mod tests {
             assert!(millis(wrong).is_err(), "{wrong}");
         }
         assert!(bytes("10G").is_err());
+    }
+
+    #[test]
+    fn quantities_are_read_as_kubernetes_writes_them() {
+        for (text, bytes) in [
+            ("1Gi", 1 << 30),
+            ("1.5Gi", 3 << 29),
+            ("10737418240", 10 << 30),
+            ("2G", 2_000_000_000),
+            ("1e9", 1_000_000_000),
+            ("1E3", 1000),
+            ("1E", 1_000_000_000_000_000_000),
+            ("1500m", 2),
+            ("0.5Ki", 512),
+        ] {
+            assert_eq!(quantity(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "Gi", "1GB", "-1Gi", "1 Gi", "1.2.3", "99999999999Ei"] {
+            assert!(quantity(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,0 +1,41 @@
+//! The Kubernetes objects of a cluster, one builder per file, all pure.
+//!
+//! [`Standing`] is what of the world as it is the objects must respect; `build` makes all of them, in the order in
+//! which they are applied: what a pod mounts and finds by name comes before the pods.
+
+mod config_map;
+mod pod;
+mod properties;
+mod services;
+mod shared;
+mod standing;
+mod stateful_set;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+
+use super::wanted::Wanted;
+pub use config_map::{BOOTSTRAPPED_KEY, STANDALONE_KEY};
+pub use pod::{OWN_ENV, OWN_PATHS, OWN_VOLUMES, REVISION_ANNOTATION};
+pub use standing::{MayFound, Standing};
+
+/// Everything that should exist, in the order in which it is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objects {
+    pub service_account: ServiceAccount,
+    pub services: Vec<Service>,
+    pub pod_disruption_budget: PodDisruptionBudget,
+    pub config_maps: Vec<ConfigMap>,
+    pub stateful_sets: Vec<StatefulSet>,
+}
+
+pub fn build(wanted: &Wanted, standing: &Standing) -> Objects {
+    Objects {
+        service_account: shared::service_account(wanted),
+        services: vec![services::nodes(wanted), services::bootstrap(wanted)],
+        pod_disruption_budget: shared::pod_disruption_budget(wanted),
+        config_maps: wanted.pools.iter().map(|pool| config_map::build(wanted, pool, standing)).collect(),
+        stateful_sets: wanted.pools.iter().map(|pool| stateful_set::build(wanted, pool, standing)).collect(),
+    }
+}

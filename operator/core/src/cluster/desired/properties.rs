@@ -1,0 +1,121 @@
+//! `server.properties` of a pool. What differs between its nodes, `start.sh` adds.
+
+use std::fmt::Write;
+
+use crate::cluster::names::{CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT};
+use crate::cluster::wanted::{Pool, Wanted};
+
+/// Below the mount, because the root of a volume may hold `lost+found`, which Kafka takes for a partition.
+const DATA: &str = "/var/lib/kafka/data";
+
+pub fn build(wanted: &Wanted, pool: &Pool) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(text, "{}={}", escape(key, true), escape(value, false)); // a String takes everything
+    };
+    let listeners = listeners(wanted, pool);
+    let each = |host: &str| {
+        listeners.iter().map(|(name, port)| format!("{name}://{host}:{port}")).collect::<Vec<_>>().join(",")
+    };
+    line("process.roles", &roles(pool));
+    line("controller.quorum.bootstrap.servers", &controllers(wanted));
+    line("controller.listener.names", CONTROLLER_LISTENER);
+    line("inter.broker.listener.name", INTERNAL_LISTENER);
+    line("listeners", &each(""));
+    line("advertised.listeners", &each("@HOST@"));
+    line("listener.security.protocol.map", &protocols(wanted));
+    line("log.dirs", DATA);
+    for (key, value) in wanted.config.derived.iter().chain(&wanted.config.declared) {
+        line(key, value);
+    }
+    text
+}
+
+fn roles(pool: &Pool) -> String {
+    [(pool.broker, "broker"), (pool.controller, "controller")]
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, role)| role)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// Only where a node starts to look: afterwards it knows the voters from the metadata log. So this may change
+/// without a restart.
+fn controllers(wanted: &Wanted) -> String {
+    wanted
+        .pools
+        .iter()
+        .filter(|p| p.controller)
+        .flat_map(|pool| pool.ids.clone().map(|id| format!("{}:{CONTROLLER_PORT}", wanted.host(pool, id))))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// Kafka's name and port of each listener that a node of this pool opens.
+pub fn listeners(wanted: &Wanted, pool: &Pool) -> Vec<(String, i32)> {
+    let mut listeners = Vec::new();
+    if pool.controller {
+        listeners.push((CONTROLLER_LISTENER.to_owned(), CONTROLLER_PORT));
+    }
+    if pool.broker {
+        listeners.push((INTERNAL_LISTENER.to_owned(), INTERNAL_PORT));
+        listeners.extend(wanted.listeners.iter().map(|l| (l.kafka_name(), l.port)));
+    }
+    listeners
+}
+
+fn protocols(wanted: &Wanted) -> String {
+    [CONTROLLER_LISTENER, INTERNAL_LISTENER]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(wanted.listeners.iter().map(super::super::wanted::Listener::kafka_name))
+        .map(|name| format!("{name}:PLAINTEXT"))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// As `java.util.Properties` reads it: a value can neither end its line nor begin another key.
+fn escape(text: &str, key: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (i, c) in text.chars().enumerate() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            ' ' if i == 0 || key => out.push_str("\\ "),
+            ':' | '=' if key => {
+                out.push('\\');
+                out.push(c);
+            }
+            '#' | '!' if key && i == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_ascii() && !c.is_ascii_control() => out.push(c),
+            c => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn a_value_cannot_smuggle_in_another_key() {
+        assert_eq!(escape("a\nnode.id=7", false), r"a\nnode.id=7");
+        assert_eq!(escape(" leading", false), r"\ leading");
+        assert_eq!(escape(r"c:\temp", false), r"c:\\temp");
+        assert_eq!(escape("grün", false), r"gr\u00fcn");
+        assert_eq!(escape("😀", false), r"\ud83d\ude00");
+        assert_eq!(escape("rsm.config.a b=c", true), r"rsm.config.a\ b\=c");
+    }
+}

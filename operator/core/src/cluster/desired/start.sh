@@ -1,0 +1,46 @@
+#!/bin/sh
+# Starts one Kafka node. Arguments: those of java. The pod's environment says which node it is, and which revision of
+# the configuration it was made for: it keeps that one also when its container restarts while another is rolled out.
+set -eu
+PATH=$PATH:/opt/java/openjdk/bin
+etc=/etc/sluice
+data=/var/lib/kafka/data
+node=${POD_NAME##*-}
+
+# A kubelet that knew an older ConfigMap shows the newer one after a moment.
+until [ -f "$etc/server.$SLUICE_REVISION.properties" ]; do
+    echo "waiting for revision $SLUICE_REVISION of the configuration"
+    sleep 1
+done
+
+rack=
+if [ -f "$etc/zones" ]; then
+    while IFS='=' read -r name zone; do
+        [ "$name" != "$NODE_NAME" ] || rack=$zone
+    done <"$etc/zones"
+fi
+{
+    sed "/^advertised\.listeners=/s/@HOST@/$POD_NAME.$SLUICE_DOMAIN/g" "$etc/server.$SLUICE_REVISION.properties"
+    echo "node.id=$node"
+    [ -z "$rack" ] || echo "broker.rack=$rack"
+} >/tmp/server.properties
+
+if [ -f "$data/meta.properties" ]; then
+    if ! grep -q "^cluster\.id=$SLUICE_CLUSTER_ID\$" "$data/meta.properties"; then
+        echo "The volume belongs to another Kafka cluster ($(grep '^cluster\.id=' "$data/meta.properties"))," \
+            "this one is $SLUICE_CLUSTER_ID. Set spec.clusterId to take it over, or delete the claim." >&2
+        exit 1
+    fi
+else
+    # One node starts the quorum, once in the cluster's life. A node that lost its disk must never start a second
+    # one: it joins as an observer, and Sluice makes it a voter when it has caught up (KIP-853).
+    how=--no-initial-controllers
+    if [ -f "$etc/standalone" ] && [ "$(cat "$etc/standalone")" = "$node" ]; then
+        how=--standalone
+    fi
+    java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        -Dlog4j2.configurationFile="$etc/log4j2.properties" -cp '/opt/kafka/libs/*' kafka.tools.StorageTool \
+        format --cluster-id "$SLUICE_CLUSTER_ID" --release-version "$SLUICE_RELEASE" "$how" \
+        --config /tmp/server.properties
+fi
+exec java "$@" -cp '/opt/kafka/libs/*' kafka.Kafka /tmp/server.properties

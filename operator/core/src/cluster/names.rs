@@ -1,0 +1,85 @@
+//! Names and ports of what belongs to a cluster.
+
+use super::wanted::{Pool, Wanted};
+use crate::view::kafka::NodeId;
+
+/// Between controllers, and from brokers to them.
+pub const CONTROLLER_PORT: i32 = 9090;
+/// Between brokers, and from Sluice to them.
+pub const INTERNAL_PORT: i32 = 9091;
+/// What ports of the two are called in Kubernetes.
+pub const CONTROLLER_PORT_NAME: &str = "controller";
+pub const INTERNAL_PORT_NAME: &str = "internal";
+/// Kafka's names of the two listeners that Sluice keeps for itself.
+pub const CONTROLLER_LISTENER: &str = "CONTROLLER";
+pub const INTERNAL_LISTENER: &str = "INTERNAL";
+
+/// `app.kubernetes.io/name` of everything.
+pub const APP: &str = "kafka";
+/// `app.kubernetes.io/component` of everything.
+pub const COMPONENT: &str = "node";
+/// The container that runs Kafka.
+pub const CONTAINER: &str = "kafka";
+/// Label: the pool that an object belongs to.
+pub const POOL_LABEL: &str = "sluice.dev/pool";
+/// Label of pods of brokers.
+pub const BROKER_LABEL: &str = "sluice.dev/broker";
+/// Label of pods of controllers.
+pub const CONTROLLER_LABEL: &str = "sluice.dev/controller";
+/// The volume with a node's data, and the prefix of its claims' names.
+pub const DATA_VOLUME: &str = "data";
+
+/// A label `controller-revision-hash` is the StatefulSet's name, a dash and ten characters, and no label may have
+/// more than 63.
+pub const STATEFUL_SET_LIMIT: usize = 52;
+
+/// StatefulSet and ConfigMap of a pool.
+pub fn pool(cluster: &str, pool: &str) -> String {
+    format!("{cluster}-{pool}")
+}
+
+/// The headless Service: every node's stable name is `<pod>.<this>.<namespace>.svc`.
+pub fn nodes_service(cluster: &str) -> String {
+    format!("{cluster}-nodes")
+}
+
+/// The Service for `bootstrap.servers`: all brokers.
+pub fn bootstrap_service(cluster: &str) -> String {
+    format!("{cluster}-bootstrap")
+}
+
+/// PodDisruptionBudget and ServiceAccount: of all nodes.
+pub fn whole(cluster: &str) -> String {
+    format!("{cluster}-kafka")
+}
+
+/// The node id that a pod's name ends with.
+pub fn node_id(pod: &str) -> Option<NodeId> {
+    pod.rsplit_once('-').and_then(|(_, id)| id.parse().ok())
+}
+
+impl Wanted {
+    pub fn pod(&self, pool: &Pool, id: NodeId) -> String {
+        format!("{}-{}-{id}", self.owner.name, pool.name)
+    }
+
+    /// The name under which the other nodes reach a node.
+    pub fn host(&self, pool: &Pool, id: NodeId) -> String {
+        format!("{}.{}", self.pod(pool, id), self.domain())
+    }
+
+    /// What every node's name ends with.
+    pub fn domain(&self) -> String {
+        format!("{}.{}.svc", nodes_service(&self.owner.name), self.owner.namespace)
+    }
+
+    /// `bootstrap.servers` of one port of the bootstrap Service.
+    pub fn bootstrap(&self, port: i32) -> String {
+        format!("{}.{}.svc:{port}", bootstrap_service(&self.owner.name), self.owner.namespace)
+    }
+
+    /// Where Sluice itself connects: the internal listener of all brokers.
+    pub fn operator_bootstrap(&self) -> String {
+        self.bootstrap(INTERNAL_PORT)
+    }
+}

@@ -1,0 +1,36 @@
+//! What was observed before a pass, in Kubernetes' and Kafka's own terms.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+
+use crate::view::Sight;
+use crate::view::kafka::{ClusterView, NodeId};
+
+/// Everything a pass knows. Kubernetes objects are those of this cluster, found by their labels; of claims, also
+/// those that an earlier cluster of this name left behind.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub stateful_sets: Vec<StatefulSet>,
+    pub pods: Vec<Pod>,
+    pub claims: Vec<PersistentVolumeClaim>,
+    pub config_maps: Vec<ConfigMap>,
+    /// Zone of each Kubernetes node, by its name; empty where Sluice may not read nodes.
+    pub zones: BTreeMap<String, String>,
+    pub kafka: Sight<ClusterView>,
+    /// When the look began that `kafka`'s newest view came from.
+    pub looked_at: Option<Timestamp>,
+    /// What is set while the brokers run; `None` until it was described once.
+    pub dynamic: Option<DynamicConfigs>,
+}
+
+/// Dynamic broker configuration (`DescribeConfigs`), without what comes from files and defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DynamicConfigs {
+    /// Source `DYNAMIC_DEFAULT_BROKER_CONFIG`: for all brokers.
+    pub cluster: BTreeMap<String, String>,
+    /// Source `DYNAMIC_BROKER_CONFIG`: for one broker.
+    pub brokers: BTreeMap<NodeId, BTreeMap<String, String>>,
+}

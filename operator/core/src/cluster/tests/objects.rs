@@ -1,0 +1,97 @@
+//! What users' clusters will see, object by object.
+
+use insta::assert_yaml_snapshot;
+
+use super::*;
+use crate::cluster::desired::{MayFound, Objects, Standing, build};
+
+fn combined() -> Objects {
+    let wanted = wanted(json!({
+        "pools": [{ "name": "kafka", "replicas": 3, "resources": { "limits": { "memory": "2Gi" } } }],
+        "config": { "num.partitions": 6, "log.retention.ms": 604_800_000 },
+    }));
+    build(&wanted, &Standing { may_found: MayFound::First(0), ..Standing::default() })
+}
+
+fn dedicated() -> Objects {
+    let wanted = wanted(json!({
+        "pools": [
+            {
+                "name": "controllers", "replicas": 3, "firstNodeId": 100, "roles": ["controller"],
+                "storage": { "type": "Ephemeral", "size": "1Gi" },
+            },
+            {
+                "name": "brokers", "replicas": 2, "firstNodeId": 0, "roles": ["broker"],
+                "storage": { "size": "100Gi", "class": "fast" },
+                "jvm": { "heap": "2Gi", "options": ["-XX:+UseZGC", "-Dx=$(POD_NAME)"] },
+                "template": {
+                    "labels": { "team": "shop" },
+                    "env": [{ "name": "TZ", "value": "UTC" }],
+                    "topologySpreadConstraints": [
+                        { "maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule" },
+                    ],
+                },
+            },
+        ],
+        "listeners": [{ "name": "plain", "port": 9092 }, { "name": "apps", "port": 9094 }],
+        "deletionPolicy": "Delete",
+    }));
+    let zones = [("node-a".to_owned(), "z1".to_owned()), ("node-b".to_owned(), "z2".to_owned())].into();
+    build(&wanted, &Standing { may_found: MayFound::Nobody, zones, ..Standing::default() })
+}
+
+#[test]
+fn a_stateful_set_of_combined_nodes() {
+    assert_yaml_snapshot!(combined().stateful_sets);
+}
+
+#[test]
+fn a_config_map_of_combined_nodes() {
+    assert_yaml_snapshot!(combined().config_maps, { "[].data[\"start.sh\"]" => "[start.sh]", "[].data[\"log4j2.properties\"]" => "[log4j2]" });
+}
+
+#[test]
+fn services_of_combined_nodes() {
+    assert_yaml_snapshot!(combined().services);
+}
+
+#[test]
+fn what_there_is_once_per_cluster() {
+    let objects = combined();
+    assert_yaml_snapshot!((objects.service_account, objects.pod_disruption_budget));
+}
+
+#[test]
+fn stateful_sets_of_dedicated_nodes() {
+    assert_yaml_snapshot!(dedicated().stateful_sets);
+}
+
+#[test]
+fn config_maps_of_dedicated_nodes() {
+    assert_yaml_snapshot!(dedicated().config_maps, { "[].data[\"start.sh\"]" => "[start.sh]", "[].data[\"log4j2.properties\"]" => "[log4j2]" });
+}
+
+#[test]
+fn existing_claim_templates_stay_as_they_are() {
+    let small = wanted(json!({ "pools": [{ "name": "kafka", "replicas": 3 }] }));
+    let large =
+        wanted(json!({ "pools": [{ "name": "kafka", "replicas": 3, "storage": { "size": "20Gi" } }] }));
+    let first = build(&small, &Standing::default()).stateful_sets.remove(0).spec.unwrap();
+    let templates = first.volume_claim_templates.clone().unwrap();
+    let standing =
+        Standing { claim_templates: [("kafka".to_owned(), templates.clone())].into(), ..Standing::default() };
+    let second = build(&large, &standing).stateful_sets.remove(0).spec.unwrap();
+    assert_eq!(second.volume_claim_templates, Some(templates));
+}
+
+#[test]
+fn the_pod_template_changes_only_with_what_a_restart_applies() {
+    let spec = |config: Value, replicas: i32| {
+        let wanted =
+            wanted(json!({ "pools": [{ "name": "kafka", "replicas": replicas }], "config": config }));
+        build(&wanted, &Standing::default()).stateful_sets.remove(0).spec.unwrap().template
+    };
+    let before = spec(json!({}), 3);
+    assert_eq!(spec(json!({ "log.retention.ms": 5 }), 3), before);
+    assert_ne!(spec(json!({ "num.partitions": 5 }), 3), before);
+}

@@ -1,0 +1,223 @@
+//! `spec` → [`Wanted`], or everything that is wrong with it at once.
+//!
+//! The schema and its CEL rules refuse most of it earlier; what would harm data is checked here again, because an
+//! object may be older than a rule.
+
+use std::collections::BTreeMap;
+
+use sluice_crds::KafkaCluster;
+use sluice_crds::common::{DeletionPolicy, PodTemplate};
+use sluice_crds::kafka_cluster::{self as api, Role, StorageType};
+
+use super::ClusterReason;
+use super::config::{self, Config};
+use super::inputs::Inputs;
+use super::version::{self, Version};
+use super::wanted::{Listener, Pool, Storage, Wanted};
+use super::{desired, hash, jvm, names};
+use crate::finding::Finding;
+use crate::meta::Owner;
+use crate::units;
+
+type Findings = Vec<Finding<ClusterReason>>;
+
+/// Reads a spec. `status.version` decides the version where the spec names none, so that a new Sluice does not
+/// upgrade a running cluster.
+pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
+    let spec = &cluster.spec;
+    let mut findings = Findings::new();
+    let Some(owner) = Owner::of(cluster, names::APP) else {
+        return Err(vec![invalid("the object has no namespace, name and uid yet")]);
+    };
+    let version = version(cluster).map_err(|f| findings.push(f)).ok();
+    let listeners = listeners(&spec.listeners, &mut findings);
+    pools_fit(&owner.name, &spec.pools, &mut findings);
+    let brokers =
+        spec.pools.iter().filter(|p| p.roles.contains(&Role::Broker)).map(|p| p.replicas).sum::<i32>();
+    let config = config::resolve(&spec.config, brokers, &mut findings);
+    let mut pools = Vec::new();
+    for (i, pool) in spec.pools.iter().enumerate() {
+        let path = format!("spec.pools[{i}]");
+        match read_pool(pool, &path) {
+            Ok(pool) => pools.push(pool),
+            Err(finding) => findings.push(finding),
+        }
+        template_fits(&pool.template, &path, &mut findings);
+    }
+    let (Some(version), true) = (version, findings.is_empty()) else {
+        return Err(findings);
+    };
+    for (pool, api) in pools.iter_mut().zip(&spec.pools) {
+        pool.inputs = inputs(cluster, api, &config, &listeners, version);
+    }
+    Ok(Wanted {
+        generation: cluster.metadata.generation,
+        created: cluster.metadata.creation_timestamp.as_ref().map(|t| t.0.as_second()),
+        cluster_id: spec
+            .cluster_id
+            .clone()
+            .unwrap_or_else(|| hash::cluster_id(&owner.namespace, &owner.name)),
+        owner,
+        version,
+        image: spec.image.clone().unwrap_or_else(|| version.image.to_owned()),
+        pools,
+        listeners,
+        config,
+        delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
+        paused: spec.paused,
+    })
+}
+
+fn invalid(message: impl Into<String>) -> Finding<ClusterReason> {
+    Finding::new(ClusterReason::InvalidSpec, message)
+}
+
+fn version(cluster: &KafkaCluster) -> Result<&'static Version, Finding<ClusterReason>> {
+    let running = cluster.status.as_ref().and_then(|s| s.version.as_deref());
+    let Some(named) = cluster.spec.version.as_deref().or(running) else {
+        return Ok(version::NEWEST);
+    };
+    version::find(named).ok_or_else(|| {
+        Finding::new(
+            ClusterReason::UnsupportedVersion,
+            format!("Kafka {named} is not supported by this Sluice; supported: {}", version::supported()),
+        )
+        .at("spec.version")
+    })
+}
+
+fn listeners(listeners: &[api::Listener], findings: &mut Findings) -> Vec<Listener> {
+    let own = [names::CONTROLLER_LISTENER, names::INTERNAL_LISTENER];
+    for (i, listener) in listeners.iter().enumerate() {
+        if own.iter().any(|name| name.eq_ignore_ascii_case(&listener.name)) {
+            findings.push(
+                invalid(format!("{} is a listener of Sluice's own", listener.name))
+                    .at(format!("spec.listeners[{i}].name")),
+            );
+        }
+        let taken = listeners[..i].iter().any(|l| l.port == listener.port);
+        if taken || listener.port <= names::INTERNAL_PORT {
+            findings.push(
+                invalid(format!("port {} is taken", listener.port)).at(format!("spec.listeners[{i}].port")),
+            );
+        }
+    }
+    listeners.iter().map(|l| Listener { name: l.name.clone(), port: l.port }).collect()
+}
+
+/// What concerns all pools together.
+fn pools_fit(cluster: &str, pools: &[api::Pool], findings: &mut Findings) {
+    for (role, name) in [(Role::Controller, "controller"), (Role::Broker, "broker")] {
+        if !pools.iter().any(|p| p.roles.contains(&role)) {
+            findings.push(invalid(format!("one pool needs the role {name}")).at("spec.pools"));
+        }
+    }
+    for (i, pool) in pools.iter().enumerate() {
+        let name = names::pool(cluster, &pool.name);
+        if name.len() > names::STATEFUL_SET_LIMIT {
+            findings.push(
+                invalid(format!(
+                    "{name} has {} characters, and the names of cluster and pool may have {} together",
+                    name.len(),
+                    names::STATEFUL_SET_LIMIT - 1
+                ))
+                .at(format!("spec.pools[{i}].name")),
+            );
+        }
+        if pools.len() > 1 && pool.first_node_id.is_none() {
+            findings.push(
+                invalid("with more than one pool each needs firstNodeId").at(format!("spec.pools[{i}]")),
+            );
+        }
+        if let Some(other) = pools[..i].iter().find(|other| overlap(other, pool)) {
+            findings.push(
+                invalid(format!("node ids overlap with those of pool {}", other.name))
+                    .at(format!("spec.pools[{i}].firstNodeId")),
+            );
+        }
+    }
+}
+
+fn ids(pool: &api::Pool) -> std::ops::Range<i32> {
+    let first = pool.first_node_id.unwrap_or(0);
+    first..first + pool.replicas
+}
+
+fn overlap(a: &api::Pool, b: &api::Pool) -> bool {
+    let (a, b) = (ids(a), ids(b));
+    a.start < b.end && b.start < a.end
+}
+
+fn read_pool(pool: &api::Pool, path: &str) -> Result<Pool, Finding<ClusterReason>> {
+    let bytes = units::bytes(&pool.storage.size)
+        .map_err(|error| invalid(error.to_string()).at(format!("{path}.storage.size")))?;
+    Ok(Pool {
+        name: pool.name.clone(),
+        ids: ids(pool),
+        controller: pool.roles.contains(&Role::Controller),
+        broker: pool.roles.contains(&Role::Broker),
+        storage: Storage {
+            kind: pool.storage.kind,
+            size: pool.storage.size.clone(),
+            bytes,
+            class: pool.storage.class.clone(),
+        },
+        resources: pool.resources.clone(),
+        jvm: jvm::arguments(&pool.jvm, pool.resources.as_ref(), path)?,
+        template: pool.template.clone(),
+        inputs: Inputs::default(), // once everything else is known to be right
+    })
+}
+
+/// What Sluice puts into every pod cannot be put there again.
+fn template_fits(template: &PodTemplate, path: &str, findings: &mut Findings) {
+    let mut clash = |field: &str, name: &str| {
+        findings
+            .push(invalid(format!("{name} is set by Sluice itself")).at(format!("{path}.template.{field}")));
+    };
+    for env in template.env.iter().filter(|e| desired::OWN_ENV.contains(&e.name.as_str())) {
+        clash("env", &env.name);
+    }
+    for volume in template.volumes.iter().filter(|v| desired::OWN_VOLUMES.contains(&v.name.as_str())) {
+        clash("volumes", &volume.name);
+    }
+    for mount in &template.volume_mounts {
+        if desired::OWN_PATHS.iter().any(|own| mount.mount_path.trim_end_matches('/') == *own) {
+            clash("volumeMounts", &mount.mount_path);
+        }
+    }
+    let own = |name: &str| name.starts_with("app.kubernetes.io/") || name.starts_with("sluice.dev/");
+    for name in template.labels.keys().filter(|n| own(n)) {
+        clash("labels", name);
+    }
+    for name in template.annotations.keys().filter(|n| n.starts_with("sluice.dev/")) {
+        clash("annotations", name);
+    }
+}
+
+fn inputs(
+    cluster: &KafkaCluster,
+    pool: &api::Pool,
+    config: &Config,
+    listeners: &[Listener],
+    version: &Version,
+) -> Inputs {
+    let spec = &cluster.spec;
+    let declared: BTreeMap<_, _> =
+        config.declared.iter().map(|(key, value)| (key.clone(), hash::short(value))).collect();
+    let listeners: Vec<_> = listeners.iter().map(|l| format!("{}:{}", l.name, l.port)).collect();
+    Inputs {
+        config: Some(declared),
+        image: Some(spec.image.clone().unwrap_or_default()),
+        jvm: Some(hash::of(&pool.jvm)),
+        listeners: Some(listeners.join(",")),
+        resources: Some(hash::of(&pool.resources)),
+        restarted_at: Some(spec.restarted_at.as_ref().map(|t| t.0.to_string()).unwrap_or_default()),
+        storage: Some(match pool.storage.kind {
+            StorageType::Ephemeral => pool.storage.size.clone(),
+            StorageType::Persistent => String::new(),
+        }),
+        template: Some(hash::of(&pool.template)),
+        version: Some(version.kafka.to_owned()),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a KafkaCluster means: defaults filled, names checked, sizes in bytes.
+
+use std::ops::Range;
+
+use sluice_crds::common::{PodTemplate, Resources};
+use sluice_crds::kafka_cluster::StorageType;
+
+use super::config::Config;
+use super::inputs::Inputs;
+use super::version::Version;
+use crate::meta::Owner;
+use crate::view::kafka::NodeId;
+
+/// Only [`validate`](super::validate) makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    pub owner: Owner,
+    pub generation: Option<i64>,
+    /// When the object was created, in seconds since the epoch: claims that are older are from an earlier life.
+    pub created: Option<i64>,
+    pub cluster_id: String,
+    pub version: &'static Version,
+    pub image: String,
+    pub pools: Vec<Pool>,
+    pub listeners: Vec<Listener>,
+    pub config: Config,
+    pub delete_volumes: bool,
+    pub paused: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    pub name: String,
+    /// Node ids: `0..3`.
+    pub ids: Range<NodeId>,
+    pub controller: bool,
+    pub broker: bool,
+    pub storage: Storage,
+    pub resources: Option<Resources>,
+    /// Arguments of `java`, heap and collector included.
+    pub jvm: Vec<String>,
+    pub template: PodTemplate,
+    /// What of all this a pod must be restarted for.
+    pub inputs: Inputs,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    pub kind: StorageType,
+    /// As written: `10Gi`.
+    pub size: String,
+    pub bytes: i64,
+    pub class: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub name: String,
+    pub port: i32,
+}
+
+impl Wanted {
+    pub fn controllers(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.pools.iter().filter(|p| p.controller).flat_map(|p| p.ids.clone())
+    }
+
+    pub fn brokers(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.pools.iter().filter(|p| p.broker).flat_map(|p| p.ids.clone())
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.pools.iter().flat_map(|p| p.ids.clone())
+    }
+
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|p| p.name == name)
+    }
+
+    pub fn pool_of(&self, id: NodeId) -> Option<&Pool> {
+        self.pools.iter().find(|p| p.ids.contains(&id))
+    }
+}
+
+impl Listener {
+    /// As Kafka knows it: `PLAIN`.
+    pub fn kafka_name(&self) -> String {
+        self.name.to_ascii_uppercase()
+    }
+}
