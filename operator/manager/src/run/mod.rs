@@ -2,7 +2,7 @@
 //! namespace, until told to stop or until the lease is lost.
 
 mod http;
-mod lease;
+pub mod lease;
 mod logs;
 
 use std::net::SocketAddr;

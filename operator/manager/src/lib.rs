@@ -1,0 +1,28 @@
+//! The `sluice` operator: watches Kubernetes, Kafka, Connect and databases; reconciles; acts; reports.
+//!
+//! `cli` (what can be asked of the binary) → `run` (one process: lease, probes, scopes) → `scope` (watches, queues) →
+//! `cluster`, `topic`, … (one pass each: look, decide in core, act, tell). `observe` looks at the worlds outside
+//! Kubernetes, `act` changes things, `report` tells; `context` is what a pass can reach.
+
+// a library only so that `tests/` reaches what talks to the API server; all callers are in this folder
+#![allow(clippy::missing_panics_doc)]
+
+mod act;
+mod cli;
+mod context;
+mod error;
+mod metrics;
+mod observe;
+mod report;
+mod run;
+mod scope;
+mod topic;
+mod yaml;
+
+pub use act::{Applied, Applier};
+pub use cli::Cli;
+pub use error::Error;
+pub use metrics::Metrics;
+pub use report::status;
+pub use run::lease;
+pub use scope::Key;
