@@ -1,0 +1,162 @@
+//! Topics and configs as Kafka has them, and changes made behind the operator's back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use serde::{Deserialize, Serialize};
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How a topic lies on the brokers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TopicFacts {
+    pub name: String,
+    pub partitions: Vec<PartitionFacts>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PartitionFacts {
+    pub id: i32,
+    pub leader: i32,
+    pub replicas: Vec<i32>,
+    pub isr: Vec<i32>,
+}
+
+#[derive(clap::Args)]
+pub struct Topics {
+    #[arg(long)]
+    pub bootstrap: String,
+}
+
+#[derive(clap::Args)]
+pub struct Configs {
+    #[arg(long)]
+    pub bootstrap: String,
+    #[arg(long, conflicts_with = "broker", required_unless_present = "broker")]
+    pub topic: Option<String>,
+    #[arg(long)]
+    pub broker: Option<i32>,
+}
+
+#[derive(clap::Args)]
+pub struct Meddle {
+    #[arg(long)]
+    pub bootstrap: String,
+    #[arg(long)]
+    pub topic: String,
+    #[command(subcommand)]
+    pub change: Change,
+}
+
+#[derive(clap::Subcommand)]
+pub enum Change {
+    Create {
+        partitions: i32,
+        replication: i32,
+        config: Vec<String>,
+    },
+    Grow {
+        partitions: usize,
+    },
+    /// Replaces the topic's whole configuration
+    Config {
+        config: Vec<String>,
+    },
+    Delete,
+}
+
+/// Every topic; blocking calls of librdkafka on a thread of their own.
+pub async fn topics(args: Topics) -> Result<Vec<TopicFacts>> {
+    tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = client(&args.bootstrap).create()?;
+        let metadata = consumer.fetch_metadata(None, PATIENCE).context("fetch metadata")?;
+        let mut topics: Vec<TopicFacts> = metadata.topics().iter().map(facts).collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    })
+    .await?
+}
+
+fn facts(topic: &rdkafka::metadata::MetadataTopic) -> TopicFacts {
+    let mut partitions: Vec<PartitionFacts> = topic
+        .partitions()
+        .iter()
+        .map(|p| PartitionFacts {
+            id: p.id(),
+            leader: p.leader(),
+            replicas: p.replicas().to_vec(),
+            isr: p.isr().to_vec(),
+        })
+        .collect();
+    partitions.sort_by_key(|p| p.id);
+    TopicFacts { name: topic.name().into(), partitions }
+}
+
+/// Effective values; sensitive ones are left out.
+pub async fn configs(args: Configs) -> Result<BTreeMap<String, String>> {
+    let what = match (&args.topic, args.broker) {
+        (Some(topic), _) => ResourceSpecifier::Topic(topic),
+        (None, Some(id)) => ResourceSpecifier::Broker(id),
+        (None, None) => bail!("--topic or --broker"),
+    };
+    let found = admin(&args.bootstrap)?.describe_configs(&[what], &options()).await?;
+    let Some(resource) = found.into_iter().next() else { bail!("Kafka described nothing") };
+    let resource = resource.map_err(|code| anyhow::anyhow!("describe configs: {code}"))?;
+    Ok(resource.entries.into_iter().filter_map(|e| Some((e.name, e.value?))).collect())
+}
+
+pub async fn meddle(args: Meddle) -> Result<()> {
+    let admin = admin(&args.bootstrap)?;
+    let (name, options) = (args.topic.as_str(), options());
+    let done = match &args.change {
+        Change::Create { partitions, replication, config } => {
+            let new = pairs(config)?.into_iter().fold(
+                NewTopic::new(name, *partitions, TopicReplication::Fixed(*replication)),
+                |topic, (key, value)| topic.set(key, value),
+            );
+            admin.create_topics([&new], &options).await?
+        }
+        Change::Grow { partitions } => {
+            admin.create_partitions([&NewPartitions::new(name, *partitions)], &options).await?
+        }
+        Change::Delete => admin.delete_topics(&[name], &options).await?,
+        Change::Config { config } => {
+            let new = pairs(config)?
+                .into_iter()
+                .fold(AlterConfig::new(ResourceSpecifier::Topic(name)), |c, (key, value)| c.set(key, value));
+            for result in admin.alter_configs([&new], &options).await? {
+                result.map_err(|(_, code)| anyhow::anyhow!("alter configs of {name}: {code}"))?;
+            }
+            return Ok(());
+        }
+    };
+    for result in done {
+        result.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
+    }
+    Ok(())
+}
+
+fn pairs(config: &[String]) -> Result<Vec<(&str, &str)>> {
+    config.iter().map(|pair| pair.split_once('=').with_context(|| format!("{pair}: KEY=VALUE"))).collect()
+}
+
+fn admin(bootstrap: &str) -> Result<AdminClient<DefaultClientContext>> {
+    Ok(client(bootstrap).create()?)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
+}
+
+pub fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap).set("client.id", "e2e-agent");
+    config
+}

@@ -1,0 +1,181 @@
+//! Records in, records out.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use futures::stream::{FuturesUnordered, StreamExt};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+
+use super::kafka::client;
+
+#[derive(clap::Args)]
+pub struct Produce {
+    #[arg(long)]
+    pub bootstrap: String,
+    #[arg(long)]
+    pub topic: String,
+    /// How many; without it, until stdin ends
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// Records per second; without it, as fast as they are taken
+    #[arg(long)]
+    pub rate: Option<u32>,
+    #[arg(long, default_value = "all")]
+    pub acks: String,
+    /// Keys are PREFIX-0, PREFIX-1, …
+    #[arg(long, default_value = "record")]
+    pub prefix: String,
+    /// Value of every record; without it, the key
+    #[arg(long)]
+    pub value: Option<String>,
+    /// How long the client tries to deliver a record before it gives up
+    #[arg(long, default_value_t = 30_000)]
+    pub patience_ms: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Produced {
+    pub acked: u64,
+    pub failed: u64,
+    pub first_error: Option<String>,
+    /// Longest time from handing a record over to its acknowledgement.
+    pub slowest_ms: u64,
+}
+
+#[derive(clap::Args)]
+pub struct Consume {
+    #[arg(long)]
+    pub bootstrap: String,
+    #[arg(long)]
+    pub topic: String,
+    /// Count only keys that begin so
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// Give back the first N values
+    #[arg(long, default_value_t = 0)]
+    pub values: usize,
+    #[arg(long, default_value_t = 30)]
+    pub patience_s: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Consumed {
+    pub records: u64,
+    /// Different keys among them.
+    pub distinct: u64,
+    pub values: Vec<String>,
+}
+
+pub async fn produce(args: Produce) -> Result<Produced> {
+    let producer: FutureProducer = client(&args.bootstrap)
+        .set("acks", &args.acks)
+        .set("enable.idempotence", if args.acks == "all" { "true" } else { "false" })
+        .set("message.timeout.ms", args.patience_ms.to_string())
+        .set("linger.ms", "1")
+        .create()?;
+    let mut told = Produced { acked: 0, failed: 0, first_error: None, slowest_ms: 0 };
+    let mut flying = FuturesUnordered::new();
+    let mut stdin = tokio::io::stdin();
+    let mut ignored = [0; 64];
+    let mut pace =
+        tokio::time::interval(args.rate.map_or(Duration::from_micros(1), |r| Duration::from_secs(1) / r));
+    let mut next = 0;
+    loop {
+        let more = args.count.is_none_or(|count| next < count);
+        if !more && flying.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some(delivery) = flying.next() => note(&mut told, delivery),
+            read = stdin.read(&mut ignored), if args.count.is_none() => if read? == 0 { break },
+            _ = pace.tick(), if more && flying.len() < 10_000 => {
+                flying.push(send(&producer, &args, next));
+                next += 1;
+            }
+        }
+    }
+    while let Some(delivery) = flying.next().await {
+        note(&mut told, delivery);
+    }
+    Ok(told)
+}
+
+async fn send(producer: &FutureProducer, args: &Produce, n: u64) -> Result<u64, String> {
+    let key = format!("{}-{n}", args.prefix);
+    let value = args.value.as_deref().unwrap_or(&key);
+    let start = Instant::now();
+    let record = FutureRecord::to(&args.topic).key(&key).payload(value);
+    match producer.send(record, Duration::from_millis(u64::from(args.patience_ms))).await {
+        Ok(_) => Ok(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        Err((error, _)) => Err(error.to_string()),
+    }
+}
+
+fn note(told: &mut Produced, delivery: Result<u64, String>) {
+    match delivery {
+        Ok(ms) => {
+            told.acked += 1;
+            told.slowest_ms = told.slowest_ms.max(ms);
+        }
+        Err(error) => {
+            told.failed += 1;
+            told.first_error.get_or_insert(error);
+        }
+    }
+}
+
+pub async fn consume(args: Consume) -> Result<Consumed> {
+    tokio::task::spawn_blocking(move || read(&args)).await?
+}
+
+fn read(args: &Consume) -> Result<Consumed> {
+    let deadline = Instant::now() + Duration::from_secs(args.patience_s);
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let consumer: BaseConsumer = client(&args.bootstrap)
+        .set("group.id", "e2e-agent") // never joined: partitions are assigned by hand
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "false")
+        .set("isolation.level", "read_uncommitted")
+        .create()?;
+    let metadata = consumer.fetch_metadata(Some(&args.topic), left()).context("fetch metadata")?;
+    let topic = metadata.topics().first().context("no metadata for the topic")?;
+    if let Some(error) = topic.error() {
+        bail!("{}: {error:?}", args.topic);
+    }
+    let mut assignment = TopicPartitionList::new();
+    let mut ends = std::collections::BTreeMap::new();
+    for partition in topic.partitions() {
+        let (low, high) = consumer.fetch_watermarks(&args.topic, partition.id(), left())?;
+        if high > low {
+            assignment.add_partition_offset(&args.topic, partition.id(), Offset::Beginning)?;
+            ends.insert(partition.id(), high);
+        }
+    }
+    consumer.assign(&assignment)?;
+    let (mut keys, mut told) = (BTreeSet::new(), Consumed { records: 0, distinct: 0, values: Vec::new() });
+    while !ends.is_empty() {
+        let Some(message) = consumer.poll(left()) else {
+            bail!("{} s were not enough: {} partitions not read to their end", args.patience_s, ends.len());
+        };
+        let message = message?;
+        if ends.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
+            ends.remove(&message.partition());
+        }
+        let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+        if key.starts_with(&args.prefix) {
+            told.records += 1;
+            keys.insert(key);
+            if told.values.len() < args.values {
+                told.values.push(String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned());
+            }
+        }
+    }
+    told.distinct = keys.len() as u64;
+    Ok(told)
+}

@@ -1,0 +1,114 @@
+//! The acceptance cases, each a readable scenario named by its number.
+//!
+//! `cluster`, `roll` (K) · `topic` (T) · `connector` (C) · `pipeline`, `sink` (P) · `input`, `unparsable`, `away` (bad input
+//! and faults: B). The table below is the only register: a case that is not in it does not exist.
+
+use anyhow::Result;
+use futures::future::LocalBoxFuture;
+
+use crate::scene::Scene;
+
+mod away;
+mod cluster;
+mod connector;
+mod input;
+mod pipeline;
+mod roll;
+mod sink;
+mod topic;
+mod unparsable;
+
+pub struct Case {
+    pub id: &'static str,
+    pub sentence: &'static str,
+    pub home: Home,
+    pub company: Company,
+    /// Seconds it takes on a warm two-core test bed: the order of start, and a third of its deadline.
+    pub about: u64,
+    pub scenario: for<'a> fn(&'a Scene<'a>) -> LocalBoxFuture<'a, Result<()>>,
+}
+
+/// Which namespace a case plays in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// That of the shared clusters: references do not leave their namespace.
+    Shared,
+    /// One of its own.
+    Own,
+}
+
+/// Whether a case minds others, or they it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    Beside,
+    /// It stops Sluice or the API server, or changes a CRD.
+    Alone,
+}
+
+macro_rules! cases {
+    ($($id:literal $home:ident $company:ident $about:literal $scenario:path, $sentence:literal;)+) => {
+        pub const CASES: &[Case] = &[$(Case {
+            id: $id, sentence: $sentence, home: Home::$home, company: Company::$company, about: $about,
+            scenario: |scene| Box::pin($scenario(scene)),
+        }),+];
+    };
+}
+
+cases! {
+    "K1" Shared Beside 5 cluster::k01_records_arrive_on_every_listener,
+        "produce and consume on every listener (plain): all records arrive";
+    "K2" Shared Beside 8 cluster::k02_a_dynamic_key_restarts_nothing,
+        "a dynamic broker key changes: describeConfigs shows it, no pod UID changes";
+    "K5" Own Beside 90 roll::k05_a_bad_option_takes_one_broker_at_most,
+        "a bad JVM option or image: at most one broker goes down, status names it, reverting heals";
+    "K6" Own Alone 90 roll::k06_a_roll_survives_the_operator,
+        "the operator is killed twice during a roll: it finishes, each pod restarted exactly once";
+    "K12" Own Beside 30 cluster::k12_children_are_repaired,
+        "a Service, ConfigMap or PDB is deleted or edited: repaired within 5 s";
+    "K13" Own Alone 60 roll::k13_kafka_returns_without_the_operator,
+        "all brokers' pods are deleted while the operator is down: Kafka returns without it";
+    "K14" Own Beside 5 cluster::k14_what_kafka_does_not_know_is_refused,
+        "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
+    "T1" Shared Beside 20 topic::t01_ten_lives,
+        "a topic is created, deleted and recreated ten times; Kafka matches each time";
+    "T2" Shared Beside 8 topic::t02_impossible_changes_are_refused,
+        "partitions decreased, name changed: refused by the API server; RF above the brokers: Ready=False, Kafka unchanged";
+    "T3" Shared Beside 20 topic::t03_drift_is_seen,
+        "a config or partition count is changed behind our back: seen and handled as declared within 10 s";
+    "T5" Shared Beside 8 topic::t05_the_older_claim_wins,
+        "two Topics claim one name: the older wins, the other says so";
+    "T6" Own Beside 40 topic::t06_deletion_follows_its_policy,
+        "Topic deleted with Retain: the topic stays; with Delete: it goes; with the cluster gone: no finalizer hangs";
+    "C1" Shared Beside 30 connector::c01_a_bad_transform_is_said_and_mended,
+        "a bad SMT: Ready=False within 10 s with the error's first line; fixing the spec recovers";
+    "C2" Shared Beside 20 connector::c02_a_connector_made_by_rest_is_left_alone,
+        "a connector made by REST is left alone and listed";
+    "P1" Shared Beside 50 pipeline::p01_wal_level_is_named_and_mended,
+        "wal_level=replica: preflight names it with the fix and no connector is created; after the fix it goes Ready unaided";
+    "P2" Shared Beside 35 pipeline::p02_a_role_without_replication_is_named_and_mended,
+        "a role without REPLICATION: the same";
+    "P3" Shared Beside 35 pipeline::p03_tables_that_are_not_captured_stay_writable,
+        "a table without primary key that is not captured keeps accepting UPDATE and DELETE";
+    "P6" Shared Beside 360 pipeline::p06_five_minutes_without_the_database,
+        "PostgreSQL is down for 5 minutes: recovers unaided, no row lost";
+    "P10" Shared Beside 45 sink::p10_a_poison_record_goes_to_the_dead_letters,
+        "a poison record at the sink: it lands in the dead-letter topic, the flow continues, the count is in status";
+    "B1" Own Beside 10 input::b01_wrong_references_are_named,
+        "references to objects that do not exist: each kind says which is missing and recovers when it comes";
+    "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,
+        "wrong quantities, names, ranges and forbidden changes: refused by the API server, the field named";
+    "B3" Shared Beside 10 input::b03_unknown_keys_are_refused_with_the_nearest,
+        "unknown or reserved config keys of topics and workers: refused with what was probably meant";
+    "B4" Shared Beside 30 input::b04_missing_secrets_are_named,
+        "missing Secrets and keys: named, and mended when they appear";
+    "B5" Shared Beside 30 input::b05_an_unreachable_database_is_named,
+        "an unreachable database, a wrong password, a missing database or table: each named, nothing created";
+    "B6" Shared Beside 10 input::b06_an_unknown_plugin_is_named,
+        "an unknown connector plugin: Ready=False with the plugins there are";
+    "B7" Own Alone 30 unparsable::b07_an_object_that_does_not_parse_harms_no_other,
+        "an object that no longer parses: says so, and leaves all others running";
+    "B8" Own Alone 60 away::b08_the_api_server_is_away,
+        "the API server is away: the operator waits, does not crash, and goes on";
+    "B9" Own Beside 120 away::b09_kafka_and_connect_are_away,
+        "Kafka, then Connect is away: status is Unknown with since when, and recovers";
+}

@@ -1,0 +1,157 @@
+//! The agent pod: `e2e agent …`, exec'd inside the cluster.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::Api;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::Place;
+use crate::agent::kafka::TopicFacts;
+use crate::agent::latency::Latency;
+use crate::agent::records::{Consumed, Produced};
+use crate::agent::rest::Response;
+use crate::kubernetes::exec::{self, Running};
+use crate::kubernetes::operator::is_ready;
+use crate::wait::{said, seconds};
+
+pub const IMAGE: &str = "docker.io/sluice/e2e:dev";
+const POD: &str = "agent";
+const BINARY: &str = "/usr/local/bin/e2e";
+
+#[derive(Clone)]
+pub struct Agent {
+    pods: Api<Pod>,
+}
+
+/// A producer that goes on until it is asked to end.
+pub struct Producing(Running);
+
+impl Agent {
+    pub async fn start(place: &Place) -> Result<Self> {
+        let pods: Api<Pod> = place.space.api();
+        let body = json!({"spec": {
+            "terminationGracePeriodSeconds": 1,
+            "containers": [{
+                "name": POD, "image": IMAGE, "imagePullPolicy": "IfNotPresent", "args": ["agent", "serve"],
+                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+            }],
+        }});
+        place.apply_object::<Pod>(POD, body).await?;
+        place
+            .eventually("the agent pod", seconds(60), async || {
+                let pod = pods.get(POD).await.map_err(said)?;
+                is_ready(&pod).then_some(()).ok_or_else(|| waiting(&pod))
+            })
+            .await?;
+        Ok(Self { pods })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, args: &[&str]) -> Result<T> {
+        let command = [&[BINARY, "agent"], args].concat();
+        let text = exec::run(&self.pods, POD, POD, &command).await?;
+        parse(&text)
+    }
+
+    pub async fn produce(&self, bootstrap: &str, topic: &str, count: u64, prefix: &str) -> Result<Produced> {
+        let count = count.to_string();
+        let args =
+            ["produce", "--bootstrap", bootstrap, "--topic", topic, "--count", &count, "--prefix", prefix];
+        self.ask(&args).await
+    }
+
+    /// One record with this value, whatever it means to its readers.
+    pub async fn produce_value(&self, bootstrap: &str, topic: &str, value: &str) -> Result<Produced> {
+        let args = ["produce", "--bootstrap", bootstrap, "--topic", topic, "--count", "1", "--value", value];
+        self.ask(&args).await
+    }
+
+    pub async fn start_producing(&self, bootstrap: &str, topic: &str, prefix: &str) -> Result<Producing> {
+        let args =
+            [BINARY, "agent", "produce", "--bootstrap", bootstrap, "--topic", topic, "--prefix", prefix];
+        let more = ["--rate", "100", "--patience-ms", "60000"];
+        Ok(Producing(exec::start(&self.pods, POD, POD, &[&args[..], &more].concat()).await?))
+    }
+
+    pub async fn consume(&self, bootstrap: &str, topic: &str, prefix: &str) -> Result<Consumed> {
+        self.ask(&["consume", "--bootstrap", bootstrap, "--topic", topic, "--prefix", prefix]).await
+    }
+
+    pub async fn values(&self, bootstrap: &str, topic: &str, first: usize) -> Result<Consumed> {
+        self.ask(&["consume", "--bootstrap", bootstrap, "--topic", topic, "--values", &first.to_string()])
+            .await
+    }
+
+    pub async fn topics(&self, bootstrap: &str) -> Result<Vec<TopicFacts>> {
+        self.ask(&["topics", "--bootstrap", bootstrap]).await
+    }
+
+    pub async fn topic(&self, bootstrap: &str, name: &str) -> Result<Option<TopicFacts>> {
+        Ok(self.topics(bootstrap).await?.into_iter().find(|topic| topic.name == name))
+    }
+
+    pub async fn topic_configs(&self, bootstrap: &str, topic: &str) -> Result<BTreeMap<String, String>> {
+        self.ask(&["configs", "--bootstrap", bootstrap, "--topic", topic]).await
+    }
+
+    pub async fn broker_configs(&self, bootstrap: &str, broker: i32) -> Result<BTreeMap<String, String>> {
+        self.ask(&["configs", "--bootstrap", bootstrap, "--broker", &broker.to_string()]).await
+    }
+
+    /// `create 3 1 key=value…`, `grow 5`, `config key=value…` or `delete`.
+    pub async fn meddle(&self, bootstrap: &str, topic: &str, change: &[&str]) -> Result<()> {
+        self.ask(&[&["meddle", "--bootstrap", bootstrap, "--topic", topic], change].concat()).await
+    }
+
+    /// The last statement's rows.
+    pub async fn sql(&self, dsn: &str, statements: &[&str]) -> Result<Vec<Map<String, Value>>> {
+        self.ask(&[&["sql", "--dsn", dsn, "--"], statements].concat()).await
+    }
+
+    /// The first column of the first row, as text.
+    pub async fn sql_value(&self, dsn: &str, query: &str) -> Result<String> {
+        let rows = self.sql(dsn, &[query]).await?;
+        let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_str);
+        value.map(str::to_owned).with_context(|| format!("{query}: no value"))
+    }
+
+    pub async fn latency(&self, args: &[&str]) -> Result<Latency> {
+        self.ask(&[&["latency"], args].concat()).await
+    }
+
+    pub async fn rest(&self, method: &str, url: &str, body: Option<&Value>) -> Result<Response> {
+        let body = body.map(Value::to_string);
+        let mut args = vec!["rest", method, url];
+        args.extend(body.as_deref());
+        self.ask(&args).await
+    }
+}
+
+impl Producing {
+    pub async fn finish(self) -> Result<Produced> {
+        parse(&self.0.finish().await?)
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let Some(line) = text.lines().last() else { bail!("the agent said nothing") };
+    serde_json::from_str(line).with_context(|| format!("the agent said {line}"))
+}
+
+fn waiting(pod: &Pod) -> String {
+    let status = pod.status.as_ref();
+    let container =
+        status.and_then(|s| s.container_statuses.as_ref()?.first()?.state.as_ref()?.waiting.as_ref());
+    container.map_or_else(
+        || format!("phase {}", status.and_then(|s| s.phase.as_deref()).unwrap_or("unknown")),
+        |w| {
+            format!(
+                "{} {}",
+                w.reason.as_deref().unwrap_or_default(),
+                w.message.as_deref().unwrap_or_default()
+            )
+        },
+    )
+}

@@ -1,0 +1,117 @@
+//! What a scenario works with.
+//!
+//! A `Stage` is one run: the agent pod, and clusters that several cases share, brought up when the first case asks.
+//! A `Scene` is one case on it: a `Place` (namespace, deadlines, what to clean up) and the stage.
+//! `kafka`, `connect`, `postgres` and `pipeline` build what scenarios need in a place; `agent` works beside the data.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use kube::Client;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+pub mod agent;
+pub mod connect;
+pub mod kafka;
+pub mod pipeline;
+pub mod place;
+pub mod postgres;
+
+pub use agent::Agent;
+pub use connect::Connect;
+pub use kafka::Kafka;
+pub use place::{Expect, Place};
+pub use postgres::Postgres;
+
+use crate::kubernetes::objects::Space;
+use crate::kubernetes::operator::Operator;
+use crate::ui::Ui;
+
+/// Namespace of the agent and of everything that cases share.
+pub const SHARED: &str = "e2e-shared";
+
+pub struct Stage {
+    pub client: Client,
+    pub ui: Arc<Ui>,
+    /// Folders of failed cases.
+    pub out: PathBuf,
+    pub home: Place,
+    pub agent: Agent,
+    kafka: OnceCell<Kafka>,
+    connect: OnceCell<Connect>,
+    postgres: OnceCell<Postgres>,
+}
+
+impl Stage {
+    pub async fn set(client: Client, ui: Arc<Ui>, out: PathBuf) -> Result<Self> {
+        let home = Place::new(Space::new(client.clone(), SHARED), ui.begin("stage"));
+        home.space.create().await?;
+        let agent = Agent::start(&home).await?;
+        home.task.goes_on();
+        let (kafka, connect, postgres) = Default::default();
+        Ok(Self { client, ui, out, home, agent, kafka, connect, postgres })
+    }
+}
+
+/// `fields` put into the object `base`.
+pub fn with(mut base: Value, fields: Value) -> Value {
+    if let Value::Object(fields) = fields {
+        for (key, value) in fields {
+            base[key] = value;
+        }
+    }
+    base
+}
+
+pub struct Scene<'s> {
+    pub stage: &'s Stage,
+    pub place: Place,
+}
+
+impl Deref for Scene<'_> {
+    type Target = Place;
+    fn deref(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl Scene<'_> {
+    pub fn agent(&self) -> &Agent {
+        &self.stage.agent
+    }
+
+    /// Three brokers in the shared namespace, with topics of replication factor 3.
+    pub async fn shared_kafka(&self) -> Result<&Kafka> {
+        let stage = self.stage;
+        self.task.waits_for("the shared KafkaCluster");
+        stage.kafka.get_or_try_init(|| kafka::bring_up(&stage.home, "kafka", kafka::spec(3))).await
+    }
+
+    /// One worker on the shared Kafka.
+    pub async fn shared_connect(&self) -> Result<&Connect> {
+        let stage = self.stage;
+        self.shared_kafka().await?;
+        self.task.waits_for("the shared ConnectCluster");
+        stage
+            .connect
+            .get_or_try_init(|| connect::bring_up(&stage.home, "connect", connect::spec("kafka")))
+            .await
+    }
+
+    /// PostgreSQL with `wal_level=logical`; each case takes a database of its own.
+    pub async fn shared_postgres(&self) -> Result<&Postgres> {
+        let stage = self.stage;
+        self.task.waits_for("the shared PostgreSQL");
+        stage
+            .postgres
+            .get_or_try_init(|| postgres::bring_up(&stage.home, "postgres", postgres::Options::default()))
+            .await
+    }
+
+    pub async fn operator(&self) -> Result<Operator> {
+        Operator::find(&self.stage.client).await
+    }
+}
