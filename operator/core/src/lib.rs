@@ -5,12 +5,14 @@
 //! `plan` (what happens next) → `status` (what we tell the user). `view` holds what the observers saw.
 //!
 //! Shared: `condition` (verdict → kstatus conditions), `finding` (what is wrong with an input), `reason` (closed
-//! sets of reasons), `units` (`7d`, `10Gi`), `meta` (labels, owner references).
+//! sets of reasons), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `properties` (Java's files).
 
 pub mod cluster;
 pub mod condition;
+pub mod connect;
 pub mod finding;
 pub mod meta;
+pub mod properties;
 pub mod reason;
 pub mod topic;
 pub mod units;

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Starts one Connect worker. Arguments: those of java. What only the pod knows is added to the configuration here.
+set -eu
+PATH=${JAVA_HOME:+$JAVA_HOME/bin:}$PATH:/opt/java/openjdk/bin
+libs=/kafka/libs
+[ -d "$libs" ] || libs=/opt/kafka/libs
+{
+    cat /etc/sluice/worker.properties
+    echo "rest.advertised.host.name=$POD_NAME.$SLUICE_DOMAIN"
+} >/tmp/worker.properties
+exec java "$@" -cp "$libs/*" org.apache.kafka.connect.cli.ConnectDistributed /tmp/worker.properties

@@ -1,0 +1,112 @@
+//! A worker's configuration: what Sluice sets, what it only proposes, and what it leaves to the user.
+
+use std::collections::BTreeMap;
+
+use super::names::{self, Internal, REST_PORT, SECRETS_PATH};
+
+const PLACE: &str = "Sluice decides where the workers are and how they find each other";
+const STATE: &str = "Sluice names the topics of a Connect cluster after it";
+const PROVIDER: &str = "Secrets come by ${secrets:NAME:KEY}";
+const ACCESS: &str = "workers use the listener of Sluice's own, which needs none";
+const REST: &str = "Sluice itself must reach the REST API";
+
+/// `*` at the end stands for anything. The first entry that fits gives the reason.
+const RESERVED: &[(&str, &str)] = &[
+    ("bootstrap.servers", PLACE),
+    ("group.id", PLACE),
+    ("listeners", PLACE),
+    ("listeners.https.*", PLACE),
+    ("rest.advertised.*", PLACE),
+    ("rest.host.name", PLACE),
+    ("rest.port", PLACE),
+    ("rest.extension.classes", REST),
+    ("inter.worker.*", PLACE),
+    ("config.storage.*", STATE),
+    ("offset.storage.*", STATE),
+    ("status.storage.*", STATE),
+    ("config.providers", PROVIDER),
+    ("config.providers.*", PROVIDER),
+    ("security.protocol", ACCESS),
+    ("sasl.*", ACCESS),
+    ("ssl.*", ACCESS),
+];
+
+/// Why `spec.config` may not set this key, if it may not.
+pub fn reserved(key: &str) -> Option<&'static str> {
+    RESERVED
+        .iter()
+        .find(|(pattern, _)| pattern.strip_suffix('*').map_or(*pattern == key, |p| key.starts_with(p)))
+        .map(|(_, why)| *why)
+}
+
+/// What Sluice proposes; the user's word counts.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("plugin.path", "/kafka/connect"),
+    ("key.converter", "org.apache.kafka.connect.json.JsonConverter"),
+    ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+    // Connect's minute is what a crash repeats
+    ("offset.flush.interval.ms", "10000"),
+    // Connect's five minutes are how long the tasks of a dead worker rest. A pod that is replaced is back in less than this
+    ("scheduled.rebalance.max.delay.ms", "30000"),
+];
+
+/// Every key of `worker.properties` but `rest.advertised.host.name`, which only a pod knows.
+pub fn config(
+    connect: &str,
+    bootstrap: &str,
+    declared: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut config: BTreeMap<String, String> =
+        DEFAULTS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    config.extend(declared.clone());
+    let mut set = |key: &str, value: String| config.insert(key.to_owned(), value);
+    set("bootstrap.servers", bootstrap.to_owned());
+    set("group.id", names::group(connect));
+    set("listeners", format!("http://:{REST_PORT}"));
+    for (prefix, topic) in [
+        ("config.storage", Internal::Configs),
+        ("offset.storage", Internal::Offsets),
+        ("status.storage", Internal::Status),
+    ] {
+        set(&format!("{prefix}.topic"), topic.topic(connect));
+        // Sluice creates the topics before the first worker. Should one be missing later, the brokers' default is the best
+        // a worker can know: a number here would go stale with the number of brokers
+        set(&format!("{prefix}.replication.factor"), "-1".into());
+        if topic != Internal::Configs {
+            set(&format!("{prefix}.partitions"), topic.partitions().to_string());
+        }
+    }
+    set("config.providers", "secrets".into());
+    let provider = "org.apache.kafka.common.config.provider.DirectoryConfigProvider";
+    set("config.providers.secrets.class", provider.into());
+    set("config.providers.secrets.param.allowed.paths", SECRETS_PATH.into());
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sluice_sets_is_reserved_and_what_it_proposes_is_not() {
+        let set = config("c", "k:9091", &BTreeMap::new());
+        for key in set.keys() {
+            let proposed = DEFAULTS.iter().any(|(name, _)| name == key);
+            assert_eq!(reserved(key).is_none(), proposed, "{key}");
+        }
+        assert!(reserved("rest.advertised.host.name").is_some());
+        assert!(reserved("exactly.once.source.support").is_none());
+    }
+
+    #[test]
+    fn the_users_word_counts_where_sluice_only_proposes() {
+        let declared = [("plugin.path".to_owned(), "/mine".to_owned())].into();
+        assert_eq!(config("c", "k:9091", &declared)["plugin.path"], "/mine");
+    }
+
+    #[test]
+    fn no_connector_can_have_the_workers_group() {
+        // a sink connector `x` consumes in the group `connect-x`
+        assert!(!config("c", "k:9091", &BTreeMap::new())["group.id"].starts_with("connect-"));
+    }
+}
