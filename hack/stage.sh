@@ -1,4 +1,4 @@
-# How hack/stages runs a stage, counts and reports. Sourced, not run.
+# How stages are run, counted and reported. Sourced, not run.
 # shellcheck shell=bash
 
 SKIPPED=77   # exit code of a stage that could not run; automake's convention
@@ -12,32 +12,49 @@ begin() { # NAME of the run
 
 skip() { echo "$*"; exit $SKIPPED; }
 
-# stage NAME COMMAND…: false when it failed
+# stage NAME COMMAND…: one line with its seconds and what it counted; false when it failed
 stage() {
-  local name=$1 log began=${EPOCHREALTIME/[.,]/} spinner='' code passed failed
-  shift
-  log=$LOGS/${name//[^a-zA-Z0-9]/-}.log
-  if [ -t 1 ]; then spin "$name" & spinner=$!; fi
-  (set -eo pipefail; "$@") > "$log" 2>&1 < /dev/null
-  code=$?
-  [ -z "$spinner" ] || { kill "$spinner"; wait "$spinner" 2> /dev/null; printf '\r\e[K'; }
-  if [ $code = $SKIPPED ]; then
-    line "-" "$began" "$name" "skipped: $(tail -n 1 "$log")"
+  local passed failed
+  run "$@"
+  if [ "$CODE" = $SKIPPED ]; then
+    line "-" "$1" "skipped: $(tail -n 1 "$LOG")"
     return
   fi
-  read -r passed failed < <(count "$log")
+  read -r passed failed < <(count "$LOG")
   # a stage that fails without a failed test (it did not compile, it was killed) is a failure all the same
-  [ $code = 0 ] || [ "$failed" != 0 ] || failed=1
+  [ "$CODE" = 0 ] || [ "$failed" != 0 ] || failed=1
   [ $((passed + failed)) != 0 ] || passed=1
   PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
-  if [ "$failed" = 0 ]; then
-    line "✓" "$began" "$name" "$passed passed"
-  else
-    line "✗" "$began" "$name" "$passed passed, $failed failed"
-    excerpt "$log" | sed 's/^/      /'
-    printf '      (all of it: %s)\n' "$log"
-    return 1
-  fi
+  if [ "$failed" = 0 ]; then line "✓" "$1" "$passed passed"; else why "$1" "$passed passed, $failed failed"; fi
+}
+
+# step NAME COMMAND…: something that must be done before anything else can be; it is not counted
+step() {
+  run "$@"
+  if [ "$CODE" = 0 ]; then line "✓" "$1" ""; else why "$1" "failed"; exit 1; fi
+}
+
+run() { # sets CODE, LOG and TOOK
+  local name=$1 began=${EPOCHREALTIME/[.,]/} spinner=''
+  shift
+  LOG=$LOGS/${name//[^a-zA-Z0-9]/-}.log
+  : > "$LOG"
+  if [ -t 1 ]; then spin "$name" & spinner=$!; fi
+  (set -eo pipefail; "$@") > "$LOG" 2>&1 < /dev/null
+  CODE=$?
+  [ -z "$spinner" ] || { kill "$spinner"; wait "$spinner" 2> /dev/null; printf '\r\e[K'; }
+  TOOK=$(((${EPOCHREALTIME/[.,]/} - began) / 100000))
+}
+
+line() { # MARK NAME OUTCOME
+  printf '  %s %-34s %5d.%d s  %s\n' "$1" "$2" $((TOOK / 10)) $((TOOK % 10)) "$3"
+}
+
+why() { # NAME OUTCOME
+  line "✗" "$1" "$2"
+  excerpt "$LOG" | sed 's/^/      /'
+  printf '      (all of it: %s)\n' "$LOG"
+  return 1
 }
 
 # The part of a failed stage's log that says why: what failed tests said, else from the first error on, else the end.
@@ -59,17 +76,15 @@ count() {
     END { print passed + 0, failed + 0 }' "$1"
 }
 
-line() { # MARK BEGAN NAME OUTCOME
-  local tenths=$(((${EPOCHREALTIME/[.,]/} - $2) / 100000))
-  printf '  %s %-36s %5d.%d s  %s\n' "$1" "$3" $((tenths / 10)) $((tenths % 10)) "$4"
-}
-
+# What runs, for how long, and the last it said
 spin() {
-  local began=$SECONDS turn
+  local began=$SECONDS turn width said
+  width=$(($(tput cols 2> /dev/null || echo 80) - 52))
   while :; do
     for turn in ⠋ ⠙ ⠹ ⠸ ⠼ ⠴ ⠦ ⠧ ⠇ ⠏; do
-      printf '\r  %s %-36s %5d s' "$turn" "$1" $((SECONDS - began))
-      sleep 0.1
+      said=$(tail -c 400 "$LOG" | tr -cd '[:print:]\n' | tail -n 1)
+      printf '\r\e[K  %s %-34s %5d s    \e[2m%s\e[0m' "$turn" "$1" $((SECONDS - began)) "${said:0:$((width > 0 ? width : 0))}"
+      sleep 0.2
     done
   done
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition as Crd;
 use serde_json::Value;
+use sluice_core::cluster::ClusterReason;
 use sluice_core::reason::Reason;
 use sluice_core::topic::TopicReason;
 
@@ -29,7 +30,7 @@ on every kind: `Ready` is always there, `Reconciling` and `Stalled` only while t
 type Reasons = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// What `conditions[].reason` can be, by kind.
-const REASONS: &[Reasons] = &[("Topic", TopicReason::ALL)];
+const REASONS: &[Reasons] = &[("KafkaCluster", ClusterReason::ALL), ("Topic", TopicReason::ALL)];
 
 /// The reference as Markdown.
 pub fn page() -> String {

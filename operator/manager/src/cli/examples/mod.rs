@@ -45,3 +45,15 @@ impl File {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::Resource;
+
+    /// `object` as the API server would have it: only then may it own others.
+    pub fn stored<K: Resource>(mut object: K) -> K {
+        object.meta_mut().namespace.get_or_insert_with(|| "default".into());
+        object.meta_mut().uid = Some("0b7c9d3e-5a52-4f0b-8f5c-3f1a2b9c4d5e".into());
+        object
+    }
+}

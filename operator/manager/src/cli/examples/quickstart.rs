@@ -43,6 +43,16 @@ fn topic() -> Topic {
 
 #[cfg(test)]
 mod tests {
+    use sluice_core::{cluster, topic};
+
+    use super::super::tests::stored;
+
+    #[test]
+    fn sluice_takes_it() {
+        assert!(cluster::validate(&stored(super::cluster())).is_ok());
+        assert!(topic::validate(&stored(super::topic())).is_ok());
+    }
+
     #[test]
     fn it_fits_on_the_first_screen() {
         let files = super::files().unwrap();

@@ -103,3 +103,14 @@ fn in_shop<K: Resource>(mut object: K) -> K {
     object.meta_mut().namespace = Some(NAMESPACE.into());
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::examples::tests::stored;
+
+    #[test]
+    fn sluice_takes_it() {
+        let kafka = sluice_core::cluster::validate(&stored(super::kafka()));
+        assert!(kafka.is_ok(), "{kafka:?}");
+    }
+}

@@ -1,0 +1,42 @@
+# What end-to-end tests, demo and benchmarks stand on: a cluster, our images on it, Sluice installed. Sourced, not run.
+# shellcheck shell=bash
+
+CLUSTER=e2e/testbed/cluster
+TESTBED=e2e/testbed/testbed
+E2E=$CARGO_TARGET_DIR/debug/e2e
+IMAGES=$CACHE/images
+LIMIT=$((60 * 1000 * 1000))   # the most bytes of the operator's image
+
+cluster_up() { "$CLUSTER" up > "$CACHE/kubeconfig"; }
+
+# From here on everything talks to that cluster. The decision stays the same: see e2e/testbed/cluster.
+use_cluster() {
+  KUBECONFIG=$(tail -n 1 "$CACHE/kubeconfig")
+  PATH=$("$TESTBED" path bin):$PATH
+  export KUBECONFIG PATH
+}
+
+# The tag is made of the binary, so that a new one is rolled out and an old one is not.
+images() {
+  local size
+  cargo build --release --locked -p sluice
+  cargo build --locked -p e2e
+  mkdir -p "$IMAGES"
+  echo "dev-$(sha256sum < "$CARGO_TARGET_DIR/release/sluice" | cut -c1-12)" > "$IMAGES/tag"
+  "$TESTBED" image "sluice.dev/sluice:$(< "$IMAGES/tag")" "$IMAGES/sluice.tar" "$CARGO_TARGET_DIR/release/sluice"
+  "$TESTBED" image docker.io/sluice/e2e:dev "$IMAGES/e2e.tar" "$E2E"
+  size=$(stat -c %s "$IMAGES/sluice.tar")
+  echo "the operator's image has $size bytes"
+  [ "$size" -le $LIMIT ] || { echo "more than the $LIMIT it may have"; return 1; }
+}
+
+load() {
+  if [ "$("$CLUSTER" kind)" = given ]; then
+    echo "your cluster must find sluice.dev/sluice:$(< "$IMAGES/tag") and docker.io/sluice/e2e:dev; archives: $IMAGES/*.tar"
+  else
+    "$CLUSTER" load "$IMAGES/sluice.tar" "$IMAGES/e2e.tar"
+  fi
+}
+
+crds() { "$HELM" upgrade --install sluice-crds charts/sluice-crds --namespace sluice-system --create-namespace; }
+installed() { "$E2E" install --set "image.tag=$(< "$IMAGES/tag")"; }
