@@ -19,6 +19,8 @@ links() {
 
 up() {
   local count=${1:-}
+  needs_packages "${PACKAGES[@]}"
+  check_networks
   build
   fresh_or_same
   count=${count:-$(cat "$STATE/nodes" 2> /dev/null || echo 3)}

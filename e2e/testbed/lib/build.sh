@@ -51,7 +51,7 @@ build_debezium() { # plugin folders as in the public image, drivers included
 INPUTS[pki]="$GATEWAY $SERVICE_NET $API_PORT $MAX_NODES"
 build_pki() {
   local i
-  cd "$1"
+  cd "$1" || return
   ec_key ca; openssl req -x509 -new -key ca.key -out ca.crt -days 3650 -subj /CN=sluice-testbed
   openssl genrsa -out sa.key 2048; openssl rsa -in sa.key -pubout -out sa.pub
   certificate apiserver /CN=kube-apiserver "DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,$(
@@ -61,7 +61,7 @@ build_pki() {
   identity controller-manager /CN=system:kube-controller-manager DNS:controller-manager
   identity scheduler /CN=system:kube-scheduler DNS:scheduler
   identity proxy /CN=system:kube-proxy DNS:proxy
-  for i in $(seq $MAX_NODES); do
+  for i in $(seq "$MAX_NODES"); do
     identity "node-$i" "/O=system:nodes/CN=system:node:node-$i" "DNS:node-$i,IP:$(node_ip "$i")"
   done
   chmod -R go= .

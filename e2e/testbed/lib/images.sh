@@ -113,7 +113,7 @@ build_image_small() { # pause, CoreDNS, busybox with our `tool`
 # The seed: a containerd root with all images imported; each node starts from hard links to it (lib/node.sh).
 INPUTS[seed]="@image_small @image_kafka @image_connect @image_postgres"
 build_seed() {
-  local d=$1 tar image
+  local d=$1 image
   printf 'version = 2\nroot = "%s"\nstate = "%s"\n[grpc]\naddress = "%s"\n' "$d/seed" "$d/run" "$d/sock" > "$d/config.toml"
   PART_LOG=$CACHE/log part build-seed containerd -c "$d/config.toml"
   within 20 ctr -a "$d/sock" version
@@ -129,8 +129,10 @@ build_seed() {
 image() {
   [ $# -ge 3 ] || die "usage: testbed image NAME:TAG OUT.tar BINARY [FILE=/path/in/image…]"
   local name=$1 out=$2 binary=$3 tree f; shift 3
-  [[ $name == *:* ]] || die "image: the name needs a tag: $name:dev"
-  [[ ${name%%/*} == *.* ]] || name=docker.io/$name
+  [[ ${name##*/} == *:* ]] || die "image: the name needs a tag: $name:dev"
+  # as the kubelet will call it: `sluice:dev` is docker.io/library/sluice:dev
+  [[ $name == */* ]] || name=library/$name
+  [[ $name =~ ^(localhost|[^/]*[.:][^/]*)/ ]] || name=docker.io/$name
   [ -x "$binary" ] || die "image: no such binary: $binary"
   mkdir -p "$CACHE"; tree=$(mktemp -d "$CACHE/.new-image.XXXXXX")
   mkdir -p "$tree/etc/ssl/certs"

@@ -13,7 +13,6 @@ check_networks() {
 
 network() {
   local dir i
-  check_networks
   sysctl -qw net.ipv4.ip_forward=1
   # three kubelets and their pods use more inotify instances than the default of 128
   (($(< /proc/sys/fs/inotify/max_user_instances) >= 1024)) || sysctl -qw fs.inotify.max_user_instances=1024
@@ -55,7 +54,7 @@ node_routes() {
 remove_network() {
   local ns link dir
   for ns in $(ip netns list 2> /dev/null | grep -oE "^$PREFIX-[0-9]+"); do ip netns del "$ns" || true; done
-  for link in $(ip -o link show | grep -oE "^[0-9]+: $PREFIX[0-9]+" | cut -d' ' -f2); do ip link del "$link" 2> /dev/null || true; done
+  for link in $(ip -o link show | grep -oE "^[0-9]+: ${PREFIX}[0-9]+" | cut -d' ' -f2); do ip link del "$link" 2> /dev/null || true; done
   for dir in -i -o; do
     while iptables -w -D FORWARD "$dir" "${PREFIX}0" -j ACCEPT 2> /dev/null; do :; done
   done

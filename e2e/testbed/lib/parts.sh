@@ -7,7 +7,9 @@ instance() { cat "$STATE/instance" 2> /dev/null || echo none; }
 
 marked() { { grep -lzs "$@" /proc/[0-9]*/environ || true; } | cut -d/ -f3; }
 pids_of() { marked -xF "$MARK=$STATE:$1:$(instance)"; }   # of this instance of the bed
+# shellcheck disable=SC2120  # lib/recovery.sh and lib/images.sh give a name
 pids_any() { marked -F "$MARK=$STATE:${1:+$1:}"; }        # of any, also of one that was cut off
+# shellcheck disable=SC2119
 pids_stale() { comm -23 <(pids_any | sort) <(marked -zF ":$(instance)" | sort); }
 beds_elsewhere() { # state directories of beds that another cache directory runs on this machine
   { grep -hzos "^$MARK=[^:]*" /proc/[0-9]*/environ || true; } | tr '\0' '\n' | cut -d= -f2 | sort -u | grep -vxF "$STATE" || true

@@ -61,7 +61,6 @@ clean_cache() {
   declare -A wanted=()
   for name in "${!INPUTS[@]}"; do wanted[$(place "$name")]=1; done
   for dir in "$CACHE"/*-* "$CACHE"/.new-*; do
-    [[ $dir =~ (-[0-9a-f]{12}|/.new-.*)$ ]] && [ -z "${wanted[$dir]:-}" ] || continue
-    rm -rf "$dir"
+    if [[ $dir =~ (-[0-9a-f]{12}|/.new-.*)$ && -z ${wanted[$dir]:-} ]]; then rm -rf "$dir"; fi
   done
 }

@@ -7,7 +7,7 @@ t() { k -n "$NS" "$@"; }
 # check SECONDS SENTENCE COMMAND…: true within the time
 check() {
   local seconds=$1 sentence=$2 began=${EPOCHREALTIME/[.,]/} tenths word=ok; shift 2
-  within "$seconds" "$@" && PASSED=$((PASSED + 1)) || { word=FAILED FAILED=$((FAILED + 1)); }
+  if within "$seconds" "$@"; then PASSED=$((PASSED + 1)); else word=FAILED FAILED=$((FAILED + 1)); fi
   tenths=$(((${EPOCHREALTIME/[.,]/} - began) / 100000))
   printf '%-6s %5d.%d s  %s\n' "$word" $((tenths / 10)) $((tenths % 10)) "$sentence"
   [ $word = ok ] || { "$@" 2>&1 | tail -n 3 | sed 's/^/         /'; } || true
@@ -40,7 +40,7 @@ get_all() { t exec web-0 -- tool get http://web-{0,1,2}.web."$NS".svc.cluster.lo
 test_pods() {
   t apply -f "$HERE/manifests/selftest/web.yaml" > /dev/null
   check 60 "a StatefulSet of three is ready" ready web
-  check 1 "its pods are in three zones" equal "$(nodes_of web)" 3
+  check 0 "its pods are in three zones" equal "$(nodes_of web)" 3
   check 5 "pods find each other by name, over all nodes" all_answer
   check 15 "a ClusterIP answers" eval "t exec web-0 -- tool get http://web-vip | grep ^200"
   check 15 "a ClusterIP answers from the host" eval "curl -fs --max-time 2 http://$(t get svc web-vip -o jsonpath='{.spec.clusterIP}')"
@@ -53,7 +53,7 @@ test_volumes() {
   local m=/data/more
   t apply -f "$HERE/manifests/selftest/db.yaml" > /dev/null
   check 60 "three pods with a volume each are ready" ready db
-  check 1 "a full volume says so" says 'No space left' t exec db-0 -- dd if=/dev/zero of=$m bs=1M count=80
+  check 0 "a full volume says so" says 'No space left' t exec db-0 -- dd if=/dev/zero of=$m bs=1M count=80
   t patch pvc data-db-0 -p '{"spec":{"resources":{"requests":{"storage":"256Mi"}}}}' > /dev/null
   check 90 "a volume grows while it is used" eval "equal \$(t get pvc data-db-0 -o jsonpath={.status.capacity.storage}) 256Mi"
   check 5 "and its file system with it" t exec db-0 -- dd if=/dev/zero of=$m bs=1M count=150
@@ -71,7 +71,7 @@ test_images() {
   check 5 "it runs as 1000, appuser" equal "$(t exec kafka -- stat -c '%u %U' /proc/1 | xargs)" "1000 appuser"
   check 90 "debezium/connect:3.6.0.Final joins that broker" t wait --for=condition=Ready pod/connect --timeout=1s
   f=$(t exec web-0 -- tool get http://connect:8083/connector-plugins | grep -oE 'io.debezium.connector.(postgresql.PostgresConnector|jdbc.JdbcSinkConnector)"' | sort -u | wc -l)
-  check 1 "with the PostgreSQL source and the JDBC sink" equal "$f" 2
+  check 0 "with the PostgreSQL source and the JDBC sink" equal "$f" 2
   f=$(mktemp -d)
   image testbed/curl:dev "$f/curl.tar" "$(command -v curl)"
   check 20 "an image packed from a binary loads into every node" load "$f/curl.tar"
@@ -104,9 +104,9 @@ all_ready() { ready web && ready db; }
 
 test_drain() {
   local n m; n=$(node_of web-0) m=$(node_of web-1)
-  check 1 "a node is drained" k drain "$n" --ignore-daemonsets --delete-emptydir-data --force --timeout=60s
+  check 0 "a node is drained" k drain "$n" --ignore-daemonsets --delete-emptydir-data --force --timeout=60s
   sleep 1   # the budget's controller has seen it
-  check 1 "a second one is not: the disruption budget" says "disruption budget" k drain "$m" --pod-selector=app=web --timeout=4s
+  check 0 "a second one is not: the disruption budget" says "disruption budget" k drain "$m" --pod-selector=app=web --timeout=4s
   k uncordon "$n" "$m" > /dev/null
   check 60 "after uncordon all are ready" all_ready
 }
@@ -115,7 +115,7 @@ test_cut() {
   local n i; n=$(node_of web-1) i=${n#node-}
   node_cut "$i"
   check 60 "a node without network becomes Unknown" condition "$n" Unknown
-  check 1 "its processes go on" node_pid "$i"
+  check 0 "its processes go on" node_pid "$i"
   node_heal "$i"
   check 60 "healed, it is Ready again" condition "$n" True
   check 90 "and all pods are" all_ready
@@ -130,7 +130,7 @@ test_power() {
   check 60 "with power it is Ready again" condition "$n" True
   check 90 "and all pods are" all_ready
   p=$(t exec db-0 -- sh -c 'sort -u /data/starts; wc -l < /data/starts' | xargs)
-  check 1 "db-0 is back with its data (name, starts: $p)" eval "[[ '$p' =~ ^db-0\ [2-9]$ ]]"
+  check 0 "db-0 is back with its data (name, starts: $p)" eval "[[ '$p' =~ ^db-0\ [2-9]$ ]]"
 }
 
 no_volumes() { equal "$(k get pv -o name; losetup -ln -O BACK-FILE | grep -F "$STATE/")" ""; }
@@ -138,7 +138,7 @@ no_volumes() { equal "$(k get pv -o name; losetup -ln -O BACK-FILE | grep -F "$S
 leftovers() { # what of ours is on this machine
   pids_any | sed 's/^/process /'
   ip netns list | grep "^$PREFIX-" || true
-  ip -o link show | grep -oE " $PREFIX[0-9]+[:@]" || true
+  ip -o link show | grep -oE " ${PREFIX}[0-9]+[:@]" || true
   ip route show | grep -e "$POD_NET" -e "$SERVICE_NET\.0" -e "$NODE_NET" || true
   iptables -w -S FORWARD | grep "${PREFIX}0" || true
   losetup -ln -O BACK-FILE | grep -F "$CACHE" || true
