@@ -35,18 +35,6 @@ image: ## Build the operator for release and pack its image: IMAGE=name:tag TAR=
 	@cargo build --release -p sluice
 	@$(TESTBED) image $(IMAGE) $(or $(TAR),$(CACHE)/sluice.tar) $(CARGO_TARGET_DIR)/release/sluice
 
-##@ A cluster
-.PHONY: cluster cluster-down cluster-test
-cluster: ## Make sure there is one (KUBECONFIG, else kind, else the test bed); print its kubeconfig
-	@e2e/testbed/cluster up
-
-cluster-down: ## Remove the cluster that `make cluster` made
-	@e2e/testbed/cluster down
-
-cluster-test: ## Prove that the test bed does what it says (it drains, cuts and kills nodes)
-	@$(TESTBED) test
-
-##@ Leaving
 clean: ## Remove what was built
 	@cargo clean
 	@$(TESTBED) clean
