@@ -7,6 +7,7 @@
 //! Shared: `condition` (verdict → kstatus conditions), `finding` (what is wrong with an input), `reason` (closed
 //! sets of reasons), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `properties` (Java's files).
 
+pub mod cdc;
 pub mod cluster;
 pub mod condition;
 pub mod connect;

@@ -1,7 +1,7 @@
 //! Real servers for tests, started from their jars without Kubernetes.
 //!
 //! `jars` finds Kafka's libraries, `process` runs a JVM that dies with the test, `kafka` makes brokers of them (with a
-//! certificate of `tls`), `connect` a Connect worker, `wait` looks until something has happened.
+//! certificate of `tls`), `connect` a Connect worker, `postgres` a database, `wait` looks until something has happened.
 
 // each test binary uses its part
 #![allow(dead_code)]
@@ -9,6 +9,7 @@
 pub mod connect;
 pub mod jars;
 pub mod kafka;
+pub mod postgres;
 pub mod process;
 pub mod tls;
 pub mod wait;

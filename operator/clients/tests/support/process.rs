@@ -1,4 +1,4 @@
-//! A JVM that dies with the test run.
+//! A server's process (mostly a JVM) that dies with the test run.
 
 use std::fs::File;
 use std::io;
@@ -32,6 +32,11 @@ impl Jvm {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "java", heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         command.arg("-cp").arg(libs.join("*")).args(args);
+        Self::spawn(command, input, log)
+    }
+
+    /// The same for any command; it should begin with `setpriv --pdeathsig KILL`.
+    pub fn spawn(mut command: Command, input: Option<&Path>, log: &Path) -> Self {
         let output = File::create(log).expect("log file");
         let input = input.map_or_else(Stdio::null, |path| File::open(path).expect("input").into());
         command.stdin(input).stdout(output.try_clone().expect("log file")).stderr(output);

@@ -1,0 +1,107 @@
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::{Client, NoTls, Transaction};
+
+use super::error::Error;
+use super::target::Target;
+
+/// One connection. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+    pub(super) address: String,
+    call: Duration,
+}
+
+impl Session {
+    pub async fn enter(target: &Target) -> Result<Self, Error> {
+        let address = target.address();
+        let entering = target.config();
+        let (client, connection) = match timeout(target.connect, entering.connect(NoTls)).await {
+            Ok(entered) => entered.map_err(|e| Error::entering(&target.host, address.clone(), e))?,
+            Err(_) => {
+                return Err(Error::TimedOut { doing: "enter", address, seconds: target.connect.as_secs() });
+            }
+        };
+        let driver = tokio::spawn(async move {
+            // whatever ends the connection also ends the call that waits for an answer, and that tells it
+            let _ = connection.await;
+        });
+        Ok(Self { client, driver, address, call: target.call })
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Carries out statements in one transaction: all of them or none.
+    pub async fn run(&mut self, doing: &str, statements: &[String]) -> Result<(), Error> {
+        let (address, call) = (self.address.clone(), self.call);
+        let work = async {
+            let refused = |e| Error::asking(doing, &address, e);
+            let transaction = self.client.transaction().await.map_err(refused)?;
+            bound(&transaction, call, false).await.map_err(refused)?;
+            for statement in statements {
+                transaction.batch_execute(statement).await.map_err(refused)?;
+            }
+            transaction.commit().await.map_err(refused)
+        };
+        within(call, "run statements", &address, work).await
+    }
+
+    /// Runs `ask` in a transaction that sees one moment and changes nothing.
+    pub(super) async fn look<T>(
+        &mut self,
+        doing: &'static str,
+        ask: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        let (address, call) = (self.address.clone(), self.call);
+        let work = async {
+            let refused = |e| Error::asking(doing, &address, e);
+            let transaction = self.client.transaction().await.map_err(refused)?;
+            bound(&transaction, call, true).await.map_err(refused)?;
+            let answer = ask(&transaction).await.map_err(refused)?;
+            transaction.commit().await.map_err(refused)?;
+            Ok(answer)
+        };
+        within(call, doing, &address, work).await
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Half of our own deadline, so that a slow server tells us what it was about instead of leaving us in silence. A lock is not
+/// waited for long: those who wait behind us are the application.
+async fn bound(
+    transaction: &Transaction<'_>,
+    call: Duration,
+    read_only: bool,
+) -> Result<(), tokio_postgres::Error> {
+    let statement = call.as_millis() / 2;
+    let lock = (call.as_millis() / 4).min(2000);
+    let mode = if read_only { "; SET TRANSACTION READ ONLY" } else { "" };
+    let settings = format!(
+        "SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}; SET LOCAL search_path = ''{mode}"
+    );
+    transaction.batch_execute(&settings).await
+}
+
+async fn within<T>(
+    deadline: Duration,
+    doing: &'static str,
+    address: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match timeout(deadline, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::TimedOut { doing, address: address.to_owned(), seconds: deadline.as_secs() }),
+    }
+}

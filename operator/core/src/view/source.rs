@@ -1,1 +1,0 @@
-//! A PostgreSQL database that a pipeline reads from or writes to.

@@ -1,0 +1,199 @@
+//! A PostgreSQL database that a pipeline reads from or writes to, as its catalogs describe it.
+//!
+//! The clients crate asks for these as JSON, so the field names are also the names in its SQL.
+
+mod lsn;
+mod table;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub use lsn::{BadLsn, Lsn};
+pub use table::{BadTableName, Column, Rights, Table, TableKind, TableName};
+
+/// A database that is read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SourceView {
+    pub server: Server,
+    pub role: Role,
+    /// Those we asked for and that exist.
+    #[serde(default)]
+    pub tables: BTreeMap<TableName, Table>,
+    /// Those we asked for and that exist.
+    #[serde(default)]
+    pub publications: BTreeMap<String, Publication>,
+    /// All of the server: they share its limits.
+    #[serde(default)]
+    pub slots: BTreeMap<String, Slot>,
+    pub heartbeat: Heartbeat,
+    /// Current end of the write-ahead log.
+    pub position: Lsn,
+    /// `pg_control_system`; `None` where the role may not ask.
+    #[serde(default)]
+    pub identity: Option<Identity>,
+    /// How far each slot is behind, by name. Not the database's: the observer's, who saw the position move.
+    #[serde(skip)]
+    pub lags: BTreeMap<String, Lag>,
+}
+
+/// What a cheap look tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Pulse {
+    pub position: Lsn,
+    #[serde(default)]
+    pub slots: BTreeMap<String, Slot>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Server {
+    /// `server_version_num`, for example 150018.
+    pub version: i32,
+    /// A standby.
+    pub in_recovery: bool,
+    pub wal_level: String,
+    pub max_replication_slots: i64,
+    pub max_wal_senders: i64,
+    pub used_wal_senders: i64,
+    /// Milliseconds; 0: none.
+    pub wal_sender_timeout: i64,
+    /// Megabytes; -1: no limit.
+    pub max_slot_wal_keep_size: i64,
+    pub database: String,
+    pub database_bytes: i64,
+}
+
+/// Tells one cluster's history from another's: after a restore or a failover it differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Identity {
+    pub system_identifier: String,
+    pub timeline: i64,
+}
+
+/// The role that we entered as.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Role {
+    pub name: String,
+    pub superuser: bool,
+    pub replication: bool,
+    /// Member of a role that stands for REPLICATION where the provider keeps that attribute to itself (RDS).
+    pub provider_replication: bool,
+    /// CREATE on the database: publications and schemas.
+    pub create: bool,
+}
+
+impl Role {
+    pub fn may_replicate(&self) -> bool {
+        self.superuser || self.replication || self.provider_replication
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Publication {
+    pub owner: String,
+    /// Our role is the owner or a member of it.
+    pub owned: bool,
+    pub all_tables: bool,
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+    /// Tables that are in it by name.
+    pub tables: Vec<TableName>,
+    /// Of those, tables with a row filter or a column list.
+    pub filtered: Vec<TableName>,
+    pub comment: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Slot {
+    pub plugin: Option<String>,
+    pub database: Option<String>,
+    pub active: bool,
+    pub active_pid: Option<i32>,
+    /// The oldest WAL that it keeps.
+    pub restart_lsn: Option<Lsn>,
+    /// What the reader has confirmed.
+    pub confirmed_flush_lsn: Option<Lsn>,
+    /// `reserved`, `extended`, `unreserved` or `lost`.
+    pub wal_status: Option<String>,
+    /// Bytes until it is in danger of being lost; `None`: no limit.
+    pub safe_wal_size: Option<i64>,
+}
+
+/// The heartbeat table, see [`crate::cdc::sql::HEARTBEAT`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Heartbeat {
+    pub schema_exists: bool,
+    pub table_exists: bool,
+    /// Our role may make what is missing of the two.
+    pub creatable: bool,
+    /// SELECT, INSERT, UPDATE and DELETE.
+    pub writable: bool,
+    /// The table's owner is our role or a role that we are a member of.
+    pub owned: bool,
+}
+
+/// How far a reader is behind the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    pub bytes: i64,
+    /// Since the position first passed what has been confirmed, as far as we have watched.
+    pub seconds: i64,
+    /// Bytes of WAL that the slot keeps on disk.
+    pub retained: i64,
+}
+
+/// A database that is written to, in one schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SinkView {
+    /// `server_version_num`
+    pub version: i32,
+    /// A standby, or `default_transaction_read_only`.
+    pub read_only: bool,
+    pub database: String,
+    pub role: String,
+    /// CREATE on the database.
+    pub create_schema: bool,
+    pub schema_exists: bool,
+    pub schema_usage: bool,
+    pub schema_create: bool,
+    /// Those we asked for and that exist in the schema, by name.
+    #[serde(default)]
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// Why a database cannot be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// The host name has no address.
+    NameUnknown,
+    /// Refused, no route, reset.
+    Unreachable,
+    /// Nobody answered in time.
+    TimedOut,
+    /// User or password are wrong.
+    PasswordRefused,
+    /// `pg_hba.conf` does not let us in, or only with TLS.
+    NotAdmitted,
+    DatabaseMissing,
+    /// All its connections are taken.
+    TooManyConnections,
+    /// Starting up, shutting down, or in crash recovery.
+    NotUp,
+    /// The role lacks a right that looking needs.
+    PrivilegeMissing,
+    /// The Secret, or its key, is not there.
+    SecretMissing,
+    /// It answered with an error that we do not know better.
+    Failed,
+}
+
+impl Trouble {
+    /// Nobody has to change anything here for it to go away.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut | Self::TooManyConnections | Self::NotUp)
+    }
+}
