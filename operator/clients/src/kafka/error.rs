@@ -36,7 +36,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("{request}: {broker} did not {stage} within {after:.1?}")]
+    #[error("{request}: {broker} did not {stage} within {:.1} s", .after.as_secs_f32())]
     TimedOut { request: &'static str, broker: Address, stage: Stage, after: Duration },
     #[error("{request}: {broker} does not speak Kafka as we know it")]
     Protocol {

@@ -91,3 +91,53 @@ fn encode_error(e: impl Display) -> ProtocolError {
 fn decode_error(e: impl Display) -> ProtocolError {
     ProtocolError::Decode(format!("{e:#}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn received(bytes: Vec<u8>, limit: usize) -> Result<Bytes, FrameError> {
+        let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
+        let writer = tokio::spawn(async move { theirs.write_all(&bytes).await });
+        let frame =
+            tokio::time::timeout(Duration::from_secs(20), receive(&mut ours, limit)).await.expect("an end");
+        drop(ours);
+        let _ = writer.await;
+        frame
+    }
+
+    fn framed(body: &[u8]) -> Vec<u8> {
+        [&u32::try_from(body.len()).unwrap().to_be_bytes(), body].concat()
+    }
+
+    #[tokio::test]
+    async fn frames_of_every_size_arrive_whole() {
+        for size in [4, 100, STEP - 1, STEP, STEP + 1, 3 * STEP + 7] {
+            let body: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
+            // what follows belongs to the next frame
+            let bytes = [framed(&body), framed(b"next")].concat();
+            assert_eq!(received(bytes, 100 << 20).await.unwrap(), body);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_beyond_the_limit_is_refused_before_it_is_read() {
+        let refused = received(framed(&[0; 101]), 100).await;
+        assert!(matches!(
+            refused,
+            Err(FrameError::Protocol(ProtocolError::FrameSize { announced: 101, limit: 100 }))
+        ));
+        assert!(received(framed(&[0; 100]), 100).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_announced_frame_that_does_not_come_is_a_broken_connection() {
+        // 99 MiB announced, three bytes sent
+        let cut = [&(99_u32 << 20).to_be_bytes()[..], &[1, 2, 3]].concat();
+        assert!(
+            matches!(received(cut, 100 << 20).await, Err(FrameError::Io(e)) if e.kind() == io::ErrorKind::UnexpectedEof)
+        );
+    }
+}

@@ -22,6 +22,8 @@ pub struct Node {
     pub id: i32,
     pub port: u16,
     pub tls_port: u16,
+    /// Clients must show a certificate of the same CA.
+    pub mtls_port: u16,
     pub controller_port: u16,
     pub dir: PathBuf,
     process: Option<Jvm>,
@@ -29,8 +31,8 @@ pub struct Node {
 
 pub struct Kafka {
     pub nodes: Vec<Node>,
-    /// The CA of the TLS listeners, PEM.
-    pub ca: String,
+    /// Of the TLS listeners.
+    pub ca: Authority,
     dir: tempfile::TempDir,
 }
 
@@ -55,6 +57,7 @@ impl Kafka {
             nodes.iter().map(|n| format!("127.0.0.1:{}", n.controller_port)).collect::<Vec<_>>().join(",");
         let ca = Authority::new();
         for node in &nodes {
+            std::fs::write(node.truststore(), ca.pem()).expect("truststore");
             std::fs::write(node.keystore(), ca.keystore(&["127.0.0.1", "localhost"])).expect("keystore");
         }
         let formats: Vec<_> = nodes.iter().map(|node| node.format(&bootstrap, count, extra)).collect();
@@ -62,7 +65,7 @@ impl Kafka {
             assert!(format.wait(), "StorageTool failed:\n{}", node.log("format"));
         }
         nodes.iter_mut().for_each(Node::start);
-        Self { nodes, ca: ca.pem().to_owned(), dir }
+        Self { nodes, ca, dir }
     }
 
     pub fn bootstrap(&self) -> Vec<String> {
@@ -123,6 +126,7 @@ impl Node {
             id,
             port: free_port(),
             tls_port: free_port(),
+            mtls_port: free_port(),
             controller_port: free_port(),
             dir,
             process: None,
@@ -137,25 +141,32 @@ impl Node {
         self.dir.join("keystore.pem")
     }
 
+    fn truststore(&self) -> PathBuf {
+        self.dir.join("truststore.pem")
+    }
+
     pub fn tls_address(&self) -> String {
         format!("127.0.0.1:{}", self.tls_port)
     }
 
     fn format(&self, bootstrap: &str, count: i32, extra: &str) -> Jvm {
         let (id, port, controller, data) = (self.id, self.port, self.controller_port, self.dir.join("data"));
-        let (tls, keystore) = (self.tls_port, self.keystore());
+        let (tls, mtls, keystore, truststore) =
+            (self.tls_port, self.mtls_port, self.keystore(), self.truststore());
         let replicas = count.min(3);
         let properties = format!(
             "node.id={id}\nprocess.roles=broker,controller\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},TLS://127.0.0.1:{tls}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},TLS://127.0.0.1:{tls},MTLS://127.0.0.1:{mtls}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MTLS:SSL\n\
              ssl.keystore.type=PEM\nssl.keystore.location={}\n\
+             ssl.truststore.type=PEM\nssl.truststore.location={}\nlistener.name.mtls.ssl.client.auth=required\n\
              controller.listener.names=CONTROLLER\ncontroller.quorum.bootstrap.servers={bootstrap}\n\
              log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
              offsets.topic.replication.factor={replicas}\noffsets.topic.num.partitions=4\n\
              transaction.state.log.replication.factor={replicas}\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor={replicas}\n{extra}\n",
             keystore.display(),
+            truststore.display(),
             data.display()
         );
         std::fs::write(self.properties(), properties).expect("server.properties");
