@@ -1,6 +1,7 @@
 //! One broker's address and the few connections we hold to it.
 //!
-//! Several, so that a slow change does not make the observer miss its deadline; Kafka answers one connection in order.
+//! Several, so that a slow change does not make the observer miss its deadline; Kafka answers one connection
+//! in order.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};

@@ -1,7 +1,8 @@
 //! One connection to one broker, one request at a time.
 //!
-//! [`Connection::call`] consumes the connection and gives it back only with a complete, well-formed answer to this very
-//! request. So every way out of a call but success (an error, a deadline, a caller that was dropped) closes it.
+//! [`Connection::call`] consumes the connection and gives it back only with a complete, well-formed answer to
+//! this very request. So every way out of a call but success (an error, a deadline, a caller that was
+//! dropped) closes it.
 
 use std::io;
 
@@ -69,8 +70,8 @@ impl Connection {
         frame::receive(&mut self.stream, self.frame_limit).await
     }
 
-    /// `ApiVersions` (KIP-35, KIP-511): we ask in our newest version; a broker that does not know it answers in version 0, with the
-    /// range it does know.
+    /// `ApiVersions` (KIP-35, KIP-511): we ask in our newest version; a broker that does not know it answers
+    /// in version 0, with the range it does know.
     async fn negotiate(mut self) -> Result<Self, Fault> {
         let request = api_versions_request();
         let mut version = ApiVersionsRequest::MAX;

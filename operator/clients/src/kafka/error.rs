@@ -72,7 +72,10 @@ pub enum Stage {
 /// The bytes were not what they should be.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
-    #[error("it offers {request} in {}, Sluice needs {} to {} (Kafka 4.0 or later)", range(*.theirs), .ours.0, .ours.1)]
+    #[error(
+        "it offers {request} in {}, Sluice needs {} to {} (Kafka 4.0 or later)",
+        range(*.theirs), .ours.0, .ours.1
+    )]
     NoCommonVersion { request: &'static str, ours: (i16, i16), theirs: Option<(i16, i16)> },
     #[error("an answer of {announced} bytes is outside 4..={limit}")]
     FrameSize { announced: i32, limit: usize },

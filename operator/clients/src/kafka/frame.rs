@@ -136,8 +136,7 @@ mod tests {
     async fn an_announced_frame_that_does_not_come_is_a_broken_connection() {
         // 99 MiB announced, three bytes sent
         let cut = [&(99_u32 << 20).to_be_bytes()[..], &[1, 2, 3]].concat();
-        assert!(
-            matches!(received(cut, 100 << 20).await, Err(FrameError::Io(e)) if e.kind() == io::ErrorKind::UnexpectedEof)
-        );
+        let error = received(cut, 100 << 20).await;
+        assert!(matches!(error, Err(FrameError::Io(e)) if e.kind() == io::ErrorKind::UnexpectedEof));
     }
 }

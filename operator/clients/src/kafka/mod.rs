@@ -1,12 +1,15 @@
 //! The control-plane client of a Kafka cluster, on the `kafka-protocol` codec. Kafka 4.0 and later.
 //!
-//! A call goes down: `ops` (one file per subject: builds the request, reads the answer into core's types) → `client` (which
-//! broker; another one when it does not answer) → `broker` (a few connections to one address) → `connection` (version,
-//! correlation id, one request at a time) → `frame` and `guard` (bytes in bounded memory) → `transport` (TCP or TLS).
+//! A call goes down: `ops` (one file per subject: builds the request, reads the answer into core's types) →
+//! `client` (which broker; another one when it does not answer) → `broker` (a few connections to one address)
+//! → `connection` (version, correlation id, one request at a time) → `frame` and `guard` (bytes in bounded
+//! memory) → `transport` (TCP or TLS).
 //!
 //! - Every call has a deadline: [`Options::read`], [`Options::write`], or [`Client::within`].
-//! - A call takes its connection out of the pool and gives it back only when it has been answered in full. An error, a deadline or a
-//!   caller that went away drops the connection, so that no answer reaches another question.
+//! - A call takes its connection out of the pool and gives it back only when it has been answered in full. An
+//!   error, a deadline or a caller that went away drops the connection: no answer reaches another question.
+//! - A call that only reads goes on to another broker when one does not answer. A change does so only if it was
+//!   surely not seen; otherwise see [`Error::outcome_unknown`], look again, and decide anew.
 //! - The whole call fails with [`Error`]; one item of a batch fails with [`ItemError`].
 
 mod address;

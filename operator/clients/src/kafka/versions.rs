@@ -1,6 +1,8 @@
-//! The requests Sluice sends, each with the versions this code is written for, and which of them a broker accepts.
+//! The requests Sluice sends, each with the versions this code is written for, and which of them a broker
+//! accepts.
 //!
-//! Only flexible versions (KIP-482): every broker since Kafka 4.0 has them, and `guard` relies on their encoding.
+//! Only flexible versions (KIP-482): every broker since Kafka 4.0 has them, and `guard` relies on their
+//! encoding.
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{

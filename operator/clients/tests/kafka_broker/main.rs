@@ -22,7 +22,8 @@ fn topic(name: &str, partitions: i32) -> NewTopic {
 
 type Seen = Result<TopicView, ItemError>;
 
-/// The topic once it is as `wanted`: the broker's copy of the metadata follows the controller's by some milliseconds.
+/// The topic once it is as `wanted`: the broker's copy of the metadata follows the controller's by some
+/// milliseconds.
 async fn seen(client: &Client, name: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
     let look = async || client.metadata(Topics::Named(&[name])).await.unwrap().remove(0).1;
     until(name, look, wanted).await

@@ -105,3 +105,15 @@ async fn partitions_can_be_added_and_not_taken_away() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn many_topics_go_in_requests_that_the_controller_takes() {
+    let client = shared().await.client();
+    // 4 records each: 10,000 would be refused as one request
+    let many: Vec<_> = (0..2_600).map(|i| topic(&format!("one-of-many-{i}"), 3)).collect();
+    let items = client.create_topics(&many, true).await.unwrap();
+    assert_eq!(items.len(), many.len());
+    assert!(items.iter().all(|(_, item)| item.is_ok()), "{:?}", items.iter().find(|(_, item)| item.is_err()));
+    let too_wide = client.create_topics(&[topic("too-many-partitions", 10_001)], true).await.unwrap();
+    assert_eq!(too_wide[0].1.as_ref().unwrap_err().code, Code::POLICY_VIOLATION);
+}

@@ -7,7 +7,8 @@ use sluice_clients::kafka::{Error, Topics};
 use super::support::fake::{Asked, Fake, Reply};
 use super::{client, cluster, told};
 
-/// What comes of answering the first `DescribeCluster` so; the next one is answered well, on a new connection.
+/// What comes of answering the first `DescribeCluster` so; the next one is answered well, on a new
+/// connection.
 async fn answered_with(reply: impl Fn(Asked) -> Reply + Send + Sync + 'static) -> Error {
     let fake = Fake::start(move |asked| match (asked.connection, asked.key) {
         (1, DescribeClusterRequest::KEY) => Some(reply(asked)),

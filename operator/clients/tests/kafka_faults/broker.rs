@@ -1,4 +1,5 @@
-//! A real broker that stops, hangs and comes back. Its own one, and one test, for it is not there all the time.
+//! A real broker that stops, hangs and comes back. Its own one, and one test, for it is not there all the
+//! time.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Something that speaks Kafka's frames and answers as a test wants, for what a real broker does not do on demand.
+//! Something that speaks Kafka's frames and answers as a test wants, for what a real broker does not do on
+//! demand.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -41,7 +42,8 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Answers by `script`; what it leaves open (`None`) is `ApiVersions` with all versions of everything, and silence.
+    /// Answers by `script`; what it leaves open (`None`) is `ApiVersions` with all versions of everything,
+    /// and silence.
     pub async fn start(script: impl Fn(Asked) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address").to_string();

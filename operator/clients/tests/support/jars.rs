@@ -1,4 +1,5 @@
-//! Where Kafka's jars are: `SLUICE_KAFKA_LIBS`, else the test bed builds them (seconds, from Maven Central) and says where.
+//! Where Kafka's jars are: `SLUICE_KAFKA_LIBS`, else the test bed builds them (seconds, from Maven Central)
+//! and says where.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +7,8 @@ use std::sync::LazyLock;
 
 static LIBS: LazyLock<PathBuf> = LazyLock::new(find);
 
-/// A directory with `kafka_*.jar` and all it needs. Panics with what is missing: a skipped test would look like a passed one.
+/// A directory with `kafka_*.jar` and all it needs. Panics with what is missing: a skipped test would look
+/// like a passed one.
 pub fn libs() -> &'static Path {
     &LIBS
 }

@@ -47,8 +47,8 @@ pub async fn shared() -> &'static Kafka {
 }
 
 impl Kafka {
-    /// Formats and starts `count` nodes with ids from 1. The first alone makes the quorum; the others are observers of it until
-    /// somebody adds them as voters.
+    /// Formats and starts `count` nodes with ids from 1. The first alone makes the quorum; the others are
+    /// observers of it until somebody adds them as voters.
     pub fn start(count: i32, extra: &str) -> Self {
         check_java();
         let dir = directory();
@@ -80,7 +80,8 @@ impl Kafka {
         Client::new(self.options())
     }
 
-    /// Runs one of Kafka's own tools to its end, with `--bootstrap-server` and these arguments and this standard input.
+    /// Runs one of Kafka's own tools to its end, with `--bootstrap-server` and these arguments and this
+    /// standard input.
     pub async fn tool(&self, class: &str, args: &[&str], input: &str) {
         let dir = tempfile::tempdir_in(self.dir.path()).expect("directory of a tool");
         let (stdin, log) = (dir.path().join("stdin"), dir.path().join("log"));
@@ -155,16 +156,28 @@ impl Node {
             (self.tls_port, self.mtls_port, self.keystore(), self.truststore());
         let replicas = count.min(3);
         let properties = format!(
-            "node.id={id}\nprocess.roles=broker,controller\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},TLS://127.0.0.1:{tls},MTLS://127.0.0.1:{mtls}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MTLS:SSL\n\
-             ssl.keystore.type=PEM\nssl.keystore.location={}\n\
-             ssl.truststore.type=PEM\nssl.truststore.location={}\nlistener.name.mtls.ssl.client.auth=required\n\
-             controller.listener.names=CONTROLLER\ncontroller.quorum.bootstrap.servers={bootstrap}\n\
-             log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
-             offsets.topic.replication.factor={replicas}\noffsets.topic.num.partitions=4\n\
-             transaction.state.log.replication.factor={replicas}\ntransaction.state.log.min.isr=1\n\
-             share.coordinator.state.topic.replication.factor={replicas}\n{extra}\n",
+            "node.id={id}
+process.roles=broker,controller
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},\
+TLS://127.0.0.1:{tls},MTLS://127.0.0.1:{mtls}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MTLS:SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={}
+ssl.truststore.type=PEM
+ssl.truststore.location={}
+listener.name.mtls.ssl.client.auth=required
+controller.listener.names=CONTROLLER
+controller.quorum.bootstrap.servers={bootstrap}
+log.dirs={}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor={replicas}
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor={replicas}
+{extra}
+",
             keystore.display(),
             truststore.display(),
             data.display()
@@ -194,14 +207,15 @@ impl Node {
     }
 }
 
-/// Free now; Kafka's controllers must know their own port before they start, so the kernel cannot choose it for them.
+/// Free now; Kafka's controllers must know their own port before they start, so the kernel cannot choose it
+/// for them.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
-/// A new directory that names this process. Statics are not dropped, and a run can be killed, so the directories of processes
-/// that are gone are removed here.
+/// A new directory that names this process. Statics are not dropped, and a run can be killed, so the
+/// directories of processes that are gone are removed here.
 fn directory() -> tempfile::TempDir {
     for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = left.file_name().to_string_lossy().into_owned();

@@ -13,8 +13,8 @@ pub struct Jvm {
 
 type Order = (Command, mpsc::Sender<io::Result<Child>>);
 
-/// Starts all processes from one thread that never ends. `PR_SET_PDEATHSIG` fires when the *thread* that forked the child is
-/// gone, and the thread of a test ends with the test.
+/// Starts all processes from one thread that never ends. `PR_SET_PDEATHSIG` fires when the *thread* that
+/// forked the child is gone, and the thread of a test ends with the test.
 static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
     let (orders, inbox) = mpsc::channel::<Order>();
     std::thread::spawn(move || {

@@ -20,7 +20,8 @@ impl Authority {
         &self.pem
     }
 
-    /// Private key and chain for these names in one file, as `ssl.keystore.type=PEM` wants them; a client's, too.
+    /// Private key and chain for these names in one file, as `ssl.keystore.type=PEM` wants them; a client's,
+    /// too.
     pub fn keystore(&self, names: &[&str]) -> String {
         let key = KeyPair::generate().expect("key");
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();

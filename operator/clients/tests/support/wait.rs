@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// Looks until `look` shows what `wanted` accepts. For what follows within moments, such as a broker's copy of the metadata
-/// after the controller has committed a change.
+/// Looks until `look` shows what `wanted` accepts. For what follows within moments, such as a broker's copy
+/// of the metadata after the controller has committed a change.
 pub async fn until<T: Debug, F: Future<Output = T>>(
     what: &str,
     mut look: impl FnMut() -> F,

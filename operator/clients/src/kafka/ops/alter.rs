@@ -12,7 +12,7 @@ use super::super::{Client, Error, ItemError};
 use super::configs::{BROKER, TOPIC};
 
 /// Keys per request; each is one record, and the controller refuses more than 10,000 as a whole.
-const KEYS: usize = 5_000;
+const KEYS: usize = 9_000;
 
 /// `AlterConfigOp.OpType` (KIP-339).
 const SET: i8 = 0;
@@ -39,7 +39,8 @@ pub struct ConfigChange {
 impl Client {
     /// `IncrementalAlterConfigs`. All keys of one target change together or not at all.
     ///
-    /// A broker validates its own configs, so changes to brokers go to each of them; if one does not answer the whole call fails.
+    /// A broker validates its own configs, so changes to brokers go to each of them; if one does not answer
+    /// the whole call fails.
     pub async fn alter_configs(
         &self,
         changes: &[ConfigChange],
@@ -111,6 +112,36 @@ impl fmt::Display for ConfigTarget {
             Self::Topic(name) => write!(f, "topic {name}"),
             Self::Broker(id) => write!(f, "broker {id}"),
             Self::ClusterDefault => f.write_str("all brokers"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_names_its_target_and_what_is_set_and_deleted() {
+        let change = |target| ConfigChange {
+            target,
+            set: BTreeMap::from([("a".to_owned(), "1".to_owned())]),
+            delete: BTreeSet::from(["b".to_owned()]),
+        };
+        let cases = [
+            (ConfigTarget::Topic("t".to_owned()), 2, "t"),
+            (ConfigTarget::Broker(7), 4, "7"),
+            (ConfigTarget::ClusterDefault, 4, ""),
+        ];
+        for (target, kind, name) in cases {
+            let request = request(&[&change(target.clone())], true);
+            let resource = &request.resources[0];
+            assert_eq!((resource.resource_type, resource.resource_name.as_str()), (kind, name));
+            let ops: Vec<_> =
+                resource.configs.iter().map(|c| (c.name.as_str(), c.config_operation)).collect();
+            assert_eq!(ops, [("a", 0), ("b", 1)]);
+            assert!(request.validate_only && resource.configs[1].value.is_none());
+            let response = AlterConfigsResourceResponse::default().with_resource_type(kind);
+            assert_eq!(read(&response.with_resource_name(super::super::text(name))), Some((target, Ok(()))));
         }
     }
 }

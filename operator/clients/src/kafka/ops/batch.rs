@@ -1,6 +1,7 @@
 //! Splits what is too much for one request.
 
-/// As few slices as keep the sum of each within `limit`; a single item above it goes alone, and Kafka says what it thinks of it.
+/// As few slices as keep the sum of each within `limit`; a single item above it goes alone, and Kafka says
+/// what it thinks of it.
 pub fn by_weight<T>(items: &[T], limit: usize, weight: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut batches = Vec::new();
     let (mut start, mut sum) = (0, 0);

@@ -10,9 +10,11 @@ use sluice_core::view::kafka::KafkaUuid;
 use super::super::{Client, Error, ItemError, Items};
 use super::batch;
 
-/// The controller refuses a request as a whole that would write more than 10,000 records (`MAX_RECORDS_PER_USER_OP`): one per
-/// topic, partition and config.
-pub(super) const RECORDS: usize = 5_000;
+/// The controller refuses a request as a whole that would write more than 10,000 records
+/// (`MAX_RECORDS_PER_USER_OP`): one per topic, partition and config. As many as that allows go together: a
+/// broker first shows the topics of one request and then creates their logs, and only after that looks at the
+/// next request.
+pub(super) const RECORDS: usize = 9_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
@@ -25,9 +27,11 @@ pub struct NewTopic {
 }
 
 impl Client {
-    /// `CreateTopics`, each item with the new topic's id. With `validate_only` nothing is created and the ids are zero.
+    /// `CreateTopics`, each item with the new topic's id. With `validate_only` nothing is created and the ids
+    /// are zero.
     ///
-    /// Many topics go in several requests. If one of those fails the whole call fails, with earlier ones carried out.
+    /// Many topics go in several requests. If one of those fails the whole call fails, with earlier ones
+    /// carried out.
     pub async fn create_topics(
         &self,
         topics: &[NewTopic],

@@ -5,8 +5,8 @@ use sluice_core::view::kafka::Look;
 use super::super::{Client, Error, Topics};
 
 impl Client {
-    /// One `DescribeCluster` and one `Metadata`. Quorum and features change rarely and are left out; add them to the look where
-    /// they are due.
+    /// One `DescribeCluster` and one `Metadata`. Quorum and features change rarely and are left out; add them
+    /// to the look where they are due.
     pub async fn look(&self) -> Result<Look, Error> {
         let cluster = self.describe_cluster().await?;
         let topics = self.metadata(Topics::All).await?;

@@ -27,7 +27,8 @@ pub type Offsets = BTreeMap<TopicPartition, Result<i64, ItemError>>;
 impl Client {
     /// `ListOffsets` for all partitions of these topics, asked of each partition's leader.
     ///
-    /// A topic that is not there gives one error, at its partition 0. If a leader does not answer the whole call fails.
+    /// A topic that is not there gives one error, at its partition 0. If a leader does not answer the whole
+    /// call fails.
     pub async fn list_offsets(&self, topics: &[&str], at: At) -> Result<Offsets, Error> {
         let until = self.until::<ListOffsetsRequest>();
         let mut offsets = Offsets::new();

@@ -8,7 +8,8 @@ use super::batch;
 use super::create::RECORDS;
 
 impl Client {
-    /// `CreatePartitions`: each topic's new total. Kafka cannot take partitions away, and answers `INVALID_PARTITIONS`.
+    /// `CreatePartitions`: each topic's new total. Kafka cannot take partitions away, and answers
+    /// `INVALID_PARTITIONS`.
     pub async fn create_partitions(&self, totals: &[(&str, i32)]) -> Result<Items<()>, Error> {
         let until = self.until::<CreatePartitionsRequest>();
         let mut items = Vec::with_capacity(totals.len());

@@ -64,3 +64,35 @@ fn replica(state: &ReplicaState) -> QuorumReplica {
         last_caught_up_ms: Some(state.last_caught_up_timestamp).filter(|ms| *ms >= 0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::BrokerId;
+
+    use super::super::super::Code;
+    use super::*;
+
+    fn body(partition: response::PartitionData) -> DescribeQuorumResponse {
+        let topic = response::TopicData::default().with_partitions(vec![partition]);
+        DescribeQuorumResponse::default().with_topics(vec![topic])
+    }
+
+    #[test]
+    fn what_the_leader_does_not_know_is_none() {
+        let state = ReplicaState::default().with_replica_id(BrokerId(4)).with_last_caught_up_timestamp(-1);
+        let partition =
+            response::PartitionData::default().with_leader_id(BrokerId(-1)).with_observers(vec![state]);
+        let body = body(partition);
+        let view = read(super::partition(&body).unwrap().unwrap());
+        assert_eq!((view.leader, view.observers[0].id, view.observers[0].last_caught_up_ms), (None, 4, None));
+    }
+
+    #[test]
+    fn a_refusal_is_found_at_every_level() {
+        let refused = DescribeQuorumResponse::default().with_error_code(6);
+        assert_eq!(partition(&refused).unwrap_err().code, Code(6));
+        let refused = body(response::PartitionData::default().with_error_code(3));
+        assert_eq!(partition(&refused).unwrap_err().code, Code(3));
+        assert_eq!(partition(&DescribeQuorumResponse::default()), Ok(None));
+    }
+}

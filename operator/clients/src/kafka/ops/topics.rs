@@ -16,9 +16,11 @@ pub enum Topics<'a> {
 }
 
 impl Client {
-    /// `Metadata`: partitions, leaders, replicas, ISR. The topics' configs are not part of it and stay `None`.
+    /// `Metadata`: partitions, leaders, replicas, ISR. The topics' configs are not part of it and stay
+    /// `None`.
     ///
-    /// Comes from the broker's copy of the cluster's metadata, which follows the controller within milliseconds.
+    /// Comes from the broker's copy of the cluster's metadata, which follows the controller within
+    /// milliseconds.
     pub async fn metadata(&self, topics: Topics<'_>) -> Result<Items<TopicView>, Error> {
         self.metadata_until(topics, self.until::<MetadataRequest>()).await
     }

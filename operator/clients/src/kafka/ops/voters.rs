@@ -1,4 +1,5 @@
-//! Changes of the quorum (KIP-853). A voter is an id *and* a directory: a controller that lost its disk is another voter.
+//! Changes of the quorum (KIP-853). A voter is an id *and* a directory: a controller that lost its disk is
+//! another voter.
 
 use kafka_protocol::messages::add_raft_voter_request::Listener;
 use kafka_protocol::messages::{AddRaftVoterRequest, RemoveRaftVoterRequest};
@@ -6,7 +7,8 @@ use sluice_core::view::kafka::{KafkaUuid, NodeId};
 
 use super::super::{Address, Client, Error, ItemError};
 
-/// Where the other controllers reach a voter: its listener's name, as in `controller.listener.names`, and its address.
+/// Where the other controllers reach a voter: its listener's name, as in `controller.listener.names`, and its
+/// address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoterListener {
     pub name: String,
@@ -14,9 +16,11 @@ pub struct VoterListener {
 }
 
 impl Client {
-    /// `AddRaftVoter`. The controller must run and follow the metadata log as an observer; ends when the quorum has committed it.
+    /// `AddRaftVoter`. The controller must run and follow the metadata log as an observer; ends when the
+    /// quorum has committed it.
     ///
-    /// `cluster_id` guards against an address that leads to another cluster. Refused with `DUPLICATE_VOTER` if the id is a voter.
+    /// `cluster_id` guards against an address that leads to another cluster. Refused with `DUPLICATE_VOTER`
+    /// if the id is a voter.
     pub async fn add_raft_voter(
         &self,
         cluster_id: &str,

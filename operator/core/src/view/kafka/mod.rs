@@ -1,6 +1,8 @@
-//! A Kafka cluster as its own APIs describe it: `DescribeCluster`, `Metadata`, `DescribeConfigs`, `DescribeQuorum`.
+//! A Kafka cluster as its own APIs describe it: `DescribeCluster`, `Metadata`, `DescribeConfigs`,
+//! `DescribeQuorum`.
 //!
-//! `next` makes a view of the one before it and a new look, and tells which topics changed. `uuid` is Kafka's way to write ids.
+//! `next` makes a view of the one before it and a new look, and tells which topics changed. `uuid` is Kafka's
+//! way to write ids.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

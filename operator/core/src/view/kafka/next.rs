@@ -66,8 +66,8 @@ impl ClusterView {
         next
     }
 
-    /// Topics that are new, gone, or not what they were. Cheap: it compares pointers, so `next` must come from
-    /// [`ClusterView::next`] or [`ClusterView::with_configs`].
+    /// Topics that are new, gone, or not what they were. Cheap: it compares pointers, so `next` must come
+    /// from [`ClusterView::next`] or [`ClusterView::with_configs`].
     pub fn changed<'a>(previous: &'a Self, next: &'a Self) -> impl Iterator<Item = &'a str> {
         let gone = previous.topics.keys().filter(|name| !next.topics.contains_key(*name));
         let is_same =
