@@ -1,13 +1,14 @@
 //! Sluice against a real cluster, in one binary:
 //!
 //! `install` puts images and charts on the cluster that `KUBECONFIG` names. `run` plays the acceptance cases
-//! (`cases/`, each a `scene/`), `demo` shows the main job on real data. `agent` is the same binary
+//! (`cases/`, each a `scene/`), `demo` shows the main job on real data, `bench` measures. `agent` is the same binary
 //! inside the cluster: it produces, consumes, queries and measures next to the data (`agent/`), so that all of this
 //! works on any cluster, wherever it is.
 
 use clap::{Parser, Subcommand};
 
 mod agent;
+mod bench;
 mod cases;
 mod demo;
 mod install;
@@ -32,6 +33,8 @@ enum Command {
     Run(run::Args),
     /// Show the main job: a shop database flows into another one
     Demo(demo::Args),
+    /// Measure, print a table and write docs/benchmarks/latest.json
+    Bench(bench::Args),
     /// Work beside the data, inside the cluster; prints one JSON line
     #[command(subcommand)]
     Agent(agent::Command),
@@ -47,12 +50,13 @@ async fn main() -> std::process::ExitCode {
         Command::Install(args) => install::main(args).await,
         Command::Run(args) => run::main(args).await,
         Command::Demo(args) => Box::pin(demo::main(args)).await,
+        Command::Bench(args) => Box::pin(bench::main(args)).await,
         Command::Agent(command) => agent::main(command).await,
     };
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("e2e: {error:#}");
+            eprintln!("e2e: {}", wait::chain(error.as_ref()));
             std::process::ExitCode::FAILURE
         }
     }

@@ -18,7 +18,7 @@ use crate::kubernetes::operator::Operator;
 use crate::kubernetes::{self, dump};
 use crate::scene::{Place, SHARED, Scene, Stage};
 use crate::ui::Ui;
-use crate::wait::{eventually, said, seconds};
+use crate::wait::{chain, eventually, said, seconds};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -125,7 +125,7 @@ async fn one(stage: &Stage, case: &'static Case, keep: bool) -> Outcome {
             stage.ui.say(format!("{:<4} could not write {}: {error:#}", case.id, folder.display()));
         }
         if let Some(failure) = &failure {
-            let _ = std::fs::write(folder.join("failure.txt"), format!("{failure:?}\n"));
+            let _ = std::fs::write(folder.join("failure.txt"), chain(failure.as_ref()));
         }
     }
     if !keep && let Err(error) = scene.clear().await {
@@ -149,7 +149,7 @@ fn report(stage: &Stage, case: &Case, failure: Option<&anyhow::Error>, took: Dur
     let verdict = if failure.is_some() { "FAIL" } else { "ok" };
     stage.ui.say(format!("{:<4} {verdict:<4} {:>6.1} s  {}", case.id, took.as_secs_f64(), case.sentence));
     if let Some(failure) = failure {
-        stage.ui.say(format!("              {failure:#}"));
+        stage.ui.say(format!("              {}", chain(failure.as_ref())));
         stage.ui.say(format!("              everything about it: {}", stage.out.join(case.id).display()));
     }
 }

@@ -53,16 +53,28 @@ pub async fn stays(
     Ok(())
 }
 
-/// An error with its causes, in one line.
-pub fn said(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
+/// An error with its causes, in one line; what the API server said instead of how kube shows it.
+pub fn said(error: impl std::error::Error + 'static) -> String {
+    chain(&error)
+}
+
+/// As [`said`], of any error.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(kube::Error::Api(status)) = error.downcast_ref() {
+            texts.push(status.message.clone());
+            break;
+        }
+        let text = error.to_string();
+        // some errors repeat their cause's text
+        if !texts.last().is_some_and(|last| last.contains(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
     }
-    text
+    texts.join(": ")
 }
 
 /// `5` seconds, as deadlines are written in scenarios.

@@ -10,7 +10,7 @@ use sluice_crds::{KafkaCluster, Topic};
 
 use crate::kubernetes::objects::Object;
 use crate::scene::{Expect, Scene, kafka};
-use crate::wait::{said, seconds};
+use crate::wait::{chain, said, seconds};
 
 const RECORDS: u64 = 1000;
 
@@ -54,7 +54,7 @@ pub async fn k02_a_dynamic_key_restarts_nothing(s: &Scene<'_>) -> Result<()> {
                         .agent()
                         .broker_configs(&kafka.bootstrap, broker)
                         .await
-                        .map_err(|e| e.to_string())?;
+                        .map_err(|e| chain(e.as_ref()))?;
                     let seen = configs.get("log.cleaner.threads").cloned().unwrap_or_default();
                     if seen == shown { Ok(()) } else { Err(seen) }
                 },

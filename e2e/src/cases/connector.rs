@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sluice_crds::{ConnectCluster, Connector};
 
 use crate::scene::{Connect, Expect, Kafka, Scene};
-use crate::wait::seconds;
+use crate::wait::{chain, seconds};
 
 const CLASS: &str = "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector";
 
@@ -53,7 +53,7 @@ pub async fn c01_a_bad_transform_is_said_and_mended(s: &Scene<'_>) -> Result<()>
     s.apply::<Connector>("c1-failing", connector(connect, CLASS, failing)).await?;
     let status = format!("{}/connectors/c1-failing/status", connect.url);
     s.eventually("Connect to say that the task failed", seconds(30), async || {
-        let answer = s.agent().rest("GET", &status, None).await.map_err(|e| e.to_string())?;
+        let answer = s.agent().rest("GET", &status, None).await.map_err(|e| chain(e.as_ref()))?;
         let failed = answer.body["tasks"][0]["state"] == "FAILED";
         failed.then_some(()).ok_or_else(|| answer.body.to_string())
     })
@@ -90,7 +90,7 @@ pub async fn c02_a_connector_made_by_rest_is_left_alone(s: &Scene<'_>) -> Result
 
 async fn left_alone(s: &Scene<'_>, connect: &Connect, url: &str, other: &Value) -> Result<()> {
     s.eventually("the ConnectCluster to list it", seconds(10), async || {
-        let cluster: ConnectCluster = s.get(&connect.name).await.map_err(|e| e.to_string())?;
+        let cluster: ConnectCluster = s.get(&connect.name).await.map_err(|e| chain(e.as_ref()))?;
         let foreign = cluster.status.unwrap_or_default().foreign_connectors;
         if foreign.iter().any(|name| name == "c2-foreign") { Ok(()) } else { Err(format!("{foreign:?}")) }
     })
@@ -100,7 +100,7 @@ async fn left_alone(s: &Scene<'_>, connect: &Connect, url: &str, other: &Value) 
     s.says::<Connector>("c2-foreign", &Expect::refused(&["NameTaken"], &["c2-foreign"]), seconds(10)).await?;
     s.remove::<Connector>("c2-foreign", seconds(15)).await?;
     s.stays("it runs with its own configuration", seconds(5), async || {
-        let answer = s.agent().rest("GET", url, None).await.map_err(|e| e.to_string())?;
+        let answer = s.agent().rest("GET", url, None).await.map_err(|e| chain(e.as_ref()))?;
         let same = answer.status == 200 && answer.body["config"]["heartbeats.topic"] == "c2-heartbeats";
         same.then_some(()).ok_or_else(|| format!("{answer:?}"))
     })

@@ -56,7 +56,8 @@ pub async fn b02_the_schema_refuses_what_cannot_be_meant(s: &Scene<'_>) -> Resul
     };
     let two = |second: i32| {
         let mut spec = pool(json!({"firstNodeId": 0, "replicas": 3}));
-        spec["pools"][1] = json!({"name": "more", "replicas": 3, "firstNodeId": second});
+        let more = json!({"name": "more", "replicas": 3, "firstNodeId": second});
+        spec["pools"] = json!([spec["pools"][0], more]);
         spec
     };
     let clusters = [

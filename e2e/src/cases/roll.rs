@@ -10,7 +10,7 @@ use sluice_crds::{KafkaCluster, Topic};
 
 use crate::kubernetes::operator::is_ready;
 use crate::scene::{Expect, Scene, kafka};
-use crate::wait::{said, seconds};
+use crate::wait::{chain, said, seconds};
 
 pub async fn k05_a_bad_option_takes_one_broker_at_most(s: &Scene<'_>) -> Result<()> {
     kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
@@ -44,7 +44,7 @@ async fn one_falls_and_is_healed(s: &Scene<'_>, harm: Value, heal: Value, state:
     ensure!(failing.len() == 1, "one node should be in {state}: {nodes:?}");
     let fallen = failing[0].pod.clone();
     s.stays("the two others serve", seconds(10), async || {
-        let pods = kafka::pods(s, "kafka").await.map_err(|e| e.to_string())?;
+        let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
         let down: Vec<_> = pods.iter().filter(|pod| !is_ready(pod)).map(ResourceExt::name_any).collect();
         if down.iter().all(|name| *name == fallen) && pods.len() == 3 { Ok(()) } else { Err(down.join(" ")) }
     })
@@ -105,7 +105,7 @@ async fn renewed(
     before: &BTreeMap<String, String>,
     lives: &mut BTreeMap<String, BTreeSet<String>>,
 ) -> Result<usize, String> {
-    let pods = kafka::pods(s, "kafka").await.map_err(|e| e.to_string())?;
+    let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
     for pod in &pods {
         let seen = lives.entry(pod.name_any()).or_default();
         seen.extend(before.get(&pod.name_any()).cloned());
@@ -137,7 +137,7 @@ async fn without_operator(s: &Scene<'_>, kafka: &kafka::Kafka) -> Result<()> {
         s.space.kill::<Pod>(pod).await?;
     }
     s.eventually("three new pods to be ready", seconds(90), async || {
-        let pods = kafka::pods(s, "kafka").await.map_err(|e| e.to_string())?;
+        let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
         let old = |pod: &Pod| before.iter().any(|(_, uid)| pod.uid().as_ref() == Some(uid));
         let ready = pods.iter().filter(|pod| is_ready(pod) && !old(pod)).count();
         if ready == 3 { Ok(()) } else { Err(format!("{ready} ready")) }

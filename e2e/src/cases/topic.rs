@@ -7,7 +7,7 @@ use sluice_crds::{KafkaCluster, Topic};
 
 use crate::agent::kafka::TopicFacts;
 use crate::scene::{Expect, Kafka, Scene, kafka, with};
-use crate::wait::seconds;
+use crate::wait::{chain, seconds};
 
 /// A topic on `kafka` that goes when its object goes.
 fn topic(kafka: &Kafka, more: Value) -> Value {
@@ -76,7 +76,7 @@ pub async fn t03_drift_is_seen(s: &Scene<'_>) -> Result<()> {
     s.agent().meddle(&kafka.bootstrap, "t3-drift", &meddled).await?;
     s.eventually("the declared configuration to be back", seconds(10), async || {
         let configs =
-            s.agent().topic_configs(&kafka.bootstrap, "t3-drift").await.map_err(|e| e.to_string())?;
+            s.agent().topic_configs(&kafka.bootstrap, "t3-drift").await.map_err(|e| chain(e.as_ref()))?;
         let is = |key: &str, value: &str| configs.get(key).is_some_and(|now| now == value);
         let back = is("retention.ms", "3600000")
             && is("max.message.bytes", "500000")

@@ -16,7 +16,7 @@ use crate::install::{self, command, tool};
 use crate::kubernetes::objects::{Space, background, gone_is_fine};
 use crate::scene::Place;
 use crate::ui::Ui;
-use crate::wait::{said, seconds};
+use crate::wait::seconds;
 
 pub async fn remove(ui: &Arc<Ui>, client: &Client) -> Result<()> {
     let place = Place::new(Space::new(client.clone(), NAMESPACE), ui.begin("demo"));
@@ -29,15 +29,7 @@ pub async fn remove(ui: &Arc<Ui>, client: &Client) -> Result<()> {
             place.remove::<ConnectCluster>("connect", seconds(60)).await?;
             place.remove::<KafkaCluster>("kafka", seconds(60)).await?;
         }
-        gone_is_fine(namespaces.delete(NAMESPACE, &background()).await.map(drop))?;
-        place
-            .eventually("the namespace shop to be gone", seconds(180), async || {
-                let left = namespaces.get_opt(NAMESPACE).await.map_err(said)?;
-                left.map_or(Ok(()), |ns| {
-                    Err(format!("{:?}", ns.status.and_then(|s| s.conditions).unwrap_or_default()))
-                })
-            })
-            .await?;
+        place.remove_space().await?;
         ui.say("✓ namespace shop is gone");
     }
     let others = others(client).await?;

@@ -18,7 +18,7 @@ use crate::kubernetes::objects::Space;
 use crate::kubernetes::operator::Operator;
 use crate::scene::{Agent, Place};
 use crate::ui::Ui;
-use crate::wait::{said, seconds};
+use crate::wait::{chain, said, seconds};
 
 /// Changes whose way to the sink is timed.
 const TIMED: &str = "200";
@@ -141,7 +141,8 @@ async fn same(place: &Place, agent: &Agent, shop: &Shop) -> Result<()> {
         let there = shop.sum(agent, &shop.source, table, columns).await?;
         place
             .eventually(&format!("{table} in the warehouse to be as in the shop"), seconds(120), async || {
-                let here = shop.sum(agent, &shop.sink, table, columns).await.map_err(|e| format!("{e:#}"))?;
+                let here =
+                    shop.sum(agent, &shop.sink, table, columns).await.map_err(|e| chain(e.as_ref()))?;
                 if here == there { Ok(()) } else { Err(format!("{here} there, {there} here")) }
             })
             .await?;

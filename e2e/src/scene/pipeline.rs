@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Agent, Connect, Place, Postgres, Scene};
-use crate::wait::seconds;
+use crate::wait::{chain, seconds};
 
 /// Two databases of one server: `<name>_source` with a table of orders, `<name>_sink` empty.
 pub struct Shop {
@@ -71,7 +71,7 @@ impl Shop {
         let there = s.agent().sql_value(&self.source, SUM).await?;
         ensure!(!there.starts_with("0 "), "the source has no rows: nothing would be compared");
         s.eventually(&format!("the sink to hold the source's {there}"), seconds(within), async || {
-            let here = s.agent().sql_value(&self.sink, SUM).await.map_err(|e| format!("{e:#}"))?;
+            let here = s.agent().sql_value(&self.sink, SUM).await.map_err(|e| chain(e.as_ref()))?;
             if here == there { Ok(()) } else { Err(here) }
         })
         .await

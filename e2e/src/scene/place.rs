@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Error;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -64,6 +65,10 @@ impl Place {
     pub async fn refused<K: Object>(&self, name: &str, spec: Value) -> Result<String> {
         match self.space.apply::<K>(name, json!({"spec": spec})).await {
             Err(Error::Api(status)) if status.code == 422 || status.code == 400 => Ok(status.message),
+            // server-side apply meets a value of a wrong type before validation does, and says 500
+            Err(Error::Api(status)) if status.message.contains("failed to create typed patch") => {
+                Ok(status.message)
+            }
             Err(error) => bail!("{} {name} was not refused but failed: {}", K::kind(&()), said(error)),
             Ok(_) => {
                 self.remember::<K>(name);
@@ -143,6 +148,19 @@ impl Place {
         wait::stays(&self.task, what, period, look).await
     }
 
+    /// Deletes the whole namespace and waits until it is gone.
+    pub async fn remove_space(&self) -> Result<()> {
+        let all: Api<Namespace> = Api::all(self.space.client.clone());
+        gone_is_fine(all.delete(&self.space.name, &background()).await.map(drop))?;
+        self.eventually(&format!("the namespace {} to be gone", self.space.name), seconds(180), async || {
+            match all.get_opt(&self.space.name).await.map_err(said)? {
+                None => Ok(()),
+                Some(left) => Err(remaining(&left)),
+            }
+        })
+        .await
+    }
+
     fn remember<K: Object>(&self, name: &str) {
         let entry = (ApiResource::erase::<K>(&()), name.to_owned());
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,4 +194,12 @@ impl Place {
         ensure!(hanging.is_empty(), "cleaning up: {}", hanging.join("; "));
         Ok(())
     }
+}
+
+/// What keeps a namespace from going, as its conditions say.
+fn remaining(namespace: &Namespace) -> String {
+    let conditions = namespace.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let messages =
+        conditions.into_iter().flatten().filter(|c| c.status == "True").filter_map(|c| c.message.as_deref());
+    messages.collect::<Vec<_>>().join("; ")
 }

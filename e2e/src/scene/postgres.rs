@@ -35,6 +35,11 @@ impl Default for Options {
 }
 
 impl Postgres {
+    /// The server that `bring_up` made here under this name.
+    pub fn in_place(place: &Place, name: &str) -> Self {
+        Self { name: name.into(), host: format!("{name}.{}.svc.cluster.local", place.space.name) }
+    }
+
     pub fn dsn(&self, database: &str) -> String {
         format!("postgres://postgres:{PASSWORD}@{}/{database}", self.host)
     }
@@ -120,8 +125,7 @@ pub async fn bring_up(place: &Place, name: &str, options: Options) -> Result<Pos
         spec["template"]["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
     }
     place.apply::<StatefulSet>(name, spec).await?;
-    let postgres =
-        Postgres { name: name.into(), host: format!("{name}.{}.svc.cluster.local", place.space.name) };
+    let postgres = Postgres::in_place(place, name);
     postgres.up(place).await?;
     Ok(postgres)
 }

@@ -1,0 +1,105 @@
+//! Measures Sluice on the cluster at hand. How each figure comes about stands in `docs/benchmarks/README.md`.
+//!
+//! `cluster` (apply → Ready, again after deletion) → `idle` (memory, requests while nothing changes) → `topics` (250 and
+//! 2,000) → `repair` (a deleted child) → `flow` (a failed task, commit to sink); `machine` says on what.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::kubernetes::objects::Space;
+use crate::kubernetes::operator::Operator;
+use crate::scene::{Agent, Place};
+use crate::ui::Ui;
+use crate::{install, kubernetes};
+
+mod cluster;
+mod flow;
+mod idle;
+mod machine;
+mod memory;
+mod topics;
+mod watch;
+
+/// Namespace of all that is measured.
+const NAMESPACE: &str = "e2e-bench";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where the figures go, one flat JSON object; default docs/benchmarks/latest.json
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Leave the namespace as it is at the end
+    #[arg(long)]
+    keep: bool,
+}
+
+pub struct Bench<'a> {
+    pub ui: &'a Ui,
+    pub place: Place,
+    pub agent: Agent,
+    pub operator: Operator,
+    figures: BTreeMap<String, Value>,
+}
+
+impl Bench<'_> {
+    pub fn note(&mut self, key: &str, figure: f64) {
+        let rounded = (figure * 100.0).round() / 100.0;
+        self.ui.say(format!("  {key:<34} {rounded:>10}"));
+        self.figures.insert(key.into(), rounded.into());
+    }
+}
+
+pub async fn main(args: Args) -> Result<ExitCode> {
+    let ui = Ui::new();
+    let client = kubernetes::connect().await?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => install::repository()?.join("docs/benchmarks/latest.json"),
+    };
+    let figures = ui.during(async {
+        let place = Place::new(Space::new(client.clone(), NAMESPACE), ui.begin("bench"));
+        place.remove_space().await?;
+        place.space.create().await?;
+        let agent = Agent::start(&place).await?;
+        let operator = Operator::find(&client).await?;
+        let mut bench = Bench { ui: &ui, place, agent, operator, figures: machine::describe(&client).await? };
+        measure(&mut bench).await?;
+        if !args.keep {
+            bench.place.clear().await?;
+            bench.place.remove_space().await?;
+        }
+        anyhow::Ok(bench.figures)
+    });
+    let figures = Box::pin(figures).await?;
+    std::fs::create_dir_all(out.parent().unwrap_or(&out))?;
+    std::fs::write(&out, serde_json::to_string_pretty(&figures)? + "\n")?;
+    ui.say(format!("written to {}", out.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(bench: &mut Bench<'_>) -> Result<()> {
+    bench.place.task.rename("cluster");
+    let kafka = cluster::fresh(bench).await?;
+    bench.place.task.rename("repair");
+    cluster::repaired(bench).await?;
+    bench.place.task.rename("memory");
+    memory::idle(bench, "rss_idle_mb").await?;
+    bench.place.task.rename("250 topics");
+    topics::lifecycle(bench, 250).await?;
+    bench.place.task.rename("2,000 topics");
+    topics::many(bench, 2000, async |bench| {
+        memory::idle(bench, "rss_2000_topics_mb").await?;
+        idle::kubernetes(bench).await?;
+        idle::kafka(bench).await
+    })
+    .await?;
+    bench.place.task.rename("flow");
+    flow::failure(bench, &kafka).await?;
+    flow::latency(bench).await?;
+    bench.place.task.rename("cluster again");
+    cluster::again(bench).await
+}
