@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource as _, ResourceExt};
 use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
+use sluice_core::view::connect::ConnectView;
 use sluice_core::view::kafka::ClusterView;
-use sluice_crds::Topic;
+use sluice_crds::{Connector, Topic};
 
 use crate::act::{Applied, Applier};
+use crate::connect::Gathered;
 use crate::error::Error;
 use crate::metrics::Metrics;
+use crate::observe::connect;
 use crate::observe::kafka::{Pace, Worlds};
 use crate::report::events::{self, Severity};
-use crate::scope::{Child, Children, Key, Shelves};
+use crate::scope::{Child, Children, Key, Parsed, Shelves};
 
 /// What all scopes share.
 pub struct Shared {
@@ -28,12 +31,22 @@ pub struct Context {
     pub shelves: Shelves,
     pub children: Children,
     pub kafka: Worlds,
+    pub connect: connect::Worlds,
+    pub gathered: Gathered,
     pub applier: Applier,
 }
 
 impl Context {
     pub fn new(shared: Arc<Shared>, shelves: Shelves, children: Children) -> Self {
-        Self { shared, shelves, children, kafka: Worlds::default(), applier: Applier::default() }
+        Self {
+            shared,
+            shelves,
+            children,
+            kafka: Worlds::default(),
+            connect: connect::Worlds::default(),
+            gathered: Gathered::default(),
+            applier: Applier::default(),
+        }
     }
 
     pub fn client(&self) -> &Client {
@@ -74,6 +87,12 @@ impl Context {
         K: Child + Clone + serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
     {
         self.applier.child(self.client(), &self.shared.metrics, &self.children, wanted).await
+    }
+
+    /// Makes a Topic of ours as wanted.
+    pub async fn apply_topic(&self, wanted: &Topic) -> Result<Applied, Error> {
+        let seen = self.shelves.topics.get(&Key::of(wanted)).map(|topic| topic.metadata.clone());
+        self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
     }
 
     /// Tells news about an object.
@@ -126,18 +145,78 @@ impl Context {
         }
     }
 
-    /// A ConnectCluster appeared or changed.
-    pub fn connect_changed(&self, key: &Key) {
-        let here = |namespace: Option<String>| namespace.as_deref() == Some(key.namespace.as_str());
-        self.shelves.connectors.wake_where(|c| c.spec.connect_ref.name == key.name && here(c.namespace()));
+    /// The Connectors that refer to a ConnectCluster.
+    pub fn connectors_of(&self, connect: &Key) -> Vec<Parsed<Connector>> {
+        self.shelves.connectors.select(|c| is_at(c, connect))
+    }
+
+    fn wake_connectors_of(&self, connect: &Key) {
+        self.shelves.connectors.wake_where(|c| is_at(c, connect));
+    }
+
+    /// A ConnectCluster appeared or changed. Its Connectors care whether it is there and stays; what else concerns them the
+    /// observer tells.
+    pub fn connect_changed(&self, connect: &kube::core::DeserializeGuard<sluice_crds::ConnectCluster>) {
+        let key = Key::of(connect);
+        if self.connect.get(&key).is_none() || connect.meta().deletion_timestamp.is_some() {
+            self.wake_connectors_of(&key);
+        }
     }
 
     pub fn connect_deleted(&self, key: &Key) {
-        self.connect_changed(key);
+        self.connect.forget(key);
+        self.gathered.forget(key);
+        self.wake_connectors_of(key);
+    }
+
+    /// The Secret with the connectors' credentials changed.
+    pub fn credentials_changed(&self, connect: &Key) {
+        self.wake_connectors_of(connect);
+    }
+
+    /// Any Secret of the namespace changed: who names it in a connector's configuration gets the new value.
+    pub fn secret_changed(&self, secret: &Key) {
+        let start = format!("${{secrets:{}:", secret.name);
+        let naming = self.shelves.connectors.select(|connector| {
+            connector.namespace().as_deref() == Some(secret.namespace.as_str())
+                && connector.spec.config.values().any(|value| value.as_str().contains(&start))
+        });
+        for connector in naming {
+            let connect = secret.sibling(&connector.spec.connect_ref.name);
+            self.gathered.forget(&connect);
+            self.shelves.connects.wake(&connect);
+        }
+    }
+
+    /// Wakes exactly those whose part of the Connect cluster changed between two sights.
+    pub fn connect_seen(&self, key: &Key, before: &Sight<ConnectView>, after: &Sight<ConnectView>) {
+        let (Some(then), Some(now)) = (before.current(), after.current()) else {
+            let why = |sight: &Sight<ConnectView>| {
+                sight.blind().map(|(since, error)| (since, error.map(str::to_owned)))
+            };
+            if why(before) != why(after) {
+                self.shelves.connects.wake(key);
+                self.wake_connectors_of(key);
+            }
+            return;
+        };
+        if then.secrets_revision != now.secrets_revision || then.plugins != now.plugins {
+            self.wake_connectors_of(key);
+        } else {
+            for name in sluice_clients::connect::changed(then, now) {
+                self.shelves.connectors.wake(&key.sibling(name));
+            }
+        }
+        if then.plugins != now.plugins
+            || then.version != now.version
+            || !then.connectors.keys().eq(now.connectors.keys())
+        {
+            self.shelves.connects.wake(key);
+        }
     }
 
     /// A Connector changed: its ConnectCluster mounts the Secrets that it names.
-    pub fn connector_changed(&self, connector: &kube::core::DeserializeGuard<sluice_crds::Connector>) {
+    pub fn connector_changed(&self, connector: &kube::core::DeserializeGuard<Connector>) {
         if let Ok(connector) = &connector.0 {
             let key = Key::of(connector);
             self.shelves.connects.wake(&key.sibling(&connector.spec.connect_ref.name));
@@ -187,6 +266,11 @@ impl Context {
             }
         }
     }
+}
+
+fn is_at(connector: &Connector, connect: &Key) -> bool {
+    connector.spec.connect_ref.name == connect.name
+        && connector.namespace().as_deref() == Some(connect.namespace.as_str())
 }
 
 /// Whether leader and members are the same; offsets always move.

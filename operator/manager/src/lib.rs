@@ -9,6 +9,7 @@
 
 mod act;
 mod cli;
+mod connect;
 mod context;
 mod error;
 mod metrics;

@@ -60,6 +60,12 @@ impl Client {
         Self { base, ..self.clone() }
     }
 
+    /// The same address and connections, other deadlines (`connect` stays as it was).
+    #[must_use]
+    pub fn with(&self, deadlines: Deadlines) -> Self {
+        Self { deadlines, ..self.clone() }
+    }
+
     pub fn base(&self) -> &Url {
         &self.base
     }

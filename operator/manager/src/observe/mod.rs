@@ -1,4 +1,5 @@
 //! Observers: one per world outside Kubernetes. Each keeps a fresh view and wakes exactly the objects whose part
-//! of it changed. `kafka` (one per KafkaCluster).
+//! of it changed. `kafka` (one per KafkaCluster), `connect` (one per ConnectCluster).
 
+pub mod connect;
 pub mod kafka;

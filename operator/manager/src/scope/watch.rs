@@ -39,6 +39,8 @@ pub struct Watches {
     services: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Service>>,
     config_maps: Watch<k8s_openapi::api::core::v1::ConfigMap>,
     secrets: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>>,
+    /// Names and versions of everybody's, kept nowhere: who uses one is told when it changes.
+    all_secrets: Events<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>>,
     accounts: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::ServiceAccount>>,
     budgets: Watch<PartialObjectMeta<k8s_openapi::api::policy::v1::PodDisruptionBudget>>,
 }
@@ -83,6 +85,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
             services,
             config_maps,
             secrets,
+            all_secrets: events(client, namespace, &watcher::Config::default()),
             accounts,
             budgets,
         },
@@ -135,7 +138,7 @@ impl Watches {
         run(self.connects, context, tasks, |context, event| match event {
             Event::Apply(object) | Event::InitApply(object) => {
                 context.shelves.connects.wake(&Key::of(object));
-                context.connect_changed(&Key::of(object));
+                context.connect_changed(object);
             }
             Event::Delete(object) => context.connect_deleted(&Key::of(object)),
             Event::Init | Event::InitDone => {}
@@ -159,7 +162,19 @@ impl Watches {
         run(self.claims, context, tasks, wake_labelled);
         run(self.services, context, tasks, wake_labelled);
         run(self.config_maps, context, tasks, wake_labelled);
-        run(self.secrets, context, tasks, wake_labelled);
+        run(self.secrets, context, tasks, |context, event| {
+            wake_labelled(context, event);
+            on_each(event, |secret| {
+                if let Some((app, owner)) = children::owner_of(secret)
+                    && app == "kafka-connect"
+                {
+                    context.credentials_changed(&owner);
+                }
+            });
+        });
+        follow(self.all_secrets, context, tasks, |context, event| {
+            on_each(event, |secret| context.secret_changed(&Key::of(secret)));
+        });
         run(self.accounts, context, tasks, wake_labelled);
         run(self.budgets, context, tasks, wake_labelled);
     }
@@ -175,6 +190,15 @@ impl Bells {
             self.topics,
             512,
             crate::topic::reconcile,
+            tasks,
+        );
+        queue::spawn(
+            context,
+            "ConnectCluster",
+            |c| &c.shelves.connects,
+            self.connects,
+            16,
+            crate::connect::reconcile,
             tasks,
         );
     }
@@ -226,8 +250,19 @@ where
         + 'static,
 {
     let (store, writer) = reflector::store();
-    let events = watch(api::<K>(client, namespace), config.clone()).default_backoff().modify(forget_managers);
-    (Watch { events: events.boxed(), writer }, store)
+    (Watch { events: events(client, namespace, config), writer }, store)
+}
+
+fn events<K>(client: &Client, namespace: Option<&str>, config: &watcher::Config) -> Events<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + 'static,
+{
+    watch(api::<K>(client, namespace), config.clone()).default_backoff().modify(forget_managers).boxed()
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -259,6 +294,26 @@ where
                     writer.apply_watcher_event(&event);
                     told(&context, &event);
                 }
+                Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed, trying again"),
+            }
+        }
+    });
+}
+
+/// Tells about events that no store keeps.
+fn follow<K>(
+    mut events: Events<K>,
+    context: &Arc<Context>,
+    tasks: &mut JoinSet<()>,
+    told: fn(&Context, &Event<K>),
+) where
+    K: Resource<DynamicType = ()> + Send + 'static,
+{
+    let context = Arc::clone(context);
+    tasks.spawn(async move {
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => told(&context, &event),
                 Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed, trying again"),
             }
         }

@@ -1,0 +1,158 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource as _, ResourceExt};
+use sluice_core::cluster::names as kafka;
+use sluice_core::condition::Verdict;
+use sluice_core::connect::credentials::Credentials;
+use sluice_core::connect::names::{self, Internal};
+use sluice_core::connect::{self, ConnectReason, Seen, Step, Wanted, desired, pods};
+use sluice_crds::kafka_cluster::Role;
+use sluice_crds::{ConnectCluster, KafkaCluster, Topic};
+
+use super::{act, gather};
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::connect::{Workers, World};
+use crate::report;
+use crate::scope::{Child as _, Key, Pass, belonging_to};
+
+/// When a look is due although nothing woke us: orphans that could not be deleted, a Secret that could not be read.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// One pass over a ConnectCluster: look, decide, act, tell.
+pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: Arc<Context>) -> Pass {
+    let connect = match &object.0 {
+        Ok(connect) => connect,
+        Err(invalid) => {
+            let reason = ConnectReason::Unparsable;
+            return report::unparsable::<ConnectCluster>(&context, &object, &invalid.error, reason).await;
+        }
+    };
+    let key = Key::of(connect);
+    if connect.meta().deletion_timestamp.is_some() {
+        // what we made goes with it, by its owner references; topics and what is in them stay
+        return Ok(Action::await_change());
+    }
+    let kafka_key = key.sibling(&connect.spec.cluster_ref.name);
+    let bootstrap = format!(
+        "{}.{}.svc:{}",
+        kafka::bootstrap_service(&kafka_key.name),
+        key.namespace,
+        kafka::INTERNAL_PORT
+    );
+    let wanted = match connect::validate(connect, &bootstrap) {
+        Ok(wanted) => wanted,
+        Err(findings) => {
+            tell(&context, connect, None, &Verdict::refused(&findings), &[], None).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    let cluster = context.shelves.clusters.get(&kafka_key).filter(|c| c.meta().deletion_timestamp.is_none());
+    let world = context.connect.ensure(&context, &key);
+    let found = Found::look(&context, &key, &wanted, &world);
+    let plan = connect::plan(&wanted, &found.seen(cluster.is_some()));
+    let mut requeue = Action::await_change();
+    if let (true, Some(cluster)) = (plan.apply, &cluster) {
+        gather::gather(&context, &key, &wanted).await?;
+        act::apply(&context, &desired::build(&wanted, brokers(cluster), &found.topics), plan.start).await?;
+        let credentials = credentials(&context, &key);
+        act::tell_kubelets(&context, &found.pods, credentials.revision()).await?;
+        world.set_workers(found.workers(credentials.revision()));
+        if let Step::Restart { pod, uid, reasons } = &plan.step {
+            act::restart(&context, connect, pod, uid, reasons).await?;
+        }
+        if !plan.orphans.is_empty() {
+            act::forget_orphans(&context, connect, &world, &plan.orphans).await?;
+            requeue = Action::requeue(AGAIN);
+        }
+    }
+    tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;
+    Ok(requeue)
+}
+
+/// What the annotations of the Secret say that the workers mount.
+pub fn credentials(context: &Context, connect: &Key) -> Credentials {
+    let secret = connect.sibling(&names::secret(&connect.name));
+    Secret::seen(&context.children, &secret).map(|meta| Credentials::of(&meta)).unwrap_or_default()
+}
+
+fn brokers(cluster: &KafkaCluster) -> i32 {
+    cluster
+        .spec
+        .pools
+        .iter()
+        .filter(|pool| pool.roles.contains(&Role::Broker))
+        .map(|pool| pool.replicas)
+        .sum()
+}
+
+/// The part of the world that a pass looks at.
+struct Found {
+    topics: Vec<Topic>,
+    stateful_set: Option<Arc<StatefulSet>>,
+    pods: Vec<Pod>,
+    rest: Arc<sluice_core::view::Sight<sluice_core::view::connect::ConnectView>>,
+    connectors: BTreeSet<String>,
+}
+
+impl Found {
+    fn look(context: &Context, key: &Key, wanted: &Wanted, world: &World) -> Self {
+        let topics = Internal::ALL.into_iter().filter_map(|internal| {
+            let topic = context.shelves.topics.get(&key.sibling(&internal.topic(&key.name)))?;
+            Some(Topic::clone(&topic))
+        });
+        let set = ObjectRef::new(&names::whole(&wanted.owner.name)).within(&key.namespace);
+        let worker_pods = belonging_to(&context.children.pods, names::APP, key);
+        Self {
+            topics: topics.collect(),
+            stateful_set: context.children.stateful_sets.get(&set),
+            pods: worker_pods.iter().map(|pod| Pod::clone(pod)).collect(),
+            rest: world.sight(),
+            connectors: context.connectors_of(key).iter().map(|c| c.name_any()).collect(),
+        }
+    }
+
+    fn seen(&self, kafka_exists: bool) -> Seen<'_> {
+        Seen {
+            kafka_exists,
+            topics: &self.topics,
+            stateful_set: self.stateful_set.as_deref(),
+            pods: &self.pods,
+            rest: Some(&self.rest),
+            connectors: &self.connectors,
+        }
+    }
+
+    /// Whom the observer asks what is mounted.
+    fn workers(&self, revision: i64) -> Workers {
+        let ready = self.pods.iter().filter(|pod| pods::is_ready(pod)).filter_map(pods::address);
+        let mut urls: Vec<_> = ready
+            .map(|ip| if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() })
+            .map(|host| format!("http://{host}:{}", names::REST_PORT))
+            .collect();
+        urls.sort();
+        Workers { urls, revision }
+    }
+}
+
+async fn tell(
+    context: &Context,
+    connect: &ConnectCluster,
+    wanted: Option<&Wanted>,
+    verdict: &Verdict,
+    worker_pods: &[Pod],
+    world: Option<&World>,
+) -> Result<(), Error> {
+    let rest = world.map(World::sight);
+    let status = connect::status(connect, wanted, verdict, worker_pods, rest.as_deref(), Context::now());
+    let shared = &context.shared;
+    report::status::patch(&shared.client, &shared.metrics, connect, connect.status.as_ref(), &status).await?;
+    Ok(())
+}
