@@ -7,6 +7,7 @@ use std::fmt::Write;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition as Crd;
 use serde_json::Value;
 use sluice_core::cluster::ClusterReason;
+use sluice_core::connect::ConnectReason;
 use sluice_core::reason::Reason;
 use sluice_core::topic::TopicReason;
 
@@ -30,7 +31,11 @@ on every kind: `Ready` is always there, `Reconciling` and `Stalled` only while t
 type Reasons = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// What `conditions[].reason` can be, by kind.
-const REASONS: &[Reasons] = &[("KafkaCluster", ClusterReason::ALL), ("Topic", TopicReason::ALL)];
+const REASONS: &[Reasons] = &[
+    ("KafkaCluster", ClusterReason::ALL),
+    ("Topic", TopicReason::ALL),
+    ("ConnectCluster", ConnectReason::ALL),
+];
 
 /// The reference as Markdown.
 pub fn page() -> String {
@@ -135,6 +140,32 @@ mod tests {
             let cells = line.replace("\\|", "").matches('|').count();
             assert!(cells == 0 || width == 0 || cells == width, "{line}");
             width = cells;
+        }
+    }
+
+    /// Every page below a folder of `docs/`.
+    fn pages(folder: &str) -> String {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(folder);
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_metric_is_documented() {
+        let page = pages("how-to");
+        let registered = include_str!("../../metrics.rs").split("registry.register").skip(1);
+        for name in registered.filter_map(|call| call.split('"').nth(1)) {
+            assert!(page.contains(&format!("`sluice_{name}")), "{name} is not in docs/how-to/monitoring.md");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_runbook() {
+        let page = pages("runbooks");
+        for (kind, reasons) in REASONS {
+            for (reason, _) in *reasons {
+                assert!(page.contains(&format!("`{reason}`")), "{kind}: {reason} is not in docs/runbooks");
+            }
         }
     }
 }
