@@ -17,7 +17,7 @@ use crate::kubernetes::objects::{OURS, Space, background, gone_is_fine};
 use crate::kubernetes::operator::Operator;
 use crate::kubernetes::{self, dump};
 use crate::scene::{Place, SHARED, Scene, Stage};
-use crate::ui::Ui;
+use crate::ui::{Task, Ui};
 use crate::wait::{chain, eventually, said, seconds};
 
 #[derive(clap::Args)]
@@ -74,7 +74,8 @@ async fn play(
     args: &Args,
     chosen: &[&'static Case],
 ) -> Result<usize> {
-    clear_leftovers(ui, client, chosen).await?;
+    let leftovers: Vec<String> = own_names(chosen).collect();
+    gone(&ui.begin("stage"), "leftovers of an earlier run to go", client, &leftovers).await?;
     let stage = Stage::set(client.clone(), std::sync::Arc::clone(ui), args.out.clone()).await?;
     let (mut beside, alone): (Vec<_>, Vec<_>) =
         chosen.iter().copied().partition(|case| case.company == Company::Beside);
@@ -88,10 +89,12 @@ async fn play(
     for case in alone {
         outcomes.push(one(&stage, case, args.keep).await);
     }
-    if !args.keep {
-        leave(&stage).await?;
+    let left = if args.keep { Ok(()) } else { leave(&stage, chosen).await };
+    let unclean = left.is_err();
+    if let Err(error) = left {
+        ui.say(format!("     FAIL  cleaning up: {}", chain(error.as_ref())));
     }
-    Ok(summary(ui, &args.out, &outcomes))
+    Ok(summary(ui, &args.out, &outcomes, unclean))
 }
 
 async fn one(stage: &Stage, case: &'static Case, keep: bool) -> Outcome {
@@ -159,48 +162,41 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// Namespaces of these cases, from a run that was cut off or kept.
-async fn clear_leftovers(ui: &std::sync::Arc<Ui>, client: &Client, chosen: &[&Case]) -> Result<()> {
+/// Until none of these namespaces is there. One that does not go hangs on something of ours.
+async fn gone(task: &Task, what: &str, client: &Client, names: &[String]) -> Result<()> {
     let all: Api<Namespace> = Api::all(client.clone());
-    let names: Vec<String> =
-        chosen.iter().filter(|case| case.home == Home::Own).map(|case| own(case)).collect();
-    for name in &names {
+    for name in names {
         gone_is_fine(all.delete(name, &background()).await.map(drop))?;
     }
-    let task = ui.begin("stage");
-    eventually(&task, "leftovers of an earlier run to go", seconds(120), async || {
-        let left = ours(&all).await?;
-        let left: Vec<_> = left.into_iter().filter(|name| names.contains(name)).collect();
+    eventually(task, what, seconds(120), async || {
+        let found = all.list(&ListParams::default().labels(OURS)).await.map_err(said)?;
+        let left = found.items.iter().map(ResourceExt::name_any).filter(|name| names.contains(name));
+        let left: Vec<_> = left.collect();
         if left.is_empty() { Ok(()) } else { Err(left.join(" ")) }
     })
     .await
 }
 
-async fn ours(all: &Api<Namespace>) -> Result<Vec<String>, String> {
-    let found = all.list(&ListParams::default().labels(OURS)).await.map_err(said)?;
-    Ok(found.items.iter().map(ResourceExt::name_any).collect())
-}
-
-/// Removes what is left of the run. A namespace that does not go hangs on something of ours: a failure.
-async fn leave(stage: &Stage) -> Result<()> {
-    let all: Api<Namespace> = Api::all(stage.client.clone());
+/// Removes what is left of the run.
+async fn leave(stage: &Stage, chosen: &[&Case]) -> Result<()> {
     stage.home.clear().await?;
-    gone_is_fine(all.delete(SHARED, &background()).await.map(drop))?;
-    eventually(&stage.home.task, "the namespaces to be gone", seconds(120), async || {
-        let left = ours(&all).await?;
-        if left.is_empty() { Ok(()) } else { Err(left.join(" ")) }
-    })
-    .await
+    let names: Vec<String> = own_names(chosen).chain([SHARED.to_owned()]).collect();
+    gone(&stage.home.task, "the namespaces of this run to be gone", &stage.client, &names).await
 }
 
-fn summary(ui: &Ui, out: &Path, outcomes: &[Outcome]) -> usize {
+fn own_names<'a>(chosen: &'a [&Case]) -> impl Iterator<Item = String> + 'a {
+    chosen.iter().filter(|case| case.home == Home::Own).map(|case| own(case))
+}
+
+fn summary(ui: &Ui, out: &Path, outcomes: &[Outcome], unclean: bool) -> usize {
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
     if !failed.is_empty() {
         let names: Vec<_> = failed.iter().map(|outcome| outcome.case.id).collect();
         ui.say(format!("\nfailed: {}; folders in {}", names.join(" "), out.display()));
     }
-    ui.say(format!("{} passed, {} failed", outcomes.len() - failed.len(), failed.len()));
-    failed.len()
+    let bad = failed.len() + usize::from(unclean);
+    ui.say(format!("{} passed, {bad} failed", outcomes.len() - failed.len()));
+    bad
 }
 
 #[cfg(test)]
