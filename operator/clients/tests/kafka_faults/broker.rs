@@ -11,7 +11,9 @@ use super::told;
 
 #[tokio::test]
 async fn a_broker_that_hangs_or_dies_is_noticed_and_found_again() {
-    let mut kafka = tokio::task::spawn_blocking(|| Kafka::start(1, "")).await.unwrap();
+    // a broker that returns can register once the session of its former life is over
+    let extra = "broker.session.timeout.ms=2000\nbroker.heartbeat.interval.ms=300";
+    let mut kafka = tokio::task::spawn_blocking(|| Kafka::start(1, extra)).await.unwrap();
     kafka.ready().await;
     let client = kafka.client().within(Duration::from_secs(2));
     client.metadata(Topics::All).await.unwrap();
