@@ -258,6 +258,21 @@ pub struct KafkaClusterStatus {
     /// The rolling restart that is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
+    /// Nodes that were taken out of the spec and are not gone yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub leaving: Vec<LeavingNode>,
+}
+
+/// A node that was taken out of the spec. It goes when Kafka has reported twice that it holds no replica.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeavingNode {
+    /// Kafka's `node.id`.
+    pub id: i32,
+    /// When Kafka first reported that it holds no replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_since: Option<Time>,
 }
 
 /// One-line sums for `kubectl get`.
@@ -313,7 +328,8 @@ pub struct NodeStatus {
     pub id: i32,
     /// Name of the pod.
     pub pod: String,
-    /// `Missing`, `Pending`, `Starting`, `CrashLoop`, `ImageError`, `Fenced`, `Outdated`, `Terminating`.
+    /// `Missing`, `Pending`, `Starting`, `CrashLoop`, `ImageError`, `ConfigError`, `Fenced`, `Outdated`, `Leaving`,
+    /// `Terminating`.
     pub state: String,
     /// What is known about it.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -348,6 +364,9 @@ pub struct Rollout {
     pub reasons: Vec<String>,
     /// Nodes still to be restarted, in order.
     pub left: Vec<i32>,
+    /// The node that is being restarted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarting: Option<i32>,
     /// What the rollout waits for, if it does.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub waiting_for: String,

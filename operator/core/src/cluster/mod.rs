@@ -1,23 +1,41 @@
-//! A Kafka cluster: spec → [`Wanted`] (`validate`, `config`, `version`, `jvm`) → Kubernetes objects (`desired`).
+//! A Kafka cluster: spec → [`Wanted`] (`validate`) → Kubernetes objects (`desired`) and what happens next (`plan`)
+//! → `status`. All pure; the manager observes a [`Seen`], carries a [`Plan`] out and reports.
 //!
-//! `wanted` is the model, `inputs` what a pod must be restarted for, `names` what things are called, `seen` what was
-//! observed.
+//! Model: `wanted`, `config` (Kafka's keys), `version`, `jvm`, `inputs` (what a pod must be restarted for), `names`.
+//! Decisions: `node` (what each pod shows) → `gate` (may a node be stopped?) → `roll` (restarts), `quorum` (votes),
+//! `scale` (nodes that leave), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`.
 
+mod claims;
 pub mod config;
 pub mod desired;
+mod dynamic;
+pub mod gate;
 mod hash;
+mod health;
 pub mod inputs;
 mod jvm;
 pub mod names;
+pub mod node;
+mod plan;
+mod quorum;
 mod reason;
+mod roll;
+mod scale;
 mod seen;
+mod status;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod verdict;
 pub mod version;
 mod wanted;
 
+pub use claims::GrowClaim;
+pub use dynamic::ConfigChange;
+pub use plan::{Plan, Step, Told, plan};
 pub use reason::ClusterReason;
+pub use scale::OldPool;
 pub use seen::{DynamicConfigs, Seen};
+pub use status::{Doing, Outcome, rejected, status};
 pub use validate::validate;
 pub use wanted::{Listener, Pool, Storage, Wanted};

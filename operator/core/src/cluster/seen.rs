@@ -20,7 +20,8 @@ pub struct Seen {
     /// Zone of each Kubernetes node, by its name; empty where Sluice may not read nodes.
     pub zones: BTreeMap<String, String>,
     pub kafka: Sight<ClusterView>,
-    /// When the look began that `kafka`'s newest view came from.
+    /// When the look began that `kafka`'s newest view came from, the quorum in it included: nothing in the view is
+    /// older. What was asked less often than the rest does not count.
     pub looked_at: Option<Timestamp>,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,

@@ -25,7 +25,7 @@ pub fn build(wanted: &Wanted, pool: &Pool, standing: &Standing) -> ConfigMap {
     if let MayFound::First(id) | MayFound::OnlyEphemeral(id) = standing.may_found {
         data.insert(STANDALONE_KEY.into(), id.to_string());
     }
-    if standing.may_found == MayFound::Nobody {
+    if standing.founded {
         data.insert(BOOTSTRAPPED_KEY.into(), "true".into());
     }
     if !standing.zones.is_empty() {

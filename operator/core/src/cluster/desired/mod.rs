@@ -18,7 +18,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use super::wanted::Wanted;
 pub use config_map::{BOOTSTRAPPED_KEY, STANDALONE_KEY};
 pub use pod::{OWN_ENV, OWN_PATHS, OWN_VOLUMES, REVISION_ANNOTATION};
-pub use standing::{MayFound, Standing};
+pub use standing::{MayFound, Standing, claim_name, has_volumes_of_an_earlier_life};
 
 /// Everything that should exist, in the order in which it is applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,11 +31,13 @@ pub struct Objects {
 }
 
 pub fn build(wanted: &Wanted, standing: &Standing) -> Objects {
+    // a pool that is held keeps its ConfigMap too: pods of the older one still mount it
+    let pools = || wanted.pools.iter().filter(|pool| !standing.held.contains(&pool.name));
     Objects {
         service_account: shared::service_account(wanted),
         services: vec![services::nodes(wanted), services::bootstrap(wanted)],
         pod_disruption_budget: shared::pod_disruption_budget(wanted),
-        config_maps: wanted.pools.iter().map(|pool| config_map::build(wanted, pool, standing)).collect(),
-        stateful_sets: wanted.pools.iter().map(|pool| stateful_set::build(wanted, pool, standing)).collect(),
+        config_maps: pools().map(|pool| config_map::build(wanted, pool, standing)).collect(),
+        stateful_sets: pools().map(|pool| stateful_set::build(wanted, pool, standing)).collect(),
     }
 }

@@ -11,7 +11,7 @@ use super::pod::REVISION_ANNOTATION;
 use crate::cluster::names::{self, POOL_LABEL};
 use crate::cluster::seen::Seen;
 use crate::cluster::wanted::Wanted;
-use crate::view::kafka::NodeId;
+use crate::view::kafka::{NodeId, QuorumView};
 
 /// Which node may start a controller quorum of its own when its volume is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +29,12 @@ pub enum MayFound {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Standing {
     pub may_found: MayFound,
+    /// Whether there has been a quorum.
+    pub founded: bool,
     /// How many nodes a pool keeps although fewer are wanted, by its name: they have not been let go yet.
     pub kept: BTreeMap<String, i32>,
+    /// Pools whose StatefulSet is not built: an older one with other node ids has the name.
+    pub held: Vec<String>,
     /// The claim templates of StatefulSets that exist: immutable. Volumes grow by their claims.
     pub claim_templates: BTreeMap<String, Vec<PersistentVolumeClaim>>,
     /// Older revisions of the configuration that pods of the pool still run: key of the ConfigMap → text.
@@ -40,12 +44,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Whether the quorum has been founded.
-    pub fn bootstrapped(&self) -> bool {
-        !matches!(self.may_found, MayFound::First(_))
-    }
-
-    /// `kept` is the plan's to say and stays empty.
+    /// `kept` and `held` are the plan's to say and stay empty.
     pub fn of(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>) -> Self {
         let mut claim_templates = BTreeMap::new();
         for set in &seen.stateful_sets {
@@ -55,9 +54,12 @@ impl Standing {
                 claim_templates.insert(pool.clone(), templates);
             }
         }
+        let founded = founded(seen, previous);
         Self {
-            may_found: may_found(wanted, seen, previous),
+            may_found: may_found(wanted, seen, founded),
+            founded,
             kept: BTreeMap::new(),
+            held: vec![],
             claim_templates,
             revisions: seen.config_maps.iter().filter_map(|map| revisions(map, seen)).collect(),
             zones: seen.zones.clone(),
@@ -65,22 +67,32 @@ impl Standing {
     }
 }
 
-fn may_found(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>) -> MayFound {
-    let marked = |key: &str| seen.config_maps.iter().find_map(|m| m.data.as_ref()?.get(key).cloned());
-    let told = marked(STANDALONE_KEY).and_then(|id| id.parse::<NodeId>().ok());
-    let quorum = seen.kafka.latest().and_then(|view| view.quorum.as_ref()).filter(|q| q.leader.is_some());
-    // three witnesses, because each can be lost alone: status in a restore, the ConfigMap by hand, the view with
-    // a restart of Sluice
-    let founded =
-        previous.is_some_and(|s| s.bootstrapped) || marked(BOOTSTRAPPED_KEY).is_some() || quorum.is_some();
+fn marked<'a>(seen: &'a Seen, key: &str) -> Option<&'a String> {
+    seen.config_maps.iter().find_map(|m| m.data.as_ref()?.get(key))
+}
 
+fn quorum(seen: &Seen) -> Option<&QuorumView> {
+    seen.kafka.latest().and_then(|view| view.quorum.as_ref()).filter(|q| q.leader.is_some())
+}
+
+/// Three witnesses, because each can be lost alone: status in a restore, the ConfigMap by hand, the view with a
+/// restart of Sluice.
+fn founded(seen: &Seen, previous: Option<&KafkaClusterStatus>) -> bool {
+    previous.is_some_and(|s| s.bootstrapped)
+        || marked(seen, BOOTSTRAPPED_KEY).is_some()
+        || quorum(seen).is_some()
+}
+
+fn may_found(wanted: &Wanted, seen: &Seen, founded: bool) -> MayFound {
+    let told = marked(seen, STANDALONE_KEY).and_then(|id| id.parse::<NodeId>().ok());
     let mut controllers = wanted.pools.iter().filter(|p| p.controller);
     if let (Some(pool), None) = (controllers.next(), controllers.next())
         && pool.storage.kind == StorageType::Ephemeral
         && pool.ids.len() == 1
     {
         let id = pool.ids.start;
-        let alone = quorum.map_or(!founded || told == Some(id), |q| q.voters.iter().all(|v| v.id == id));
+        let alone =
+            quorum(seen).map_or(!founded || told == Some(id), |q| q.voters.iter().all(|v| v.id == id));
         return if alone { MayFound::OnlyEphemeral(id) } else { MayFound::Nobody };
     }
     if founded || has_volumes_of_an_earlier_life(wanted, seen) {
@@ -93,7 +105,7 @@ fn may_found(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>
 }
 
 /// Whether a controller's claim is older than the `KafkaCluster` object: then there may be a quorum on it.
-fn has_volumes_of_an_earlier_life(wanted: &Wanted, seen: &Seen) -> bool {
+pub fn has_volumes_of_an_earlier_life(wanted: &Wanted, seen: &Seen) -> bool {
     let controllers: BTreeSet<_> = wanted
         .pools
         .iter()

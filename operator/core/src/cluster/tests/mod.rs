@@ -1,6 +1,8 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
 mod objects;
+mod scenarios;
+mod sim;
 mod validation;
 
 use serde_json::{Value, json};

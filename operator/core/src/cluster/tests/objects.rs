@@ -37,7 +37,7 @@ fn dedicated() -> Objects {
         "deletionPolicy": "Delete",
     }));
     let zones = [("node-a".to_owned(), "z1".to_owned()), ("node-b".to_owned(), "z2".to_owned())].into();
-    build(&wanted, &Standing { may_found: MayFound::Nobody, zones, ..Standing::default() })
+    build(&wanted, &Standing { founded: true, zones, ..Standing::default() })
 }
 
 #[test]

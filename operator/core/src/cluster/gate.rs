@@ -1,0 +1,187 @@
+//! The one gate: every path that stops a node or takes its vote goes through here, and asks Kafka, not Kubernetes.
+//!
+//! Invariant: after what it allows, every partition that has more replicas than `min.insync.replicas` still has at
+//! least that many in sync, and the quorum still has its majority. Where there is nothing to spare (one replica, one
+//! controller, as many replicas as `min.insync.replicas`) a restart cannot be had without a gap; then everything
+//! else must be whole before it is allowed.
+
+use std::collections::BTreeMap;
+
+use super::node::Node;
+use crate::view::kafka::{ClusterView, KafkaUuid, NodeId, PartitionView, QuorumReplica, QuorumView};
+
+/// A voter that has not caught up with the leader for this long does not count for a majority. Twice the default of
+/// `controller.quorum.fetch.timeout.ms`, and some.
+const CAUGHT_UP_MS: i64 = 5_000;
+
+/// Why something must not be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// We do not see Kafka, or not as it is after the last change.
+    Blind(String),
+    /// These other nodes do not serve.
+    OthersDown(Vec<NodeId>),
+    /// This partition could not take writes any more.
+    MinIsr {
+        topic: String,
+        partition: usize,
+        in_sync: usize,
+        min_isr: usize,
+    },
+    /// We do not know how many replicas this topic needs.
+    MinIsrUnknown(String),
+    /// The quorum would lose its majority.
+    Majority {
+        voters: usize,
+        others: usize,
+    },
+    NoLeader,
+}
+
+impl Refusal {
+    /// For people: what we wait for.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Blind(why) => why.clone(),
+            Self::OthersDown(ids) => format!("nodes {} to be ready first", list(ids)),
+            Self::MinIsr { topic, partition, in_sync, min_isr } => format!(
+                "partition {topic}-{partition}, which has {in_sync} replicas in sync and needs {min_isr} (min.insync.replicas) without this node"
+            ),
+            Self::MinIsrUnknown(topic) => format!("the configuration of topic {topic} to be known"),
+            Self::Majority { voters, others } => format!(
+                "the controller quorum: without this node {others} of {voters} voters are caught up, which is no majority"
+            ),
+            Self::NoLeader => "the controller quorum to have a leader".into(),
+        }
+    }
+}
+
+/// `0, 2, 5`
+pub fn list(ids: &[NodeId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a node may be restarted now. `view` is what Kafka says, no older than the last change; `Err` says why
+/// there is none.
+pub fn may_restart(
+    id: NodeId,
+    nodes: &BTreeMap<NodeId, Node>,
+    view: Result<&ClusterView, &str>,
+) -> Result<(), Refusal> {
+    let node = nodes.get(&id);
+    if node.is_some_and(Node::is_dead) {
+        return Ok(());
+    }
+    let view = match view {
+        Ok(view) => view,
+        Err(_) if nothing_to_lose(id, nodes) => return Ok(()),
+        Err(why) => return Err(Refusal::Blind(why.to_owned())),
+    };
+    let serves = |id: NodeId, node: &Node| {
+        node.serves() && (!node.broker || view.brokers.get(&id).is_some_and(|broker| !broker.fenced))
+    };
+    let down: Vec<_> = nodes
+        .iter()
+        .filter(|(other, node)| **other != id && !serves(**other, node))
+        .map(|(id, _)| *id)
+        .collect();
+    // the one that is already out may go first: nobody has to do without it who does not already
+    if node.is_none_or(|node| serves(id, node)) && !down.is_empty() {
+        return Err(Refusal::OthersDown(down));
+    }
+    quorum_can_spare(id, view.quorum.as_ref())?;
+    partitions_can_spare(id, &down, view)
+}
+
+/// Where no broker is ready there is nobody to ask, and no client is served: a mistake that keeps the whole cluster
+/// from starting must still be mendable. A controller that runs may go while the others do.
+fn nothing_to_lose(id: NodeId, nodes: &BTreeMap<NodeId, Node>) -> bool {
+    let mut others = nodes.values().filter(|node| node.id != id && node.controller);
+    nodes.values().all(|node| !node.broker || !node.serves())
+        && (nodes.get(&id).is_none_or(|node| !node.serves()) || others.all(Node::serves))
+}
+
+fn quorum_can_spare(id: NodeId, quorum: Option<&QuorumView>) -> Result<(), Refusal> {
+    let Some(quorum) = quorum.filter(|q| q.leader.is_some()) else { return Err(Refusal::NoLeader) };
+    if quorum.voters.iter().all(|v| v.id != id) {
+        return Ok(());
+    }
+    let voters = quorum.voters.len();
+    let others = quorum.voters.iter().filter(|v| v.id != id && caught_up(v, quorum)).count();
+    // one or two voters have none to spare: then all others must be there
+    if others >= majority(voters).min(voters - 1) {
+        Ok(())
+    } else {
+        Err(Refusal::Majority { voters, others })
+    }
+}
+
+fn partitions_can_spare(id: NodeId, down: &[NodeId], view: &ClusterView) -> Result<(), Refusal> {
+    for (name, topic) in &view.topics {
+        for (number, partition) in topic.partitions.iter().enumerate() {
+            if !partition.isr.contains(&id) {
+                continue;
+            }
+            let Some(min_isr) = topic.min_isr else { return Err(Refusal::MinIsrUnknown(name.clone())) };
+            let min_isr = usize::try_from(min_isr).unwrap_or(0);
+            let in_sync = others_in_sync(partition, id, down);
+            // where even a whole partition has none to spare, it must at least be whole
+            if in_sync < min_isr.min(partition.replicas.len().saturating_sub(1)) {
+                let topic = name.clone();
+                return Err(Refusal::MinIsr { topic, partition: number, in_sync, min_isr });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In sync and serving, without this one. Kafka takes up to `replica.lag.time.max.ms` to notice a broker that hangs.
+fn others_in_sync(partition: &PartitionView, id: NodeId, down: &[NodeId]) -> usize {
+    partition.isr.iter().filter(|other| **other != id && !down.contains(other)).count()
+}
+
+/// Whether the quorum keeps its majority when this voter is taken out.
+pub fn may_remove_voter(quorum: &QuorumView, id: NodeId, directory: KafkaUuid) -> Result<(), Refusal> {
+    let rest: Vec<_> = quorum.voters.iter().filter(|v| (v.id, v.directory) != (id, directory)).collect();
+    let others = rest.iter().filter(|v| caught_up(v, quorum)).count();
+    if !rest.is_empty() && others >= majority(rest.len()) {
+        Ok(())
+    } else {
+        Err(Refusal::Majority { voters: rest.len(), others })
+    }
+}
+
+/// Whether the quorum has its majority once there is one more voter, which is caught up.
+pub fn may_add_voter(quorum: &QuorumView) -> Result<(), Refusal> {
+    let voters = quorum.voters.len() + 1;
+    let others = quorum.voters.iter().filter(|v| caught_up(v, quorum)).count();
+    if others + 1 >= majority(voters) { Ok(()) } else { Err(Refusal::Majority { voters, others }) }
+}
+
+fn majority(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+/// By the leader's clock: its own entry is always of the moment at which it answered.
+pub fn caught_up(replica: &QuorumReplica, quorum: &QuorumView) -> bool {
+    let now = quorum.voters.iter().chain(&quorum.observers).filter_map(|r| r.last_caught_up_ms).max();
+    match (replica.last_caught_up_ms, now) {
+        (Some(then), Some(now)) => now - then <= CAUGHT_UP_MS,
+        _ => false,
+    }
+}
+
+/// Topics of which a broker holds replicas, and how many partitions in all.
+pub fn replicas_on(id: NodeId, view: &ClusterView) -> (Vec<String>, usize) {
+    let mut topics = Vec::new();
+    let mut partitions = 0;
+    for (name, topic) in &view.topics {
+        let here =
+            topic.partitions.iter().filter(|p| p.replicas.contains(&id) || p.isr.contains(&id)).count();
+        if here > 0 {
+            topics.push(name.clone());
+            partitions += here;
+        }
+    }
+    (topics, partitions)
+}

@@ -1,0 +1,53 @@
+//! The health of the partitions, from Kafka.
+
+use sluice_crds::kafka_cluster::PartitionHealth;
+
+use crate::view::kafka::{ClusterView, PartitionView};
+
+/// How many partitions status names.
+const EXAMPLES: usize = 5;
+
+pub fn partitions(view: &ClusterView) -> PartitionHealth {
+    let mut health = PartitionHealth::default();
+    let mut worst: Vec<(u8, String)> = Vec::new();
+    for (name, topic) in &view.topics {
+        for (number, partition) in topic.partitions.iter().enumerate() {
+            health.total += 1;
+            let offline = partition.leader.is_none();
+            let under_replicated = partition.isr.len() < partition.replicas.len();
+            let under_min_isr = topic.min_isr.is_some_and(|min| in_sync(partition) < min);
+            health.offline += i32::from(offline);
+            health.under_replicated += i32::from(under_replicated);
+            health.under_min_isr += i32::from(under_min_isr);
+            let (rank, what) = match (offline, under_min_isr, under_replicated) {
+                (true, ..) => (0, "offline"),
+                (_, true, _) => (1, "under min.insync.replicas"),
+                (.., true) => (2, "under-replicated"),
+                _ => continue,
+            };
+            let text = format!(
+                "{name}-{number}: {what}, in sync {:?} of {:?}",
+                sorted(&partition.isr),
+                partition.replicas
+            );
+            // ranks only get better: what is worse than the worst five needs no place
+            let at = worst.partition_point(|(other, _)| *other <= rank);
+            if at < EXAMPLES {
+                worst.insert(at, (rank, text));
+                worst.truncate(EXAMPLES);
+            }
+        }
+    }
+    health.examples = worst.into_iter().map(|(_, text)| text).collect();
+    health
+}
+
+fn in_sync(partition: &PartitionView) -> i32 {
+    i32::try_from(partition.isr.len()).unwrap_or(i32::MAX)
+}
+
+fn sorted(ids: &[i32]) -> Vec<i32> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids
+}

@@ -1,0 +1,266 @@
+//! What happens next to a cluster. Objects are applied in every pass; of what disturbs a node or the quorum there is
+//! at most one step, and every step waits until the one before it is seen to be done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sluice_crds::KafkaClusterStatus;
+
+use super::claims::{self, Claims, GrowClaim};
+use super::desired::{self, Objects, Standing};
+use super::dynamic::{self, ConfigChange};
+use super::inputs::RestartReason;
+use super::names::CONTROLLER_PORT;
+use super::node::{self, Node};
+use super::quorum::{self, QuorumStep};
+use super::roll::{self, Ground, Roll};
+use super::scale::{self, OldPool, ScaleIn};
+use super::seen::Seen;
+use super::verdict;
+use super::wanted::Wanted;
+use crate::condition::{Verdict, VerdictKind};
+use crate::view::kafka::{ClusterView, KafkaUuid, NodeId};
+
+/// A view that is older than this is no ground for a restart.
+const FRESH_SECONDS: i64 = 30;
+
+/// The one step that disturbs a node or the quorum. Status is written before it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    None,
+    /// Delete the pod, with its uid as precondition.
+    Restart {
+        node: NodeId,
+        pod: String,
+        uid: String,
+        reasons: Vec<RestartReason>,
+    },
+    /// `AddRaftVoter`, with the controller listener at this address.
+    AddVoter {
+        id: NodeId,
+        directory: KafkaUuid,
+        host: String,
+        port: i32,
+    },
+    /// `RemoveRaftVoter`.
+    RemoveVoter {
+        id: NodeId,
+        directory: KafkaUuid,
+        why: &'static str,
+    },
+    /// `UnregisterBroker`: it is gone for good, and Kafka still lists it.
+    UnregisterBroker {
+        id: NodeId,
+    },
+    /// Something has to happen first.
+    Wait(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What should exist; `None` when nothing may be touched.
+    pub objects: Option<Objects>,
+    /// Each a `StatefulSet` and a ConfigMap of the same name that are to be deleted (uid as precondition).
+    pub delete: Vec<OldPool>,
+    /// Dynamic configuration to be altered. Disturbs nobody.
+    pub alter: Vec<ConfigChange>,
+    /// Claims to be enlarged. Disturbs nobody.
+    pub grow: Vec<GrowClaim>,
+    pub step: Step,
+    /// What holds before any of this is done.
+    pub verdict: Verdict,
+    /// Look again after this time even if nothing is seen to change.
+    pub requeue: Option<Duration>,
+    /// Whether something is under way that Kafka will tell about: look at it often.
+    pub closely: bool,
+    /// What status shows.
+    pub told: Told,
+}
+
+/// The parts of a plan that only status needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub nodes: BTreeMap<NodeId, Node>,
+    pub roll: Roll,
+    pub scale: ScaleIn,
+    pub founded: bool,
+}
+
+/// Everything that the parts of a pass have found out, for the verdict.
+pub(super) struct Found<'a> {
+    pub wanted: &'a Wanted,
+    pub seen: &'a Seen,
+    pub previous: Option<&'a KafkaClusterStatus>,
+    pub now: Timestamp,
+    pub nodes: &'a BTreeMap<NodeId, Node>,
+    pub roll: &'a Roll,
+    pub scale: &'a ScaleIn,
+    pub quorum: Option<&'a QuorumStep>,
+    /// Whether Kafka was looked at after the last node became ready.
+    pub settled: bool,
+    pub alter: &'a [ConfigChange],
+    pub claims: &'a Claims,
+    pub step: &'a Step,
+    pub founded: bool,
+}
+
+/// Decides on the next pass over a cluster that has a valid spec.
+pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>, now: Timestamp) -> Plan {
+    let nodes = node::all(wanted, seen, now);
+    let view = fresh(wanted, seen, &nodes, now);
+    let view = view.as_ref().map(|view| *view).map_err(String::as_str);
+    let restarting = previous.and_then(|s| s.rollout.as_ref()).and_then(|r| r.restarting);
+    let mut roll = roll::roll(&Ground { wanted, seen, nodes: &nodes, view, restarting });
+    let leaving = previous.map(|s| s.leaving.as_slice()).unwrap_or_default();
+    let scale = scale::scale_in(wanted, seen, &nodes, leaving);
+    let claims = claims::claims(wanted, seen);
+    let quorum = seen.kafka.current().and_then(|v| v.quorum.as_ref()).and_then(|q| quorum::next(wanted, q));
+    let alter = match (&seen.dynamic, seen.kafka.current()) {
+        (Some(described), Some(_)) => dynamic::changes(wanted, described),
+        _ => vec![],
+    };
+    let step = next_step(wanted, &nodes, &mut roll, quorum.as_ref(), view);
+
+    let mut standing = Standing::of(wanted, seen, previous);
+    standing.kept.clone_from(&scale.kept);
+    standing.held.clone_from(&scale.held);
+    let founded = standing.founded;
+    let verdict = verdict::verdict(&Found {
+        wanted,
+        seen,
+        previous,
+        now,
+        nodes: &nodes,
+        roll: &roll,
+        scale: &scale,
+        quorum: quorum.as_ref(),
+        settled: is_settled(seen, &nodes),
+        alter: &alter,
+        claims: &claims,
+        step: &step,
+        founded,
+    });
+    let closely = verdict.kind == VerdictKind::Reconciling;
+    let mut plan = Plan {
+        objects: Some(desired::build(wanted, &standing)),
+        delete: scale.delete.clone(),
+        alter,
+        grow: claims.grow,
+        step,
+        requeue: closely.then_some(Duration::from_secs(2)),
+        closely,
+        verdict,
+        told: Told { nodes, roll, scale, founded },
+    };
+    if wanted.paused || verdict::of_an_earlier_life(wanted, seen).is_some() {
+        plan.hold();
+    }
+    plan
+}
+
+impl Plan {
+    /// Nothing is changed.
+    fn hold(&mut self) {
+        self.objects = None;
+        self.delete.clear();
+        self.alter.clear();
+        self.grow.clear();
+        self.step = Step::None;
+        self.told.roll.next = None;
+    }
+}
+
+impl Step {
+    /// Whether status must be written before it is made.
+    pub fn is_disruptive(&self) -> bool {
+        !matches!(self, Self::None | Self::Wait(_))
+    }
+
+    /// For events and the log: what is done, and why.
+    pub fn text(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Restart { pod, reasons, .. } => format!("Restarting {pod}: {}", reasons_text(reasons)),
+            Self::AddVoter { id, .. } => format!("Making controller {id} a voter: it has caught up"),
+            Self::RemoveVoter { id, why, .. } => format!("Taking the vote from controller {id}: {why}"),
+            Self::UnregisterBroker { id } => {
+                format!("Unregistering broker {id}: it is gone and holds nothing")
+            }
+            Self::Wait(what) => format!("Waiting for {what}"),
+        }
+    }
+}
+
+pub(super) fn reasons_text(reasons: &[RestartReason]) -> String {
+    reasons.iter().map(RestartReason::text).collect::<Vec<_>>().join(", ")
+}
+
+/// The quorum before restarts, because a restart needs a quorum that can spare a voter.
+fn next_step(
+    wanted: &Wanted,
+    nodes: &BTreeMap<NodeId, Node>,
+    roll: &mut Roll,
+    quorum: Option<&QuorumStep>,
+    view: Result<&ClusterView, &str>,
+) -> Step {
+    match quorum.filter(|_| view.is_ok()) {
+        Some(QuorumStep::Add { id, directory }) => {
+            if let Some(pool) = wanted.pool_of(*id) {
+                roll.next = None;
+                let host = wanted.host(pool, *id);
+                return Step::AddVoter { id: *id, directory: *directory, host, port: CONTROLLER_PORT };
+            }
+        }
+        Some(QuorumStep::Remove { id, directory, why }) => {
+            roll.next = None;
+            return Step::RemoveVoter { id: *id, directory: *directory, why };
+        }
+        // nodes that serve stay until the quorum is whole; one that does not may be what it waits for
+        Some(QuorumStep::Wait(what)) if roll.next.is_some_and(|id| nodes[&id].serves()) => {
+            roll.next = None;
+            roll.waits_for = Some(what.clone());
+        }
+        _ => {}
+    }
+    if let Some(node) = roll.next.and_then(|id| nodes.get(&id))
+        && let Some(uid) = &node.uid
+    {
+        return Step::Restart {
+            node: node.id,
+            pod: node.pod.clone(),
+            uid: uid.clone(),
+            reasons: node.restart.clone(),
+        };
+    }
+    if let Some(id) = view.ok().and_then(|view| scale::left_over(nodes, view)) {
+        return Step::UnregisterBroker { id };
+    }
+    roll.waits_for.clone().map_or(Step::None, Step::Wait)
+}
+
+/// The view, if it shows the cluster after everything that we know has happened.
+fn fresh<'a>(
+    wanted: &Wanted,
+    seen: &'a Seen,
+    nodes: &BTreeMap<NodeId, Node>,
+    now: Timestamp,
+) -> Result<&'a ClusterView, String> {
+    let (Some(view), Some(looked_at)) = (seen.kafka.current(), seen.looked_at) else {
+        return Err("Kafka to answer".into());
+    };
+    if view.cluster_id != wanted.cluster_id {
+        return Err(format!("the right cluster: Kafka answers as {}", view.cluster_id));
+    }
+    if now.as_second() - looked_at.as_second() > FRESH_SECONDS || !is_settled(seen, nodes) {
+        return Err("a look at Kafka that is newer than the last change".into());
+    }
+    Ok(view)
+}
+
+/// Whether Kafka was looked at after the last node became ready. Kubernetes' times have whole seconds: it may have
+/// become ready at the end of its second.
+fn is_settled(seen: &Seen, nodes: &BTreeMap<NodeId, Node>) -> bool {
+    let newest = nodes.values().filter_map(|node| node.ready_since).map(Timestamp::as_second).max();
+    seen.looked_at.is_some_and(|at| newest.is_none_or(|newest| at.as_second() > newest))
+}

@@ -1,0 +1,82 @@
+//! The controller quorum (KIP-853): who votes, against who should. One change at a time, the safest first.
+
+use std::collections::BTreeSet;
+
+use super::gate;
+use super::wanted::Wanted;
+use crate::view::kafka::{KafkaUuid, NodeId, QuorumReplica, QuorumView};
+
+/// How far behind the leader's log a controller may be when it becomes a voter. The leader writes two records a
+/// second when nothing else happens; it refuses a voter that is too far behind.
+const SMALL_LAG: i64 = 500;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuorumStep {
+    Add {
+        id: NodeId,
+        directory: KafkaUuid,
+    },
+    Remove {
+        id: NodeId,
+        directory: KafkaUuid,
+        /// For people.
+        why: &'static str,
+    },
+    /// This must happen first.
+    Wait(String),
+}
+
+/// The next change, or `None` when the voters are the controllers that are wanted.
+pub fn next(wanted: &Wanted, quorum: &QuorumView) -> Option<QuorumStep> {
+    let controllers: BTreeSet<_> = wanted.controllers().collect();
+    let voters: BTreeSet<_> = quorum.voters.iter().map(|v| v.id).collect();
+    if quorum.leader.is_none() {
+        return Some(QuorumStep::Wait("the quorum has no leader".into()));
+    }
+    if let Some(lost) = quorum.voters.iter().find(|voter| lost_its_disk(voter, quorum)) {
+        return Some(remove(lost, quorum, "its disk is gone: it has come back with another directory"));
+    }
+    let missing: Vec<_> = controllers.difference(&voters).copied().collect();
+    if let Some(ready) = missing.iter().find_map(|id| candidate(*id, quorum)) {
+        return Some(match gate::may_add_voter(quorum) {
+            Ok(()) => QuorumStep::Add { id: ready.id, directory: ready.directory },
+            Err(refusal) => QuorumStep::Wait(refusal.text()),
+        });
+    }
+    if !missing.is_empty() {
+        // those that leave may be needed until those that come are there
+        return Some(QuorumStep::Wait(format!("controllers {} to catch up", gate::list(&missing))));
+    }
+    // the leader last: when it goes there is an election
+    let mut leaving: Vec<_> = quorum.voters.iter().filter(|v| !controllers.contains(&v.id)).collect();
+    leaving.sort_by_key(|v| (Some(v.id) == quorum.leader, std::cmp::Reverse(v.id)));
+    leaving.first().map(|voter| remove(voter, quorum, "it is no controller in spec.pools any more"))
+}
+
+fn remove(voter: &QuorumReplica, quorum: &QuorumView, why: &'static str) -> QuorumStep {
+    match gate::may_remove_voter(quorum, voter.id, voter.directory) {
+        Ok(()) => QuorumStep::Remove { id: voter.id, directory: voter.directory, why },
+        Err(refusal) => QuorumStep::Wait(refusal.text()),
+    }
+}
+
+/// The same controller fetches with another directory, and nobody with this one.
+fn lost_its_disk(voter: &QuorumReplica, quorum: &QuorumView) -> bool {
+    !gate::caught_up(voter, quorum)
+        && quorum.observers.iter().any(|o| {
+            o.id == voter.id
+                && o.directory != voter.directory
+                && o.directory != KafkaUuid::default()
+                && gate::caught_up(o, quorum)
+        })
+}
+
+/// An observer that could vote from the first moment on.
+fn candidate(id: NodeId, quorum: &QuorumView) -> Option<&QuorumReplica> {
+    quorum.observers.iter().find(|o| {
+        o.id == id
+            && o.directory != KafkaUuid::default()
+            && gate::caught_up(o, quorum)
+            && quorum.high_watermark - o.log_end_offset <= SMALL_LAG
+    })
+}

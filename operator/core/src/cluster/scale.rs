@@ -1,0 +1,152 @@
+//! Nodes that are not wanted any more. A broker is let go only when Kafka has twice reported that it holds nothing,
+//! and a controller only when it does not vote.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sluice_crds::kafka_cluster::LeavingNode;
+
+use super::gate;
+use super::names::POOL_LABEL;
+use super::node::Node;
+use super::seen::Seen;
+use super::wanted::Wanted;
+use crate::view::kafka::{ClusterView, NodeId};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScaleIn {
+    /// How many nodes a pool keeps although fewer are wanted.
+    pub kept: BTreeMap<String, i32>,
+    /// Pools whose last node may go, or that stand in the way of a pool of the same name.
+    pub delete: Vec<OldPool>,
+    /// Pools whose StatefulSet is not to be touched: an older one of this name has other node ids.
+    pub held: Vec<String>,
+    /// Nodes that are leaving, and since when each is known to be empty.
+    pub leaving: Vec<LeavingNode>,
+    /// Brokers that still hold replicas.
+    pub blocked: Vec<Blocked>,
+    /// What else leaving nodes wait for.
+    pub waits_for: Vec<String>,
+}
+
+/// StatefulSet and ConfigMap (of the same name) of a pool that is not wanted any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldPool {
+    pub name: String,
+    pub uid: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    pub id: NodeId,
+    pub topics: Vec<String>,
+    pub partitions: usize,
+}
+
+/// What a pool's StatefulSet stands for now.
+struct Standing<'a> {
+    set: &'a StatefulSet,
+    pool: &'a str,
+    ids: std::ops::Range<NodeId>,
+}
+
+pub fn scale_in(
+    wanted: &Wanted,
+    seen: &Seen,
+    nodes: &BTreeMap<NodeId, Node>,
+    previous: &[LeavingNode],
+) -> ScaleIn {
+    let mut scale = ScaleIn::default();
+    for standing in seen.stateful_sets.iter().filter_map(standing) {
+        let pool = wanted.pool(standing.pool);
+        // StatefulSets only shrink from the top: another first id is another pool
+        let same = pool.filter(|pool| pool.ids.start == standing.ids.start);
+        let stays = same.map_or(standing.ids.start, |pool| pool.ids.end.min(standing.ids.end));
+        let mut keep = stays;
+        for id in stays..standing.ids.end {
+            let known =
+                previous.iter().find(|l| l.id == id).and_then(|l| l.empty_since.as_ref()).map(|t| t.0);
+            let found = look(id, nodes.get(&id), seen, known);
+            if !matches!(found, Found::Free) {
+                keep = id + 1;
+            }
+            let empty_since = match found {
+                Found::Free => known,
+                Found::Empty(since) => Some(since),
+                Found::Blocked(blocked) => {
+                    scale.blocked.push(blocked);
+                    None
+                }
+                Found::Wait(why) => {
+                    scale.waits_for.push(format!("node {id}: {why}"));
+                    None
+                }
+            };
+            scale.leaving.push(LeavingNode { id, empty_since: empty_since.map(Time) });
+        }
+        scale.leaving.retain(|node| node.id < keep || !standing.ids.contains(&node.id));
+        if same.is_some() {
+            scale.kept.insert(standing.pool.into(), keep - standing.ids.start);
+        } else {
+            if pool.is_some() {
+                scale.held.push(standing.pool.into());
+            }
+            if keep == standing.ids.start {
+                let name = standing.set.metadata.name.clone().unwrap_or_default();
+                scale.delete.push(OldPool { name, uid: standing.set.metadata.uid.clone() });
+            }
+        }
+    }
+    scale
+}
+
+fn standing(set: &StatefulSet) -> Option<Standing<'_>> {
+    let spec = set.spec.as_ref()?;
+    let pool = set.metadata.labels.as_ref()?.get(POOL_LABEL)?;
+    let start = spec.ordinals.as_ref().and_then(|o| o.start).unwrap_or(0);
+    Some(Standing { set, pool, ids: start..start + spec.replicas.unwrap_or(1) })
+}
+
+enum Found {
+    Free,
+    /// It holds nothing, since then; one more look must agree.
+    Empty(Timestamp),
+    Blocked(Blocked),
+    Wait(String),
+}
+
+fn look(id: NodeId, node: Option<&Node>, seen: &Seen, empty_since: Option<Timestamp>) -> Found {
+    let (Some(view), Some(looked_at)) = (seen.kafka.current(), seen.looked_at) else {
+        return Found::Wait("Sluice does not see what it holds".into());
+    };
+    if is_voter(id, view) {
+        return Found::Wait("it still has a vote in the controller quorum".into());
+    }
+    let (topics, partitions) = gate::replicas_on(id, view);
+    if partitions > 0 {
+        return Found::Blocked(Blocked { id, topics, partitions });
+    }
+    if node.is_some_and(|node| !node.broker) {
+        return Found::Free;
+    }
+    // times in status have seconds: the second look must be later than the recorded one by more than that
+    match empty_since {
+        Some(since) if looked_at.as_second() > since.as_second() => Found::Free,
+        Some(since) => Found::Empty(since),
+        None => Found::Empty(looked_at),
+    }
+}
+
+fn is_voter(id: NodeId, view: &ClusterView) -> bool {
+    view.quorum.as_ref().is_none_or(|quorum| quorum.voters.iter().any(|voter| voter.id == id))
+}
+
+/// A broker that Kafka still lists though neither the spec nor Kubernetes has it: its registration is left over.
+pub fn left_over(nodes: &BTreeMap<NodeId, Node>, view: &ClusterView) -> Option<NodeId> {
+    view.brokers
+        .iter()
+        .find(|(id, broker)| broker.fenced && !nodes.contains_key(id) && gate::replicas_on(**id, view).1 == 0)
+        .map(|(id, _)| *id)
+}

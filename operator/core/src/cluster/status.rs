@@ -1,0 +1,262 @@
+//! What we tell: the conditions, and the cluster as it is. Equal facts make an equal status: no offsets, no ages,
+//! everything sorted and bounded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sluice_crds::kafka_cluster::{ListenerStatus, NodeStatus, PoolStatus, QuorumStatus, Rollout, Summary};
+use sluice_crds::{KafkaCluster, KafkaClusterStatus};
+
+use super::ClusterReason;
+use super::health;
+use super::inputs::RestartReason;
+use super::names;
+use super::node::Node;
+use super::plan::Plan;
+use super::seen::Seen;
+use super::wanted::Wanted;
+use crate::condition::{self, Verdict, VerdictKind};
+use crate::finding::Finding;
+use crate::view::Sight;
+use crate::view::kafka::{ClusterView, NodeId};
+
+/// How many nodes that need attention status lists.
+const NODES: usize = 50;
+
+/// What came of carrying a plan out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was done, or not tried yet.
+    Done,
+    Failed {
+        doing: Doing,
+        /// The error and its causes in one line.
+        error: String,
+        /// The other side said no, and will again; otherwise it did not answer.
+        refused: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    Apply,
+    Delete,
+    Alter,
+    Grow,
+    Step,
+}
+
+impl Doing {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Apply => "The objects of the cluster could not be applied",
+            Self::Delete => "The objects of a pool that is gone could not be deleted",
+            Self::Alter => "Kafka did not take the dynamic configuration",
+            Self::Grow => "A volume could not be enlarged",
+            Self::Step => "The next step failed",
+        }
+    }
+}
+
+/// Status after a pass over a valid spec.
+pub fn status(
+    wanted: &Wanted,
+    seen: &Seen,
+    plan: &Plan,
+    outcome: &Outcome,
+    previous: Option<&KafkaClusterStatus>,
+    now: Timestamp,
+) -> KafkaClusterStatus {
+    let before = previous.cloned().unwrap_or_default();
+    let verdict = with_outcome(&plan.verdict, outcome);
+    let view = seen.kafka.latest();
+    let nodes = &plan.told.nodes;
+    KafkaClusterStatus {
+        observed_generation: wanted.generation,
+        conditions: condition::build(&verdict, wanted.generation, now, &before.conditions),
+        cluster_id: Some(wanted.cluster_id.clone()),
+        version: Some(wanted.version.kafka.to_owned()),
+        bootstrapped: plan.told.founded,
+        summary: Some(summary(wanted, nodes, view.map(AsRef::as_ref), before.summary.as_ref())),
+        listeners: wanted
+            .listeners
+            .iter()
+            .map(|l| ListenerStatus { name: l.name.clone(), bootstrap_servers: wanted.bootstrap(l.port) })
+            .collect(),
+        pools: pools(seen, nodes),
+        quorum: view.and_then(|v| quorum(v)).or(before.quorum),
+        nodes: attention(nodes, seen.kafka.current().map(AsRef::as_ref)),
+        partitions: view.map(|view| health::partitions(view)).or(before.partitions),
+        rollout: rollout(plan, before.rollout.as_ref()),
+        leaving: plan.told.scale.leaving.clone(),
+    }
+}
+
+/// Status when the spec is refused: what runs keeps running, and what Kafka says of it is still shown.
+pub fn rejected(
+    cluster: &KafkaCluster,
+    findings: &[Finding<ClusterReason>],
+    kafka: Option<&Sight<ClusterView>>,
+    now: Timestamp,
+) -> KafkaClusterStatus {
+    let before = cluster.status.clone().unwrap_or_default();
+    let generation = cluster.metadata.generation;
+    let mut verdict = Verdict::refused(findings);
+    verdict.message += if before.bootstrapped {
+        ". What runs keeps running as it is"
+    } else {
+        ". Nothing is created until this is mended"
+    };
+    let view = kafka.and_then(Sight::latest);
+    KafkaClusterStatus {
+        observed_generation: generation,
+        conditions: condition::build(&verdict, generation, now, &before.conditions),
+        quorum: view.and_then(|v| quorum(v)).or(before.quorum),
+        partitions: view.map(|view| health::partitions(view)).or(before.partitions),
+        rollout: None,
+        ..before
+    }
+}
+
+/// A failure is said unless something graver is said already.
+fn with_outcome(verdict: &Verdict, outcome: &Outcome) -> Verdict {
+    let Outcome::Failed { doing, error, refused } = outcome else { return verdict.clone() };
+    if matches!(verdict.kind, VerdictKind::Stalled | VerdictKind::Unknown) {
+        return verdict.clone();
+    }
+    match (doing, refused) {
+        (Doing::Alter, true) => Verdict::stalled(
+            ClusterReason::ConfigRefused,
+            format!("{}: {error}. The brokers run with what they had. Correct spec.config", doing.text()),
+        ),
+        (_, true) => Verdict::stalled(
+            ClusterReason::ChangeFailed,
+            format!("{}: {error}. It is tried again when something changes, and now and then", doing.text()),
+        ),
+        (_, false) => Verdict::reconciling(
+            ClusterReason::ChangeFailed,
+            format!("{}: {error}. It is tried again", doing.text()),
+        ),
+    }
+}
+
+fn summary(
+    wanted: &Wanted,
+    nodes: &BTreeMap<NodeId, Node>,
+    view: Option<&ClusterView>,
+    before: Option<&Summary>,
+) -> Summary {
+    let brokers = wanted.brokers().count();
+    let serving = wanted
+        .brokers()
+        .filter(|id| nodes.get(id).is_some_and(Node::serves))
+        .filter(|id| view.is_none_or(|view| view.brokers.get(id).is_some_and(|broker| !broker.fenced)))
+        .count();
+    let controllers = wanted.controllers().count();
+    let voting = view.and_then(|view| view.quorum.as_ref()).map(|quorum| {
+        wanted.controllers().filter(|id| quorum.voters.iter().any(|voter| voter.id == *id)).count()
+    });
+    Summary {
+        brokers: format!("{serving}/{brokers}"),
+        controllers: match (voting, before) {
+            (Some(voting), _) => format!("{voting}/{controllers}"),
+            (None, Some(before)) if before.controllers.ends_with(&format!("/{controllers}")) => {
+                before.controllers.clone()
+            }
+            (None, _) => format!("0/{controllers}"),
+        },
+    }
+}
+
+fn quorum(view: &ClusterView) -> Option<QuorumStatus> {
+    let quorum = view.quorum.as_ref()?;
+    let mut voters: Vec<_> = quorum.voters.iter().map(|voter| voter.id).collect();
+    voters.sort_unstable();
+    Some(QuorumStatus { leader: quorum.leader, voters })
+}
+
+fn pools(seen: &Seen, nodes: &BTreeMap<NodeId, Node>) -> Vec<PoolStatus> {
+    let mut pools: Vec<_> = seen
+        .stateful_sets
+        .iter()
+        .filter_map(|set| {
+            let name = set.metadata.labels.as_ref()?.get(names::POOL_LABEL)?;
+            let spec = set.spec.as_ref()?;
+            let start = spec.ordinals.as_ref().and_then(|o| o.start).unwrap_or(0);
+            let replicas = spec.replicas.unwrap_or(1);
+            let of_pool = || nodes.values().filter(|node| node.pool == *name);
+            Some(PoolStatus {
+                name: name.clone(),
+                node_ids: match replicas {
+                    0 => String::new(),
+                    1 => start.to_string(),
+                    _ => format!("{start}-{}", start + replicas - 1),
+                },
+                replicas: count(of_pool().filter(|node| node.uid.is_some()).count()),
+                ready_replicas: count(of_pool().filter(|node| node.serves()).count()),
+            })
+        })
+        .collect();
+    pools.sort_by(|a, b| a.name.cmp(&b.name));
+    pools
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+fn attention(nodes: &BTreeMap<NodeId, Node>, view: Option<&ClusterView>) -> Vec<NodeStatus> {
+    let fenced = |node: &Node| {
+        node.broker && view.is_some_and(|view| view.brokers.get(&node.id).is_none_or(|broker| broker.fenced))
+    };
+    nodes
+        .values()
+        .filter_map(|node| {
+            let (state, message) = if !node.serves() {
+                (node.state.text(), node.message.as_str())
+            } else if node.leaving {
+                ("Leaving", "it is not in the spec any more")
+            } else if fenced(node) {
+                ("Fenced", "the controllers do not admit this broker")
+            } else if !node.restart.is_empty() {
+                ("Outdated", "it runs what was declared before")
+            } else {
+                return None;
+            };
+            Some(NodeStatus {
+                id: node.id,
+                pod: node.pod.clone(),
+                state: state.into(),
+                message: message.into(),
+                restart_reasons: node.restart.iter().map(RestartReason::text).collect(),
+            })
+        })
+        .take(NODES)
+        .collect()
+}
+
+fn rollout(plan: &Plan, before: Option<&Rollout>) -> Option<Rollout> {
+    let roll = &plan.told.roll;
+    // the node that was restarted last belongs to the roll until it is back
+    let coming_back = before
+        .and_then(|b| b.restarting)
+        .filter(|id| plan.told.nodes.get(id).is_some_and(|node| !node.serves() && !node.leaving));
+    let restarting = roll.next.or(coming_back);
+    if roll.left.is_empty() && restarting.is_none() {
+        return None;
+    }
+    let reasons = match (roll.reasons.is_empty(), before) {
+        (true, Some(before)) => before.reasons.clone(),
+        _ => roll.reasons.iter().map(RestartReason::text).collect(),
+    };
+    Some(Rollout {
+        reasons,
+        left: roll.left.clone(),
+        restarting,
+        waiting_for: if roll.next.is_some() {
+            String::new()
+        } else {
+            roll.waits_for.clone().unwrap_or_default()
+        },
+    })
+}

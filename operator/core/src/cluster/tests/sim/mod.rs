@@ -1,0 +1,247 @@
+//! A small Kubernetes with a small Kafka in it, for scenarios and properties: pods start and stop, replicas fall out of
+//! sync and catch up, controllers elect. It breaks (panics) where a real cluster would: two quorums, a partition that
+//! we brought below `min.insync.replicas`, a lost majority.
+//!
+//! Here is the world and what Sluice does to it; `kube` makes and stops pods, `kafka` is what Kafka makes of them.
+
+mod kafka;
+mod kube;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::Value;
+use sluice_crds::KafkaClusterStatus;
+
+use crate::cluster::*;
+use crate::view::Sight;
+use crate::view::kafka::{ClusterView, NodeId};
+
+/// 2026-11-21T08:00:00Z, when the cluster is created.
+const BIRTH: i64 = 1_795_248_000;
+const STOP_SECONDS: i64 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Starting,
+    Ready,
+    /// Its image cannot be had.
+    Broken,
+    Terminating,
+}
+
+#[derive(Clone, Debug)]
+pub struct SimPod {
+    pub uid: String,
+    pub phase: Phase,
+    pub since: i64,
+    pub directory: u8,
+    meta: Value,
+    image: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct SimTopic {
+    pub name: String,
+    pub min_isr: usize,
+    /// Replicas and those in sync.
+    pub partitions: Vec<(Vec<NodeId>, Vec<NodeId>)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sim {
+    pub spec: Value,
+    pub generation: i64,
+    pub now: i64,
+    pub sets: BTreeMap<String, StatefulSet>,
+    pub maps: BTreeMap<String, ConfigMap>,
+    pub pods: BTreeMap<String, SimPod>,
+    /// Directory id on each pod's volume.
+    pub disks: BTreeMap<String, u8>,
+    pub topics: Vec<SimTopic>,
+    pub registered: BTreeSet<NodeId>,
+    /// Brokers that are up and do not keep up.
+    pub laggards: BTreeSet<NodeId>,
+    pub voters: Vec<(NodeId, u8)>,
+    pub leader: Option<NodeId>,
+    pub dynamic: DynamicConfigs,
+    pub status: Option<KafkaClusterStatus>,
+    /// Every pod that was restarted, in order.
+    pub restarts: Vec<String>,
+    /// Every vote that was given or taken: `+1`, `-1`.
+    pub votes: Vec<String>,
+    sight: Sight<ClusterView>,
+    serial: u32,
+}
+
+impl Sim {
+    pub fn new(spec: Value) -> Self {
+        Self {
+            spec,
+            generation: 1,
+            now: BIRTH,
+            sets: BTreeMap::new(),
+            maps: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            topics: vec![],
+            registered: BTreeSet::new(),
+            laggards: BTreeSet::new(),
+            voters: vec![],
+            leader: None,
+            dynamic: DynamicConfigs::default(),
+            status: None,
+            restarts: vec![],
+            votes: vec![],
+            sight: Sight::Never { since: at(BIRTH), error: None },
+            serial: 0,
+        }
+    }
+
+    /// A cluster of this spec that has come up.
+    pub fn running(spec: Value) -> Self {
+        let mut sim = Self::new(spec);
+        sim.settle();
+        sim.restarts.clear();
+        sim.votes.clear();
+        sim
+    }
+
+    pub fn topic(mut self, name: &str, min_isr: usize, partitions: &[&[NodeId]]) -> Self {
+        let partitions = partitions.iter().map(|replicas| (replicas.to_vec(), replicas.to_vec())).collect();
+        self.topics.push(SimTopic { name: name.into(), min_isr, partitions });
+        self
+    }
+
+    pub fn edit(&mut self, pointer: &str, value: Value) {
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer has a parent");
+        self.spec.pointer_mut(parent).expect("the parent is there")[key] = value;
+        self.generation += 1;
+    }
+
+    pub fn wanted(&self) -> Wanted {
+        let mut cluster = super::cluster(self.spec.clone());
+        cluster.metadata.generation = Some(self.generation);
+        cluster.status.clone_from(&self.status);
+        validate(&cluster).expect("the spec is valid")
+    }
+
+    /// Passes and seconds until `Ready`; panics when that does not come.
+    pub fn settle(&mut self) {
+        for _ in 0..400 {
+            let plan = self.pass();
+            self.tick();
+            if plan.verdict.is_ready() && self.pods.values().all(|pod| pod.phase == Phase::Ready) {
+                return;
+            }
+        }
+        panic!("not Ready after 400 s: {:#?}\n{:#?}", self.plan().verdict, self.pods);
+    }
+
+    pub fn run(&mut self, seconds: usize) -> Plan {
+        for _ in 0..seconds {
+            self.pass();
+            self.tick();
+        }
+        self.plan()
+    }
+
+    pub fn plan(&self) -> Plan {
+        plan(&self.wanted(), &self.seen(), self.status.as_ref(), at(self.now))
+    }
+
+    /// One pass, carried out.
+    pub fn pass(&mut self) -> Plan {
+        let plan = self.plan();
+        self.tell(&plan);
+        self.act(&plan);
+        plan
+    }
+
+    /// Status is written before the step.
+    pub fn tell(&mut self, plan: &Plan) {
+        let status =
+            status(&self.wanted(), &self.seen(), plan, &Outcome::Done, self.status.as_ref(), at(self.now));
+        // through the API server and back
+        self.status = Some(serde_json::from_value(serde_json::to_value(&status).unwrap()).unwrap());
+    }
+
+    pub fn act(&mut self, plan: &Plan) {
+        for map in plan.objects.iter().flat_map(|o| &o.config_maps) {
+            self.maps.insert(map.metadata.name.clone().unwrap(), map.clone());
+        }
+        for set in plan.objects.iter().flat_map(|o| &o.stateful_sets) {
+            self.apply(set);
+        }
+        for old in &plan.delete {
+            self.sets.remove(&old.name);
+            self.maps.remove(&old.name);
+            let prefix = format!("{}-", old.name);
+            let gone = self.pods.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+            self.stop(gone);
+        }
+        for change in &plan.alter {
+            let target = match change.broker {
+                None => &mut self.dynamic.cluster,
+                Some(id) => self.dynamic.brokers.entry(id).or_default(),
+            };
+            target.extend(change.set.clone());
+            target.retain(|key, _| !change.reset.contains(key));
+        }
+        match &plan.step {
+            Step::Restart { pod, uid, node, .. } => self.restart(pod, uid, *node),
+            Step::AddVoter { id, directory, .. } => {
+                assert!(self.voters.iter().all(|(voter, _)| voter != id), "{id} votes already");
+                self.voters.push((*id, directory.0[0]));
+                self.votes.push(format!("+{id}"));
+                self.assert_majority();
+            }
+            Step::RemoveVoter { id, directory, .. } => {
+                self.voters.retain(|voter| *voter != (*id, directory.0[0]));
+                self.votes.push(format!("-{id}"));
+                self.assert_majority();
+            }
+            Step::UnregisterBroker { id } => {
+                assert!(self.registered.remove(id));
+            }
+            Step::None | Step::Wait(_) => {}
+        }
+        self.elect();
+    }
+
+    /// A second passes.
+    pub fn tick(&mut self) {
+        self.now += 1;
+        for set in self.sets.values_mut() {
+            let generation = set.metadata.generation;
+            set.status.get_or_insert_default().observed_generation = generation;
+        }
+        self.pods.retain(|_, pod| pod.phase != Phase::Terminating || self.now - pod.since < STOP_SECONDS);
+        self.make_pods();
+        self.start_pods();
+        self.elect();
+        self.fall_out_of_sync();
+        self.catch_up();
+        self.look();
+    }
+
+    pub fn seen(&self) -> Seen {
+        let pods = self.pods.iter().map(|(name, pod)| Self::show(name, pod)).collect();
+        Seen {
+            stateful_sets: self.sets.values().cloned().collect(),
+            pods,
+            claims: vec![],
+            config_maps: self.maps.values().cloned().collect(),
+            zones: BTreeMap::new(),
+            kafka: self.sight.clone(),
+            looked_at: self.sight.current().map(|_| at(self.now)),
+            dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
+        }
+    }
+}
+
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
