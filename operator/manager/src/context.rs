@@ -9,6 +9,7 @@ use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
 use sluice_core::view::kafka::ClusterView;
 use sluice_crds::{Connector, Topic};
+use tokio::sync::watch;
 
 use crate::act::{Applied, Applier};
 use crate::connect::Gathered;
@@ -34,6 +35,7 @@ pub struct Context {
     pub connect: connect::Worlds,
     pub gathered: Gathered,
     pub applier: Applier,
+    filled: watch::Sender<bool>,
 }
 
 impl Context {
@@ -46,6 +48,7 @@ impl Context {
             connect: connect::Worlds::default(),
             gathered: Gathered::default(),
             applier: Applier::default(),
+            filled: watch::Sender::new(false),
         }
     }
 
@@ -58,11 +61,28 @@ impl Context {
         Timestamp::now()
     }
 
-    /// Resolves once every store has its first list.
+    /// Resolves once every store has its first list. Before that an unread object would look like a missing one.
     pub async fn filled(&self) {
+        let mut filled = self.filled.subscribe();
+        // the sender lives in `self`
+        let _ = filled.wait_for(|filled| *filled).await;
+    }
+
+    /// Waits for the first lists, for all who wait in [`filled`](Self::filled). Called once: a kube store wakes only
+    /// the last of several waiters (`DelayedInit` keeps one waker).
+    pub async fn fill(&self) {
         let Shelves { clusters, topics, connects, connectors, pipelines } = &self.shelves;
-        let Children { stateful_sets, pods, claims, services, config_maps, secrets, accounts, budgets } =
-            &self.children;
+        let Children {
+            stateful_sets,
+            pods,
+            claims,
+            services,
+            config_maps,
+            secrets,
+            accounts,
+            budgets,
+            nodes,
+        } = &self.children;
         // a writer that is gone means that the scope ends; then nobody waits for long
         let _ = tokio::join!(
             clusters.filled(),
@@ -78,7 +98,13 @@ impl Context {
             secrets.wait_until_ready(),
             accounts.wait_until_ready(),
             budgets.wait_until_ready(),
+            async {
+                if let Some(nodes) = nodes {
+                    let _ = nodes.wait_until_ready().await;
+                }
+            },
         );
+        self.filled.send_replace(true);
     }
 
     /// Makes a child as wanted.

@@ -10,8 +10,8 @@ pub enum Error {
     TimedOut { doing: String, seconds: u64 },
     #[error("the pass panicked")]
     Panicked { source: tokio::task::JoinError },
-    #[error("{object} has no {field}")]
-    Incomplete { object: String, field: &'static str },
+    #[error("the address of KafkaCluster {cluster}")]
+    Address { cluster: String, source: sluice_clients::kafka::BadAddress },
     /// A finalizer that is not done yet; the pass comes again.
     #[error("{doing}")]
     NotYet { doing: String },
@@ -26,8 +26,8 @@ sluice_core::reasons! {
         TimedOut,
         /// A defect in Sluice.
         Panicked,
-        /// The API server sent an object without a field that it must have.
-        Incomplete,
+        /// A cluster's address is none.
+        Address,
         /// Teardown is under way.
         NotYet,
     }
@@ -44,7 +44,7 @@ impl Error {
             Self::Kube { .. } => PassFailure::KubeApi,
             Self::TimedOut { .. } => PassFailure::TimedOut,
             Self::Panicked { .. } => PassFailure::Panicked,
-            Self::Incomplete { .. } => PassFailure::Incomplete,
+            Self::Address { .. } => PassFailure::Address,
             Self::NotYet { .. } => PassFailure::NotYet,
         }
         .as_str()

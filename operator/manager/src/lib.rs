@@ -9,6 +9,7 @@
 
 mod act;
 mod cli;
+mod cluster;
 mod connect;
 mod context;
 mod error;

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{
     AddRaftVoterRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
     DescribeQuorumRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest,
+    MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -62,6 +62,7 @@ speak! {
     IncrementalAlterConfigsRequest = "IncrementalAlterConfigs" 1..=1 writes;
     AddRaftVoterRequest = "AddRaftVoter" 0..=0 writes;
     RemoveRaftVoterRequest = "RemoveRaftVoter" 0..=0 writes;
+    UnregisterBrokerRequest = "UnregisterBroker" 0..=0 writes;
     DeleteGroupsRequest = "DeleteGroups" 2..=2 writes;
 }
 

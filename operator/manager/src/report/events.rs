@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, ObjectMeta};
 use kube::api::{Api, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
@@ -16,6 +16,32 @@ const NOTE_LIMIT: usize = 1024;
 pub enum Severity {
     Normal,
     Warning,
+}
+
+/// A change of `Ready` that is worth telling.
+pub struct Turn<'a> {
+    pub severity: Severity,
+    pub reason: &'a str,
+    pub message: &'a str,
+}
+
+/// What to tell when the conditions change: a stall or loss of sight, another reason for it, and the recovery.
+/// Progress on the way is no news.
+pub fn turn<'a>(before: Option<&Vec<Condition>>, after: &'a [Condition]) -> Option<Turn<'a>> {
+    let ready = |conditions: &'a [Condition]| conditions.iter().find(|c| c.type_ == "Ready");
+    let now = ready(after)?;
+    let then = before.and_then(|conditions| conditions.iter().find(|c| c.type_ == "Ready"));
+    let told = then.is_some_and(|then| then.status == now.status && then.reason == now.reason);
+    let stalled = after.iter().any(|c| c.type_ == "Stalled");
+    let first = then.is_none_or(|then| then.reason == "Pending");
+    let severity = match now.status.as_str() {
+        "True" => Severity::Normal,
+        _ if stalled => Severity::Warning,
+        // an object that was never ready is only starting
+        "Unknown" if !first => Severity::Warning,
+        _ => return None,
+    };
+    (!told).then_some(Turn { severity, reason: &now.reason, message: &now.message })
 }
 
 /// Tells what happened to `object`. Events are news, not state: one that cannot be written is only logged.

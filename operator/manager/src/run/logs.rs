@@ -1,3 +1,5 @@
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
@@ -18,7 +20,7 @@ pub fn start(directives: &str, format: Format) -> anyhow::Result<()> {
         Format::Json => {
             builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
         }
-        Format::Text => builder.init(),
+        Format::Text => builder.with_ansi(std::io::stdout().is_terminal()).init(),
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What we made for others: watched by label, so that a deleted or edited child is repaired at once.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
@@ -20,6 +22,8 @@ pub struct Children {
     pub secrets: Store<PartialObjectMeta<Secret>>,
     pub accounts: Store<PartialObjectMeta<ServiceAccount>>,
     pub budgets: Store<PartialObjectMeta<PodDisruptionBudget>>,
+    /// For the zones of the brokers; `None` where only some namespaces are watched, as nodes are in none.
+    pub nodes: Option<Store<PartialObjectMeta<Node>>>,
 }
 
 /// A kind of child that we apply and watch.

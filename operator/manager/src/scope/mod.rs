@@ -62,5 +62,11 @@ pub fn start(shared: &Arc<Shared>, namespace: Option<&str>, tasks: &mut JoinSet<
     let context = Arc::new(Context::new(Arc::clone(shared), shelves, children));
     watches.spawn(&context, tasks);
     bells.spawn(&context, tasks);
+    let filling = Arc::clone(&context);
+    tasks.spawn(async move {
+        filling.fill().await;
+        // a task of a scope never ends
+        std::future::pending().await
+    });
     context
 }

@@ -73,10 +73,6 @@ where
         self.store.clone()
     }
 
-    pub fn len(&self) -> usize {
-        self.store.len()
-    }
-
     /// Asks for a pass over one object.
     pub fn wake(&self, key: &Key) {
         // the receiver goes only when the scope ends, and then no pass is owed

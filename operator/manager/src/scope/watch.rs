@@ -43,6 +43,7 @@ pub struct Watches {
     all_secrets: Events<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>>,
     accounts: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::ServiceAccount>>,
     budgets: Watch<PartialObjectMeta<k8s_openapi::api::policy::v1::PodDisruptionBudget>>,
+    nodes: Option<Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Node>>>,
 }
 
 /// The receiving ends: each ring asks for a pass.
@@ -72,6 +73,13 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
     let (secrets, secrets_store) = full(client, namespace, &ours);
     let (accounts, accounts_store) = full(client, namespace, &ours);
     let (budgets, budgets_store) = full(client, namespace, &ours);
+    let (nodes, nodes_store) = match namespace {
+        None => {
+            let (watch, store) = stored(Api::all(client.clone()), &watcher::Config::default());
+            (Some(watch), Some(store))
+        }
+        Some(_) => (None, None),
+    };
     (
         Watches {
             clusters,
@@ -85,9 +93,10 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
             services,
             config_maps,
             secrets,
-            all_secrets: events(client, namespace, &watcher::Config::default()),
+            all_secrets: stream(api(client, namespace), &watcher::Config::default()),
             accounts,
             budgets,
+            nodes,
         },
         Bells {
             clusters: clusters_bell,
@@ -112,6 +121,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
             secrets: secrets_store,
             accounts: accounts_store,
             budgets: budgets_store,
+            nodes: nodes_store,
         },
     )
 }
@@ -177,12 +187,25 @@ impl Watches {
         });
         run(self.accounts, context, tasks, wake_labelled);
         run(self.budgets, context, tasks, wake_labelled);
+        if let Some(nodes) = self.nodes {
+            // a zone that appears is picked up by the next pass of each cluster; a heartbeat wakes nobody
+            run(nodes, context, tasks, |_, _| {});
+        }
     }
 }
 
 impl Bells {
     /// Passes at once: many for topics, whose passes wait for a batch that they fill together.
     pub fn spawn(self, context: &Arc<Context>, tasks: &mut JoinSet<()>) {
+        queue::spawn(
+            context,
+            "KafkaCluster",
+            |c| &c.shelves.clusters,
+            self.clusters,
+            8,
+            crate::cluster::reconcile,
+            tasks,
+        );
         queue::spawn(
             context,
             "Topic",
@@ -249,20 +272,22 @@ where
         + Sync
         + 'static,
 {
-    let (store, writer) = reflector::store();
-    (Watch { events: events(client, namespace, config), writer }, store)
+    stored(api::<K>(client, namespace), config)
 }
 
-fn events<K>(client: &Client, namespace: Option<&str>, config: &watcher::Config) -> Events<K>
+fn stored<K>(api: Api<K>, config: &watcher::Config) -> (Watch<K>, Store<K>)
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug
-        + Send
-        + 'static,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    watch(api::<K>(client, namespace), config.clone()).default_backoff().modify(forget_managers).boxed()
+    let (store, writer) = reflector::store();
+    (Watch { events: stream(api, config), writer }, store)
+}
+
+fn stream<K>(api: Api<K>, config: &watcher::Config) -> Events<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    watch(api, config.clone()).default_backoff().modify(forget_managers).boxed()
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>

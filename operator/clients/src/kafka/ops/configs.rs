@@ -13,7 +13,7 @@ use super::super::client::Answer;
 use super::super::{Client, Error, ItemError, Items};
 
 /// Topics per request. Kafka sends all keys of each, about 2 KB; we keep a few bytes of it.
-const BATCH: usize = 250;
+const BATCH: usize = 1000;
 
 /// `ConfigResource.Type`.
 pub(super) const TOPIC: i8 = 2;

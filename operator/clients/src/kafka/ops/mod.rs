@@ -1,9 +1,9 @@
 //! What can be asked and changed, one file per subject: the request is built and the answer read by pure
 //! functions, tested by tables; what Kafka makes of them is tested on real brokers.
 //!
-//! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, and `look`, which puts the first two
-//! together. Changes: `create`, `delete`, `partitions`, `alter` (configs), `voters`. Progress of readers:
-//! `offsets`, `groups`. `batch` splits what is too much for one request.
+//! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, and `look`, which puts the first two together.
+//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
+//! `batch` splits what is too much for one request.
 
 pub mod alter;
 mod batch;
@@ -17,6 +17,7 @@ pub mod offsets;
 pub mod partitions;
 pub mod quorum;
 pub mod topics;
+pub mod unregister;
 pub mod voters;
 
 use kafka_protocol::messages::TopicName;

@@ -3,9 +3,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sluice_clients::kafka::Client;
+use sluice_core::cluster::DynamicConfigs;
 use sluice_core::view::Sight;
 use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs, TopicView};
 use tokio::sync::Notify;
@@ -28,6 +29,12 @@ pub struct World {
     pub key: Key,
     pub client: Client,
     sight: ArcSwap<Sight<ClusterView>>,
+    /// When the look began that the newest view came from; `None` while we have changed something since.
+    looked_at: Mutex<Option<Timestamp>>,
+    /// When we last changed the quorum or the brokers' configuration.
+    stepped: Mutex<Option<Instant>>,
+    /// What is set while the brokers run.
+    dynamic: ArcSwapOption<DynamicConfigs>,
     /// Topics that we changed, and when. Guards every change of `sight`.
     settling: Mutex<HashMap<String, Instant>>,
     brisk: AtomicBool,
@@ -40,6 +47,9 @@ impl World {
             key,
             client,
             sight: ArcSwap::from_pointee(Sight::Never { since: now, error: None }),
+            looked_at: Mutex::default(),
+            stepped: Mutex::default(),
+            dynamic: ArcSwapOption::empty(),
             settling: Mutex::default(),
             brisk: AtomicBool::new(true),
             nudge: Notify::new(),
@@ -48,6 +58,28 @@ impl World {
 
     pub fn sight(&self) -> Arc<Sight<ClusterView>> {
         self.sight.load_full()
+    }
+
+    pub fn looked_at(&self) -> Option<Timestamp> {
+        *self.looked_at.lock().expect("no panic while reading a time")
+    }
+
+    /// Notes that a step was made: what was seen before it is no ground for another one.
+    pub fn stepped(&self) {
+        *self.stepped.lock().expect("no panic while writing a time") = Some(Instant::now());
+        *self.looked_at.lock().expect("no panic while writing a time") = None;
+        self.look_soon();
+    }
+
+    pub fn dynamic(&self) -> Option<DynamicConfigs> {
+        self.dynamic.load().as_deref().cloned()
+    }
+
+    /// Takes in the brokers' dynamic configs. Whether they are others than before.
+    pub(super) fn set_dynamic(&self, configs: DynamicConfigs) -> bool {
+        let same = self.dynamic.load().as_deref() == Some(&configs);
+        self.dynamic.store(Some(Arc::new(configs)));
+        !same
     }
 
     pub fn set_pace(&self, pace: Pace) {
@@ -72,6 +104,11 @@ impl World {
 
     /// Takes in a look that began at `began`. What we changed shortly before or during it stays as we know it.
     pub(super) fn looked(&self, mut look: Look, began: Instant) {
+        let stepped = *self.stepped.lock().expect("no panic while reading a time");
+        if stepped.is_none_or(|stepped| began > stepped) {
+            *self.looked_at.lock().expect("no panic while writing a time") =
+                Timestamp::now().checked_sub(began.elapsed()).ok();
+        }
         let mut settling = self.settling.lock().expect("no panic while merging");
         settling.retain(|_, changed| *changed + SETTLING > began);
         let sight = self.sight.load();
@@ -127,5 +164,66 @@ impl World {
             }
         }
         self.sight.store(Arc::new(Sight::Clear(Arc::new(next))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_clients::kafka::Options;
+    use sluice_core::view::kafka::KafkaUuid;
+
+    fn world() -> World {
+        let client = Client::new(Options::plain(["localhost:9091"]).unwrap());
+        let key = Key { namespace: "ns".into(), name: "c".into() };
+        World::new(key, client, Timestamp::UNIX_EPOCH)
+    }
+
+    fn topic(id: u8) -> TopicView {
+        TopicView { id: KafkaUuid([id; 16]), ..TopicView::default() }
+    }
+
+    fn look(topics: &[(&str, u8)]) -> Look {
+        let topics = topics.iter().map(|(name, id)| ((*name).to_owned(), Some(topic(*id)))).collect();
+        Look { cluster_id: "c".into(), topics, ..Look::default() }
+    }
+
+    fn names(world: &World) -> Vec<(String, u8)> {
+        let sight = world.sight();
+        let view = sight.current().unwrap();
+        view.topics.iter().map(|(name, topic)| (name.clone(), topic.id.0[0])).collect()
+    }
+
+    #[test]
+    fn a_look_that_may_be_older_than_our_change_does_not_undo_it() {
+        let world = world();
+        world.looked(look(&[("stays", 1), ("goes", 2)]), Instant::now());
+        world.changed([("comes".to_owned(), Some(topic(3))), ("goes".to_owned(), None)].into());
+        // a broker that lags shows the state before the change
+        world.looked(look(&[("stays", 1), ("goes", 2)]), Instant::now());
+        assert_eq!(names(&world), [("comes".to_owned(), 3), ("stays".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_look_that_began_long_after_our_change_is_the_truth() {
+        let world = world();
+        world.looked(look(&[("goes", 2)]), Instant::now());
+        world.changed([("comes".to_owned(), Some(topic(3)))].into());
+        world.looked(look(&[("goes", 2)]), Instant::now() + SETTLING);
+        assert_eq!(names(&world), [("goes".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn configs_that_were_read_before_our_change_are_not_believed() {
+        let world = world();
+        let read = Instant::now();
+        world.looked(look(&[("t", 1)]), read);
+        let ours = TopicView { configs: Some(BTreeMap::from([("a".into(), "new".into())])), ..topic(1) };
+        world.changed([("t".to_owned(), Some(ours))].into());
+        let old = TopicConfigs { set: BTreeMap::from([("a".into(), "old".into())]), min_isr: Some(1) };
+        world.described(vec![("t".into(), old)], read);
+        let sight = world.sight();
+        let configs = sight.current().unwrap().topics["t"].configs.clone().unwrap();
+        assert_eq!(configs["a"], "new");
     }
 }

@@ -1,0 +1,134 @@
+use futures::future::try_join_all;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+use sluice_clients::kafka::{self, ConfigTarget, VoterListener};
+use sluice_core::cluster::desired::Objects;
+use sluice_core::cluster::names::CONTROLLER_LISTENER;
+use sluice_core::cluster::{Doing, GrowClaim, OldPool, Outcome, Plan, Step, Wanted};
+
+use crate::act::apply::{deadline, is_status};
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::kafka::World;
+use crate::scope::{Key, chain};
+
+/// Everything in a plan that disturbs nobody. The first failure ends it; the next pass goes on.
+pub async fn quietly(context: &Context, key: &Key, world: &World, plan: &Plan) -> Outcome {
+    if let Some(wanted) = &plan.objects
+        && let Err(error) = objects(context, wanted).await
+    {
+        return failed(Doing::Apply, &error);
+    }
+    for old in &plan.delete {
+        if let Err(error) = delete(context, key, old).await {
+            return failed(Doing::Delete, &error);
+        }
+    }
+    for claim in &plan.grow {
+        if let Err(error) = grow(context, key, claim).await {
+            return failed(Doing::Grow, &error);
+        }
+    }
+    alter(world, plan).await
+}
+
+/// The one step that disturbs a node or the quorum.
+pub async fn step(context: &Context, key: &Key, world: &World, wanted: &Wanted, step: &Step) -> Outcome {
+    let done = match step {
+        Step::None | Step::Wait(_) => return Outcome::Done,
+        Step::Restart { pod, uid, .. } => {
+            let pod = key.sibling(pod);
+            let deleted =
+                context.applier.delete::<Pod>(context.client(), &context.shared.metrics, &pod, uid).await;
+            return deleted.map_or_else(|error| failed(Doing::Step, &error), |_| Outcome::Done);
+        }
+        Step::AddVoter { id, directory, host, port } => {
+            let address = match format!("{host}:{port}").parse() {
+                Ok(address) => address,
+                Err(error) => return refused(Doing::Step, &error),
+            };
+            let listener = VoterListener { name: CONTROLLER_LISTENER.into(), address };
+            world.client.add_raft_voter(&wanted.cluster_id, (*id, *directory), &[listener]).await
+        }
+        Step::RemoveVoter { id, directory, .. } => {
+            world.client.remove_raft_voter(&wanted.cluster_id, (*id, *directory)).await
+        }
+        Step::UnregisterBroker { id } => world.client.unregister_broker(*id).await,
+    };
+    world.stepped();
+    match done {
+        Ok(()) => Outcome::Done,
+        Err(error) => answered(Doing::Step, &error),
+    }
+}
+
+/// Makes every object as declared. What a pod mounts and finds by name comes before the pods.
+async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> {
+    context.apply(&objects.service_account).await?;
+    try_join_all(objects.services.iter().map(|service| context.apply(service))).await?;
+    context.apply(&objects.pod_disruption_budget).await?;
+    try_join_all(objects.config_maps.iter().map(|map| context.apply(map))).await?;
+    try_join_all(objects.stateful_sets.iter().map(|set| context.apply(set))).await?;
+    Ok(())
+}
+
+async fn delete(context: &Context, key: &Key, old: &OldPool) -> Result<(), Error> {
+    let Some(uid) = &old.uid else { return Ok(()) };
+    let name = key.sibling(&old.name);
+    let metrics = &context.shared.metrics;
+    context.applier.delete::<StatefulSet>(context.client(), metrics, &name, uid).await?;
+    Ok(())
+}
+
+async fn grow(context: &Context, key: &Key, claim: &GrowClaim) -> Result<(), Error> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client().clone(), &key.namespace);
+    let patch = Patch::Merge(json!({
+        "metadata": { "uid": claim.uid },
+        "spec": { "resources": { "requests": { "storage": claim.size } } },
+    }));
+    context.shared.metrics.kube_write("patch", "PersistentVolumeClaim");
+    let params = PatchParams::default();
+    let request = api.patch(&claim.name, &params, &patch);
+    deadline(&format!("enlarge PersistentVolumeClaim {}", claim.name), request).await.map(drop)
+}
+
+async fn alter(world: &World, plan: &Plan) -> Outcome {
+    if plan.alter.is_empty() {
+        return Outcome::Done;
+    }
+    let changes: Vec<_> = plan
+        .alter
+        .iter()
+        .map(|change| kafka::ConfigChange {
+            target: change.broker.map_or(ConfigTarget::ClusterDefault, ConfigTarget::Broker),
+            set: change.set.clone(),
+            delete: change.reset.clone(),
+        })
+        .collect();
+    let answer = world.client.alter_configs(&changes, false).await;
+    world.look_soon();
+    match answer {
+        Ok(items) => {
+            let refusal = items.into_iter().find_map(|(_, item)| item.err());
+            refusal.map_or(Outcome::Done, |error| refused(Doing::Alter, &error))
+        }
+        Err(error) => answered(Doing::Alter, &error),
+    }
+}
+
+fn failed(doing: Doing, error: &Error) -> Outcome {
+    let refused =
+        matches!(error, Error::Kube { source, .. } if is_status(source, &[400, 403, 404, 409, 422]));
+    Outcome::Failed { doing, error: chain(error), refused }
+}
+
+fn answered(doing: Doing, error: &kafka::Error) -> Outcome {
+    let refused = error.code().is_some_and(|code| !code.is_retriable());
+    Outcome::Failed { doing, error: chain(error), refused }
+}
+
+fn refused(doing: Doing, error: &dyn std::error::Error) -> Outcome {
+    Outcome::Failed { doing, error: chain(error), refused: true }
+}

@@ -1,0 +1,56 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use sluice_core::cluster::names::{APP, INTERNAL_PORT};
+use sluice_core::cluster::{Seen, Wanted};
+use sluice_core::view::Sight;
+
+use crate::context::Context;
+use crate::observe::kafka::World;
+use crate::scope::{Key, belonging_to};
+
+/// Kubernetes' well-known label (kubernetes.io/docs/reference/labels-annotations-taints).
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// Everything that a pass over a KafkaCluster knows.
+pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
+    let children = &context.children;
+    Seen {
+        stateful_sets: owned(&children.stateful_sets, key),
+        pods: owned(&children.pods, key),
+        claims: owned(&children.claims, key),
+        config_maps: owned(&children.config_maps, key),
+        zones: zones(context),
+        kafka: world.map_or_else(
+            || Sight::Never { since: Context::now(), error: None },
+            |world| Sight::clone(&world.sight()),
+        ),
+        looked_at: world.and_then(World::looked_at),
+        dynamic: world.and_then(World::dynamic),
+    }
+}
+
+fn owned<K>(store: &kube::runtime::reflector::Store<K>, key: &Key) -> Vec<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    belonging_to(store, APP, key).into_iter().map(Arc::unwrap_or_clone).collect()
+}
+
+fn zones(context: &Context) -> BTreeMap<String, String> {
+    let Some(nodes) = &context.children.nodes else { return BTreeMap::new() };
+    let zone = |labels: &BTreeMap<String, String>| labels.get(ZONE).cloned();
+    nodes.state().iter().filter_map(|node| Some((node.name_any(), zone(node.labels())?))).collect()
+}
+
+/// Where the observer starts: every broker by its own name, which resolves before the broker is ready.
+pub fn bootstrap(wanted: &Wanted) -> Vec<String> {
+    wanted
+        .pools
+        .iter()
+        .filter(|pool| pool.broker)
+        .flat_map(|pool| pool.ids.clone().map(move |id| wanted.host(pool, id)))
+        .map(|host| format!("{host}:{INTERNAL_PORT}"))
+        .collect()
+}
