@@ -163,22 +163,22 @@ pub async fn b05_an_unreachable_database_is_named(s: &Scene<'_>) -> Result<()> {
     postgres::secret(s, "b5-wrong", "not the password").await?;
     let mut table = spec.clone();
     table["tables"] = json!(["public.nothing"]);
+    let password = json!({"name": "b5-wrong", "key": "password"});
+    let unreachable = Expect::unknown(&["SourceUnreachable"], &["nowhere.invalid", "since"]);
+    let denied = Expect::refused(&["SourceDenied"], &["password", "postgres"]);
+    let no_database = Expect::refused(&["SourceDenied"], &["b5_nothing"]);
+    let no_table = Expect::refused(&["PreflightFailed"], &["public.nothing", "no table"]);
     let wrong = [
-        ("b5-host", altered("host", "nowhere.invalid".into()), "Unknown", ["nowhere.invalid", "since"]),
-        (
-            "b5-password",
-            altered("password", json!({"name": "b5-wrong", "key": "password"})),
-            "False",
-            ["password", "postgres"],
-        ),
-        ("b5-database", altered("database", "b5_nothing".into()), "False", ["b5_nothing", "database"]),
-        ("b5-table", table, "False", ["public.nothing", "exist"]),
+        ("b5-host", altered("host", "nowhere.invalid".into()), unreachable),
+        ("b5-password", altered("password", password), denied),
+        ("b5-database", altered("database", "b5_nothing".into()), no_database),
+        ("b5-table", table, no_table),
     ];
-    for (name, spec, _, _) in &wrong {
+    for (name, spec, _) in &wrong {
         s.apply::<CdcPipeline>(name, spec.clone()).await?;
     }
-    for (name, _, status, words) in &wrong {
-        s.says::<CdcPipeline>(name, &Expect { status, reasons: &[], words }, seconds(30)).await?;
+    for (name, _, told) in &wrong {
+        s.says::<CdcPipeline>(name, told, seconds(30)).await?;
         nothing_was_made(s, name).await?;
     }
     Ok(())

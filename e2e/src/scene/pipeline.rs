@@ -59,7 +59,7 @@ impl Shop {
             "connectRef": {"name": connect.name},
             "source": {"postgres": connection(source, "source")},
             "tables": ["public.orders"],
-            "topics": {"partitions": 1, "replicationFactor": 1},
+            "topics": {"partitions": 1},
             "sinks": [{"name": "copy", "postgres": connection(sink, "sink")}],
             "deletionPolicy": "Delete",
         })
