@@ -127,7 +127,7 @@ impl Metrics {
         self.kube_writes.get_or_create(&KubeLabels { verb, kind: kind.to_owned() }).inc();
     }
 
-    /// The exposition text (OpenMetrics).
+    /// The exposition text (`OpenMetrics`).
     pub fn text(&self) -> String {
         let mut text = String::new();
         // writing into a String cannot fail

@@ -231,7 +231,7 @@ mod tests {
             holder_identity: Some(by.into()),
             lease_duration_seconds: Some(15),
             // a clock that is an hour ahead, or behind, changes nothing
-            renew_time: Some(MicroTime(Timestamp::now() + Duration::from_secs(3600))),
+            renew_time: Some(MicroTime(Timestamp::now() + Duration::from_hours(1))),
             ..Default::default()
         }
     }

@@ -18,7 +18,7 @@ pub fn start(directives: &str, format: Format) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     match format {
         Format::Json => {
-            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
+            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
         }
         Format::Text => builder.with_ansi(std::io::stdout().is_terminal()).init(),
     }

@@ -66,7 +66,7 @@ pub fn start(shared: &Arc<Shared>, namespace: Option<&str>, tasks: &mut JoinSet<
     tasks.spawn(async move {
         filling.fill().await;
         // a task of a scope never ends
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     context
 }

@@ -182,7 +182,7 @@ async fn configure(world: &World, wishes: Answers<ConfigChange>) {
         items.into_iter().map(|(target, item)| (target_name(&target).to_owned(), item)).collect()
     }));
     let sight = world.sight();
-    let changed = changes
+    let shown = changes
         .iter()
         .filter(|change| matches!(results.of(target_name(&change.target)), Ok(())))
         .filter_map(|change| {
@@ -195,7 +195,7 @@ async fn configure(world: &World, wishes: Answers<ConfigChange>) {
             Some((name.to_owned(), Some(topic)))
         })
         .collect();
-    world.changed(changed);
+    world.changed(shown);
     answer(wishes, &results, |change| target_name(&change.target));
 }
 

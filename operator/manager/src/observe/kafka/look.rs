@@ -103,7 +103,7 @@ async fn seen(client: &Client, round: &mut Round) -> Result<Look, Error> {
 async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bool, Error> {
     let known = world.dynamic();
     let brisk = world.pace() == Pace::Brisk;
-    if known.is_some() && !brisk && round.number % 2 == 0 {
+    if known.is_some() && !brisk && round.number.is_multiple_of(2) {
         return Ok(false);
     }
     let set = |configs: BTreeMap<String, BrokerConfig>, source: ConfigSource| {
@@ -116,7 +116,7 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     let cluster = set(client.describe_cluster_defaults().await?, ConfigSource::ClusterDefault);
     round.requests += 1;
     let mut brokers = known.as_ref().map(|known| known.brokers.clone()).unwrap_or_default();
-    if known.is_none() || round.number % EACH_BROKER == 0 {
+    if known.is_none() || round.number.is_multiple_of(EACH_BROKER) {
         let sight = world.sight();
         brokers.clear();
         let serving = |view: &Arc<ClusterView>| {
@@ -167,7 +167,10 @@ fn slice(view: &ClusterView, cursor: &mut Option<String>) -> Vec<String> {
         .filter(|(name, topic)| topic.configs.is_some() && from.as_ref().is_none_or(|from| *name > from))
         .map(|(name, _)| name);
     while names.len() < SLICE {
-        let Some(name) = known.next() else { return names };
+        let Some(name) = known.next() else {
+            *cursor = None; // once round
+            break;
+        };
         names.push(name.clone());
         *cursor = Some(name.clone());
     }
