@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Scalar;
 use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
-use crate::topic::{CleanupPolicy, Retention};
+use crate::topic::{Adoption, CleanupPolicy, Retention};
 
 /// A change-data-capture pipeline.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -181,6 +181,8 @@ pub enum SnapshotMode {
 #[x_kube(
     validation = Rule::new("(has(self.prefix) ? self.prefix : '') == (has(oldSelf.prefix) ? oldSelf.prefix : '')")
         .message("topics.prefix cannot change: create another pipeline"),
+    validation = Rule::new("self.partitions >= oldSelf.partitions")
+        .message("topics.partitions cannot decrease: Kafka would have to drop records"),
 )]
 pub struct Topics {
     /// Topics are named `<prefix>.<schema>.<table>`. Default: the name of the pipeline. Immutable.
@@ -205,6 +207,11 @@ pub struct Topics {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub config: BTreeMap<String, Scalar>,
+    /// What to do with topics of these names that exist already, for example of a pipeline that was deleted with
+    /// `Retain`: `IfIdentical` (default) takes them over when nothing would change, `Always` takes them over and changes
+    /// them, `Never` refuses.
+    #[serde(default)]
+    pub adoption: Adoption,
 }
 
 impl Default for Topics {
@@ -216,6 +223,7 @@ impl Default for Topics {
             retention: None,
             cleanup_policy: None,
             config: BTreeMap::new(),
+            adoption: Adoption::default(),
         }
     }
 }

@@ -17,6 +17,13 @@ SELECT json_build_object(
     'primary_key', (SELECT coalesce(json_agg(a.attname ORDER BY k.place), '[]')
       FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(number, place), pg_attribute a
       WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.number),
+    'unique_keys', (SELECT coalesce(json_agg(u.columns), '[]') FROM (
+        SELECT json_agg(a.attname ORDER BY k.place) AS columns
+        FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(number, place), pg_attribute a
+        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+          AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+          AND a.attrelid = c.oid AND a.attnum = k.number
+        GROUP BY i.indexrelid) u),
     'columns', (SELECT coalesce(json_agg(json_build_object(
         'name', a.attname,
         'type', format_type(a.atttypid, a.atttypmod),

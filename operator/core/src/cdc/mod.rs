@@ -1,5 +1,38 @@
 //! One pipeline: source database → topics → sinks.
 //!
-//! `sql`: the statements that prepare and clean up a database, and that people are told to run.
+//! spec → [`Wanted`] (`validate`, `names`) → what must hold in the databases (`preflight`) and what is missing in them (`prepare`)
+//! → the Topics and Connectors it owns (`compile`) → what happens next (`plan`, with its verdicts in `told`) or, once the object is
+//! deleted, what is left to do (`teardown`) → `status`.
+//!
+//! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag` and `snapshot`: how far it
+//! has come. `child`: a Topic or Connector of the pipeline as its status shows it.
 
+mod child;
+pub mod compile;
+pub mod lag;
+pub mod names;
+mod plan;
+pub mod preflight;
+mod prepare;
+mod reason;
+pub mod snapshot;
 pub mod sql;
+mod status;
+mod teardown;
+#[cfg(test)]
+mod tests;
+mod told;
+mod validate;
+mod wanted;
+
+pub use child::{Child, Says};
+pub use compile::{Compiled, compile};
+pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
+pub use reason::CdcReason;
+pub use status::{Gauges, SinkGauge, deleting, settled, status, told};
+pub use teardown::{Teardown, TeardownSeen, teardown};
+pub use validate::validate;
+pub use wanted::{Sink, Source, Topics, Wanted};
+
+/// Finalizer of every pipeline: its connectors must end before the objects go.
+pub const FINALIZER: &str = "sluice.dev/cdc";

@@ -52,6 +52,8 @@ pub struct Table {
     pub replica_identity: String,
     /// Columns of the primary key, in its order.
     pub primary_key: Vec<String>,
+    /// Columns of each unique index that an upsert can use, the primary key's among them. Of sinks only.
+    pub unique_keys: Vec<Vec<String>>,
     pub columns: Vec<Column>,
     pub owner: String,
     /// Our role is the owner or a member of it.

@@ -1,0 +1,75 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use sluice_crds::{Connector, Topic};
+
+use crate::condition::VerdictKind;
+
+/// What a pipeline needs to know of a Topic or Connector that it wants or has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    pub uid: String,
+    /// The pipeline is its controller.
+    pub owned: bool,
+    pub deleting: bool,
+    /// What its status says of its newest generation; `None` while it speaks of an older one, or of none.
+    pub says: Option<Says>,
+    /// Of a Connector: its state in Connect.
+    pub state: Option<String>,
+}
+
+/// A child's verdict, read back from its conditions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Says {
+    pub kind: VerdictKind,
+    pub reason: String,
+    pub message: String,
+}
+
+impl Child {
+    pub fn topic(topic: &Topic, owner: &str) -> Self {
+        let status = topic.status.as_ref();
+        let (observed, conditions) =
+            status.map_or((None, &[][..]), |s| (s.observed_generation, &s.conditions));
+        Self::of(&topic.metadata, owner, observed, conditions, None)
+    }
+
+    pub fn connector(connector: &Connector, owner: &str) -> Self {
+        let status = connector.status.as_ref();
+        let (observed, conditions) =
+            status.map_or((None, &[][..]), |s| (s.observed_generation, &s.conditions));
+        let state = status.and_then(|status| status.state.clone());
+        Self::of(&connector.metadata, owner, observed, conditions, state)
+    }
+
+    fn of(
+        meta: &ObjectMeta,
+        owner: &str,
+        observed: Option<i64>,
+        conditions: &[Condition],
+        state: Option<String>,
+    ) -> Self {
+        let mut owners = meta.owner_references.iter().flatten();
+        Self {
+            uid: meta.uid.clone().unwrap_or_default(),
+            owned: owners.any(|reference| reference.uid == owner && reference.controller == Some(true)),
+            deleting: meta.deletion_timestamp.is_some(),
+            says: (observed.is_some() && observed == meta.generation).then(|| says(conditions)).flatten(),
+            state,
+        }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.says.as_ref().is_some_and(|says| says.kind == VerdictKind::Ready)
+    }
+}
+
+fn says(conditions: &[Condition]) -> Option<Says> {
+    let one = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind);
+    let ready = one("Ready")?;
+    let kind = match ready.status.as_str() {
+        "True" => VerdictKind::Ready,
+        "False" if one("Stalled").is_some_and(|stalled| stalled.status == "True") => VerdictKind::Stalled,
+        "False" => VerdictKind::Reconciling,
+        _ => VerdictKind::Unknown,
+    };
+    Some(Says { kind, reason: ready.reason.clone(), message: ready.message.clone() })
+}

@@ -1,0 +1,99 @@
+use std::collections::BTreeMap;
+
+use sluice_crds::Connector;
+use sluice_crds::cdc_pipeline::SnapshotMode;
+use sluice_crds::topic::CleanupPolicy;
+
+use super::{connector, converters, secret, set};
+use crate::cdc::{Wanted, sql};
+use crate::meta::Owner;
+
+const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
+
+/// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
+const FIXED: [(&str, &str); 17] = [
+    ("plugin.name", "pgoutput"),
+    // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
+    ("publication.autocreate.mode", "disabled"),
+    ("slot.drop.on.stop", "false"),
+    // refuses to go on where the slot is past the stored offset, instead of skipping what lies between (F7)
+    ("offset.mismatch.strategy", "trust_offset"),
+    // a dead reader holds the slot until wal_sender_timeout, a minute by default: wait two (F14)
+    ("slot.max.retries", "24"),
+    ("slot.retry.delay.ms", "5000"),
+    ("retriable.restart.connector.wait.ms", "5000"),
+    // half a second of each change's way was spent in waiting; shorter than this costs more CPU than it gives
+    ("poll.interval.ms", "50"),
+    ("max.batch.size", "4096"),
+    ("max.queue.size", "16384"),
+    // rows of any width, bounded memory
+    ("max.queue.size.in.bytes", "67108864"),
+    ("interval.handling.mode", "string"), // microseconds have no months
+    // an update that does not touch a large value does not carry it; without this a placeholder would reach the sink
+    ("post.processors", "reselect"),
+    ("post.processors.reselect.type", "io.debezium.processors.reselect.ReselectColumnsPostProcessor"),
+    ("post.processors.reselect.reselect.unavailable.values", "true"),
+    ("post.processors.reselect.reselect.null.values", "false"),
+    // the schema in every record is most of it, and always the same
+    ("producer.override.compression.type", "lz4"),
+];
+
+pub(super) fn build(wanted: &Wanted, owner: &Owner) -> Connector {
+    let connection = &wanted.source.connection;
+    let mut config = BTreeMap::new();
+    set(&mut config, FIXED);
+    converters(&mut config);
+    set(
+        &mut config,
+        [
+            ("database.hostname", &connection.host),
+            ("database.port", &connection.port.to_string()),
+            ("database.dbname", &connection.database),
+            ("database.user", &connection.user),
+            ("database.password", &secret(&connection.password)),
+            ("slot.name", &wanted.source.slot),
+            ("publication.name", &wanted.source.publication),
+            ("topic.prefix", &wanted.topics.prefix),
+            ("table.include.list", &tables(wanted)),
+            ("snapshot.mode", snapshot(wanted.snapshot)),
+            ("tombstones.on.delete", if compacts(wanted) { "true" } else { "false" }),
+            ("skipped.operations", if keeps_truncates(wanted) { "none" } else { "t" }),
+        ],
+    );
+    if let Some(seconds) = wanted.source.heartbeat {
+        set(
+            &mut config,
+            [
+                ("heartbeat.interval.ms", &(i64::from(seconds) * 1000).to_string()),
+                ("heartbeat.action.query", &sql::beat(&wanted.source.slot)),
+            ],
+        );
+    }
+    connector(wanted, owner, wanted.source_connector(), "source", CLASS, 1, config)
+}
+
+/// Regular expressions; a table's name has no other character that means something in one.
+fn tables(wanted: &Wanted) -> String {
+    let escaped = |table: String| table.replace('.', "\\.").replace('$', "\\$");
+    wanted.tables.iter().map(|table| escaped(table.to_string())).collect::<Vec<_>>().join(",")
+}
+
+fn snapshot(mode: SnapshotMode) -> &'static str {
+    match mode {
+        SnapshotMode::Initial => "initial",
+        SnapshotMode::Never => "no_data",
+    }
+}
+
+/// Compaction forgets a deleted key by its tombstone; without compaction a tombstone says nothing new.
+fn compacts(wanted: &Wanted) -> bool {
+    let declared =
+        wanted.topics.config.get("cleanup.policy").is_some_and(|policy| policy.as_str().contains("compact"));
+    declared
+        || matches!(wanted.topics.cleanup, Some(CleanupPolicy::Compact | CleanupPolicy::CompactAndDelete))
+}
+
+/// TRUNCATE has no key: among several partitions it would overtake rows, or be overtaken.
+pub(super) fn keeps_truncates(wanted: &Wanted) -> bool {
+    wanted.topics.partitions == 1
+}

@@ -1,0 +1,111 @@
+//! What things are called: in the database, in Kafka, in Kubernetes and in Connect.
+
+use sha2::{Digest, Sha256};
+
+use crate::view::source::TableName;
+
+/// The longest identifier that PostgreSQL keeps whole (`NAMEDATALEN` - 1).
+const IDENTIFIER: usize = 63;
+
+/// Slot and publication of a pipeline, where the spec does not name them: `sluice_<namespace>_<name>`.
+pub fn slot(namespace: &str, name: &str) -> String {
+    let plain = |text: &str| text.replace(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit(), "_");
+    let full = format!("sluice_{}_{}", plain(namespace), plain(name));
+    if full.len() <= IDENTIFIER {
+        return full;
+    }
+    let tail = hash(&format!("{namespace}/{name}"));
+    format!("{}_{tail}", &full[..IDENTIFIER - 1 - tail.len()])
+}
+
+/// The comment by which a publication is known as ours.
+pub fn comment(namespace: &str, name: &str) -> String {
+    format!("Managed by Sluice: CdcPipeline {namespace}/{name}")
+}
+
+/// The topic of a table, as Debezium names it (`SchemaTopicNamingStrategy`): what a topic cannot have becomes `_`.
+pub fn topic(prefix: &str, table: &TableName) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    format!("{prefix}.{table}").replace(|c| !allowed(c), "_")
+}
+
+/// Debezium's name, which operators look for: `topic.heartbeat.prefix` is left as it is.
+pub fn heartbeat_topic(prefix: &str) -> String {
+    format!("__debezium-heartbeat.{prefix}")
+}
+
+pub fn dead_letter_topic(prefix: &str, sink: &str) -> String {
+    format!("{prefix}.{sink}.dead-letter")
+}
+
+/// Name of the Topic object of a table: `<pipeline>-<schema>-<table>`, with a hash where that is not exactly its name.
+pub fn topic_object(pipeline: &str, table: &TableName) -> String {
+    let exact = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if exact(&table.schema) && exact(&table.name) {
+        return format!("{pipeline}-{}-{}", table.schema, table.name);
+    }
+    let text = format!("{}-{}", table.schema, table.name).to_ascii_lowercase();
+    let plain = text.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let plain = plain.trim_matches('-').get(..120).unwrap_or(plain.trim_matches('-')).trim_end_matches('-');
+    format!("{pipeline}-{plain}-{}", hash(&table.to_string()))
+}
+
+pub fn heartbeat_object(pipeline: &str) -> String {
+    format!("{pipeline}-heartbeat")
+}
+
+pub fn dead_letter_object(pipeline: &str, sink: &str) -> String {
+    format!("{pipeline}-{sink}-dead-letter")
+}
+
+/// Name of the source Connector, as an object and in Connect.
+pub fn source_connector(pipeline: &str) -> String {
+    format!("{pipeline}-source")
+}
+
+/// Name of a sink's Connector, as an object and in Connect.
+pub fn sink_connector(pipeline: &str, sink: &str) -> String {
+    format!("{pipeline}-{sink}")
+}
+
+/// The group in which a sink connector consumes (Connect's naming).
+pub fn consumer_group(connector: &str) -> String {
+    format!("connect-{connector}")
+}
+
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    format!("{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_named_after_its_pipeline_and_stays_an_identifier() {
+        assert_eq!(slot("shop", "orders-eu"), "sluice_shop_orders_eu");
+        let long = slot(&"n".repeat(63), &"p".repeat(40));
+        assert_eq!(long.len(), 63);
+        assert_ne!(long, slot(&"n".repeat(63), &"q".repeat(40)));
+    }
+
+    #[test]
+    fn different_tables_never_share_an_object() {
+        let table = |text: &str| text.parse::<TableName>().unwrap();
+        assert_eq!(topic_object("shop", &table("public.orders")), "shop-public-orders");
+        let names =
+            ["a_b.c", "a.b_c", "A.b_c", "a.b$c", "_a.b", "a.b_"].map(|t| topic_object("p", &table(t)));
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "{names:?}");
+        let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(
+            names.iter().all(|n| n.chars().all(label) && !n.contains("--") && !n.ends_with('-')),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn a_topic_is_named_as_debezium_does() {
+        assert_eq!(topic("shop", &TableName::new("Inv", "Stock$1")), "shop.Inv.Stock_1");
+    }
+}

@@ -1,0 +1,257 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sluice_crds::cdc_pipeline::SnapshotMode;
+use sluice_crds::common::RunState;
+use sluice_crds::{Connector, Topic};
+
+use super::child::Child;
+use super::compile::Compiled;
+use super::preflight::{self, Failed, Severity};
+use super::snapshot::Snapshot;
+use super::{CdcReason, Wanted, prepare, told};
+use crate::condition::{Verdict, VerdictKind};
+use crate::view::Sight;
+use crate::view::source::{SinkView, SourceView, Trouble};
+
+/// A database as its observer sees it.
+pub struct Look<'a, V> {
+    pub sight: &'a Sight<V>,
+    /// Why the newest look failed, where it did.
+    pub trouble: Option<Trouble>,
+}
+
+/// What a pass knows of the world.
+pub struct Seen<'a> {
+    /// The KafkaCluster that the ConnectCluster uses; `None`: there is no such ConnectCluster.
+    pub cluster: Option<&'a str>,
+    pub source: Look<'a, SourceView>,
+    /// By the sink's name; one for each wanted sink.
+    pub sinks: BTreeMap<String, Look<'a, SinkView>>,
+    /// Those we want by their names, whoever made them, and those that the pipeline owns.
+    pub topics: BTreeMap<String, Child>,
+    pub connectors: BTreeMap<String, Child>,
+    /// From the offset that the source connector has stored.
+    pub snapshot: Snapshot,
+    /// Status says that the first snapshot was completed.
+    pub snapshot_completed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Preflight,
+    Preparing,
+    Snapshot,
+    Streaming,
+    Paused,
+    Stopped,
+    Failed,
+    Deleting,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// Statements for one database, carried out as one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// `None`: the source.
+    pub sink: Option<String>,
+    /// For errors: `create publication sluice_shop`.
+    pub doing: String,
+    pub statements: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildKind {
+    Topic,
+    Connector,
+}
+
+/// A child of ours that is wanted no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    pub kind: ChildKind,
+    pub name: String,
+    pub uid: String,
+}
+
+/// What happens now. All of it is quiet: nothing that runs is disturbed before what it needs is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub phase: Phase,
+    pub verdict: Verdict,
+    /// `None`: the databases could not be looked at, so what is known of them stays.
+    pub checks: Option<Vec<Failed>>,
+    pub work: Vec<Work>,
+    pub topics: Vec<Topic>,
+    pub connectors: Vec<Connector>,
+    pub removals: Vec<Removal>,
+    pub snapshot_completed: bool,
+}
+
+/// What happens next to a pipeline. `compiled` is `None` exactly where `seen.cluster` is.
+pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
+    let running = seen.connectors.get(&wanted.source_connector()).is_some_and(|child| child.owned);
+    let rest = if running { resting(wanted, seen) } else { Phase::Preflight };
+    let nothing = |verdict| Plan {
+        phase: rest,
+        verdict,
+        checks: None,
+        work: Vec::new(),
+        topics: Vec::new(),
+        connectors: Vec::new(),
+        removals: Vec::new(),
+        snapshot_completed: seen.snapshot_completed || seen.snapshot == Snapshot::Completed,
+    };
+    let Some(compiled) = compiled else { return nothing(told::connect_missing(&wanted.connect)) };
+    if let Some(verdict) = told::name_taken(compiled, seen) {
+        return nothing(verdict);
+    }
+    let Some(source) = seen.source.sight.current() else {
+        let verdict = told::source_unseen(wanted, &seen.source);
+        return if running && !wanted.paused {
+            kept(wanted, compiled, seen, nothing(verdict))
+        } else {
+            nothing(verdict)
+        };
+    };
+    let mut checks = preflight::source(&preflight::Source { wanted, view: source, running });
+    let mut unseen = None;
+    for sink in &wanted.sinks {
+        let Some(look) = seen.sinks.get(&sink.name) else { continue };
+        match look.sight.current() {
+            Some(view) => checks.extend(preflight::sink(&preflight::Target { wanted, sink, view, source })),
+            None => unseen = unseen.or_else(|| Some(told::sink_unseen(sink, look))),
+        }
+    }
+    let blocking: Vec<Failed> =
+        checks.iter().filter(|check| check.severity == Severity::Block).cloned().collect();
+    let looked = |plan: Plan| Plan { checks: Some(checks), ..plan };
+    if wanted.paused {
+        return looked(nothing(told::paused(&blocking)));
+    }
+    if !blocking.is_empty() {
+        return looked(blocked(wanted, compiled, seen, &blocking, nothing));
+    }
+    if let Some(verdict) = unseen {
+        let plan = nothing(verdict);
+        return looked(if running { kept(wanted, compiled, seen, plan) } else { plan });
+    }
+    let work = prepare::work(wanted, source, seen);
+    looked(go_on(wanted, compiled, seen, running, work, nothing))
+}
+
+/// Everything can be seen and nothing blocks.
+fn go_on(
+    wanted: &Wanted,
+    compiled: &Compiled,
+    seen: &Seen<'_>,
+    running: bool,
+    work: Vec<Work>,
+    nothing: impl Fn(Verdict) -> Plan,
+) -> Plan {
+    let preparing = |verdict, work| Plan {
+        phase: if running { resting(wanted, seen) } else { Phase::Preparing },
+        work,
+        topics: compiled.topics.clone(),
+        ..nothing(verdict)
+    };
+    if !work.is_empty() {
+        let verdict = told::preparing(&work);
+        return preparing(verdict, work);
+    }
+    if let Some(verdict) = told::topics(compiled, seen) {
+        return preparing(verdict, Vec::new());
+    }
+    let plan = Plan {
+        topics: compiled.topics.clone(),
+        connectors: compiled.connectors().cloned().collect(),
+        removals: removals(compiled, seen),
+        ..nothing(Verdict::ready(CdcReason::Streaming, ""))
+    };
+    let (phase, verdict) = flowing(wanted, compiled, seen, plan.snapshot_completed);
+    Plan { phase, verdict, ..plan }
+}
+
+/// What holds once everything is applied.
+fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: bool) -> (Phase, Verdict) {
+    if let Some(verdict) = told::connectors(wanted, compiled, seen) {
+        let started =
+            seen.connectors.get(&wanted.source_connector()).is_some_and(|child| child.says.is_some());
+        let phase = match verdict.kind {
+            VerdictKind::Stalled => Phase::Failed,
+            _ if started => resting(wanted, seen),
+            _ => Phase::Preparing,
+        };
+        return (phase, verdict);
+    }
+    match wanted.state {
+        RunState::Paused => (Phase::Paused, told::at_rest(CdcReason::PipelinePaused, "Paused")),
+        RunState::Stopped => (Phase::Stopped, told::at_rest(CdcReason::PipelineStopped, "Stopped")),
+        RunState::Running if completed || wanted.snapshot == SnapshotMode::Never => {
+            (Phase::Streaming, told::streaming(wanted))
+        }
+        RunState::Running => (Phase::Snapshot, told::snapshotting(wanted)),
+    }
+}
+
+/// The phase of a pipeline whose connectors exist, as far as it can be known without them.
+fn resting(wanted: &Wanted, seen: &Seen<'_>) -> Phase {
+    match wanted.state {
+        RunState::Paused => Phase::Paused,
+        RunState::Stopped => Phase::Stopped,
+        RunState::Running if seen.snapshot_completed || seen.snapshot == Snapshot::Completed => {
+            Phase::Streaming
+        }
+        RunState::Running => Phase::Snapshot,
+    }
+}
+
+/// A running pipeline whose databases cannot be seen: its children stay as declared, so that it goes on by itself.
+fn kept(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, plan: Plan) -> Plan {
+    // a table that was added has no publication yet; its topic and connector wait for the database
+    let known = compiled
+        .topics
+        .iter()
+        .all(|topic| topic.metadata.name.as_ref().is_some_and(|name| seen.topics.contains_key(name)));
+    if known || wanted.state != RunState::Running {
+        Plan { topics: compiled.topics.clone(), connectors: compiled.connectors().cloned().collect(), ..plan }
+    } else {
+        plan
+    }
+}
+
+/// A check blocks. What does not run is not started; what runs goes on as it was, and can still be paused or stopped.
+fn blocked(
+    wanted: &Wanted,
+    compiled: &Compiled,
+    seen: &Seen<'_>,
+    blocking: &[Failed],
+    nothing: impl Fn(Verdict) -> Plan,
+) -> Plan {
+    let running = seen.connectors.contains_key(&wanted.source_connector());
+    let plan = nothing(told::blocked(blocking, running));
+    if running && wanted.state != RunState::Running {
+        return Plan { connectors: compiled.connectors().cloned().collect(), ..plan };
+    }
+    plan
+}
+
+fn removals(compiled: &Compiled, seen: &Seen<'_>) -> Vec<Removal> {
+    let topics: Vec<_> = compiled.topics.iter().filter_map(|topic| topic.metadata.name.as_deref()).collect();
+    let connectors: Vec<_> = compiled.connectors().filter_map(|one| one.metadata.name.as_deref()).collect();
+    let left = |kind: ChildKind, children: &BTreeMap<String, Child>, wanted: &[&str]| {
+        let ours = children
+            .iter()
+            .filter(|(name, child)| child.owned && !child.deleting && !wanted.contains(&name.as_str()));
+        ours.map(|(name, child)| Removal { kind, name: name.clone(), uid: child.uid.clone() })
+            .collect::<Vec<_>>()
+    };
+    let mut all = left(ChildKind::Connector, &seen.connectors, &connectors);
+    all.extend(left(ChildKind::Topic, &seen.topics, &topics));
+    all
+}

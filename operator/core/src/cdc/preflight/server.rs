@@ -1,0 +1,102 @@
+use super::{Check, Failed, Source, list};
+use crate::cdc::sql;
+
+pub(super) fn version_has_pgoutput(facts: &Source<'_>) -> Option<Failed> {
+    let version = facts.view.server.version;
+    (version < 100_000).then(|| {
+        Failed::block(Check::Version, format!("PostgreSQL {} has no pgoutput", version / 10_000))
+            .mend("Upgrade PostgreSQL to a supported version")
+    })
+}
+
+pub(super) fn is_primary(facts: &Source<'_>) -> Option<Failed> {
+    facts.view.server.in_recovery.then(|| {
+        Failed::block(Check::Primary, "this server is a standby, and the slot must be made on the primary")
+            .mend("Set spec.source.postgres.host to the primary, or to a name that follows it")
+    })
+}
+
+pub(super) fn wal_level_is_logical(facts: &Source<'_>) -> Option<Failed> {
+    let level = &facts.view.server.wal_level;
+    (level != "logical").then(|| {
+        Failed::block(Check::WalLevel, format!("wal_level is {level}")).mend(
+            "ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL (Amazon RDS: set rds.logical_replication = 1 \
+             in the parameter group and reboot)",
+        )
+    })
+}
+
+pub(super) fn role_may_replicate(facts: &Source<'_>) -> Option<Failed> {
+    let role = &facts.view.role;
+    (!role.may_replicate()).then(|| {
+        let name = sql::ident_short(&role.name);
+        Failed::block(Check::Replication, format!("the role {} has no REPLICATION", role.name))
+            .mend(format!("ALTER ROLE {name} REPLICATION; (Amazon RDS: GRANT rds_replication TO {name};)"))
+    })
+}
+
+pub(super) fn slot_is_ours(facts: &Source<'_>) -> Option<Failed> {
+    let name = &facts.wanted.source.slot;
+    let slot = facts.view.slots.get(name)?;
+    let database = &facts.view.server.database;
+    let other = "Set spec.source.postgres.slotName of a new pipeline to another name";
+    let drop = format!("{};", sql::drop_slot(name));
+    if slot.plugin.as_deref() != Some("pgoutput") {
+        let plugin = slot.plugin.as_deref().unwrap_or("none: it is a physical slot");
+        let message = format!("there is a replication slot {name} with another plugin ({plugin})");
+        return Some(Failed::block(Check::Slot, message).mend(format!("{other}, or drop it: {drop}")));
+    }
+    if slot.database.as_ref().is_some_and(|of| of != database) {
+        let of = slot.database.as_deref().unwrap_or_default();
+        let message = format!("the replication slot {name} belongs to database {of}, not to {database}");
+        return Some(Failed::block(Check::Slot, message).mend(format!("{other}, or drop it: {drop}")));
+    }
+    if slot.wal_status.as_deref() == Some("lost") {
+        let message = format!(
+            "the replication slot {name} has lost WAL that was not read yet (max_slot_wal_keep_size was exceeded): changes \
+             are missing and cannot be read any more"
+        );
+        let mend = format!(
+            "Delete this pipeline with spec.deletionPolicy: Delete and create it again, which reads all rows anew. To free \
+             the slot alone: {drop}"
+        );
+        return Some(Failed::block(Check::Slot, message).mend(mend));
+    }
+    (slot.active && !facts.running).then(|| {
+        let pid = slot.active_pid.map(|pid| format!(" by the process {pid}")).unwrap_or_default();
+        let message = format!("the replication slot {name} is in use{pid}, and not by this pipeline");
+        Failed::block(Check::Slot, message).mend(format!("Stop what reads it, or: {other}"))
+    })
+}
+
+pub(super) fn slots_are_free(facts: &Source<'_>) -> Option<Failed> {
+    let view = facts.view;
+    let used = view.slots.len();
+    let most = view.server.max_replication_slots;
+    let own = view.slots.contains_key(&facts.wanted.source.slot);
+    (!own && i64::try_from(used).is_ok_and(|used| used >= most)).then(|| {
+        let idle: Vec<&String> =
+            view.slots.iter().filter(|(_, slot)| !slot.active).map(|(name, _)| name).collect();
+        let message = format!("all {most} replication slots are taken");
+        let raise = format!("ALTER SYSTEM SET max_replication_slots = {}; then restart PostgreSQL", most + 10);
+        let mend = if idle.is_empty() {
+            raise
+        } else {
+            let first = sql::literal(idle[0]);
+            let idle = list(&idle);
+            format!("{raise}, or drop one that nobody needs (not in use: {idle}): SELECT pg_drop_replication_slot({first});")
+        };
+        Failed::block(Check::FreeSlot, message).mend(mend)
+    })
+}
+
+pub(super) fn senders_are_free(facts: &Source<'_>) -> Option<Failed> {
+    let server = &facts.view.server;
+    (!facts.running && server.used_wal_senders >= server.max_wal_senders).then(|| {
+        let message = format!("all {} WAL senders are taken (max_wal_senders)", server.max_wal_senders);
+        Failed::block(Check::FreeSender, message).mend(format!(
+            "ALTER SYSTEM SET max_wal_senders = {}; then restart PostgreSQL",
+            server.max_wal_senders + 10
+        ))
+    })
+}

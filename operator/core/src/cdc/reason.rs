@@ -1,0 +1,55 @@
+crate::reasons! {
+    /// Why a CdcPipeline is, or is not, ready.
+    pub enum CdcReason {
+        /// Changes flow from the source to the topics and to every sink.
+        Streaming,
+        /// The databases are being looked at for the first time.
+        Looking,
+        /// Publication, heartbeat table, topics and sink tables are being made.
+        Preparing,
+        /// The connectors are being started.
+        Starting,
+        /// The rows that the tables had at the start are being read.
+        Snapshotting,
+        /// `spec.state` is `Paused`: the connectors rest, the database keeps its WAL.
+        PipelinePaused,
+        /// `spec.state` is `Stopped`: the connectors have ended, the database keeps its WAL.
+        PipelineStopped,
+        /// A check of the databases failed; `status.preflight` has each with what mends it.
+        PreflightFailed,
+        /// The source database does not answer.
+        SourceUnreachable,
+        /// The source database does not let us in: password, `pg_hba.conf`, database name or privilege.
+        SourceDenied,
+        /// A sink database does not answer.
+        SinkUnreachable,
+        /// A sink database does not let us in: password, `pg_hba.conf`, database name or privilege.
+        SinkDenied,
+        /// The Secret with a password, or its key, is not there.
+        SecretMissing,
+        /// A database refused a statement of ours; its words are in the message.
+        StatementRefused,
+        /// There is no ConnectCluster of the name in `spec.connectRef`.
+        ConnectMissing,
+        /// One of the pipeline's Topics is not ready; the message has its words.
+        TopicNotReady,
+        /// The source Connector is not ready; the message has its words.
+        SourceNotReady,
+        /// A sink's Connector is not ready; the message has its words.
+        SinkNotReady,
+        /// Another object has a name that the pipeline needs for one of its own.
+        NameTaken,
+        /// The pipeline is being deleted.
+        Deleting,
+        /// The pipeline is being deleted, and a database or Connect does not answer to give up what is in it.
+        DeletionBlocked,
+        /// A value in the spec cannot be meant.
+        InvalidSpec,
+        /// Several tables, topics or sinks want the same name.
+        NameCollision,
+        /// `spec.paused` is set: nothing is changed.
+        Paused,
+        /// The object does not parse: it was written under another schema.
+        Unparsable,
+    }
+}

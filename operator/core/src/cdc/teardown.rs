@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use sluice_crds::common::{DeletionPolicy, RunState};
+use sluice_crds::{Connector, Topic};
+
+use super::child::Child;
+use super::plan::{ChildKind, Removal, Work};
+use super::{CdcReason, Wanted, sql};
+use crate::condition::Verdict;
+use crate::view::Sight;
+use crate::view::source::SourceView;
+
+/// What is known when a pipeline is being deleted.
+pub struct TeardownSeen<'a> {
+    /// Whether the ConnectCluster exists and is not being deleted: without it there are no offsets to forget.
+    pub connect_exists: bool,
+    /// Those that the pipeline owns, with their specs.
+    pub connectors: &'a BTreeMap<String, (Connector, Child)>,
+    pub topics: &'a BTreeMap<String, (Topic, Child)>,
+    pub source: &'a Sight<SourceView>,
+}
+
+/// What is left to do before a deleted pipeline may go. One kind of thing at a time, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Teardown {
+    /// Connectors must be stopped, so that their offsets can be forgotten.
+    Stop(Vec<Connector>),
+    /// Have Connect forget the offsets of these connectors, and delete each whose offsets are forgotten. Connect refuses until a
+    /// connector has stopped; then the verdict holds.
+    Forget(Vec<Removal>, Verdict),
+    /// Delete these objects.
+    Remove(Vec<Removal>),
+    /// Statements for the source.
+    Clean(Work),
+    /// Nothing to do but to wait.
+    Wait(Verdict),
+    /// Nothing of ours is left: let the object go.
+    Release,
+}
+
+/// With `Retain`, connectors and objects go; slot, publication, topics and offsets stay, and a pipeline of the same name goes on
+/// where this one was. With `Delete` everything goes, connectors first: nobody may read a slot that is being dropped.
+pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
+    let delete = wanted.deletion == DeletionPolicy::Delete;
+    if delete
+        && seen.connect_exists
+        && let Some(step) = offsets(seen)
+    {
+        return step;
+    }
+    if !seen.connectors.is_empty() {
+        let removals =
+            removals(ChildKind::Connector, seen.connectors.iter().map(|(name, (_, child))| (name, child)));
+        return if removals.is_empty() {
+            gone("Connectors", seen.connectors.keys())
+        } else {
+            Teardown::Remove(removals)
+        };
+    }
+    if delete && let Some(step) = source(wanted, seen.source) {
+        return step;
+    }
+    if !seen.topics.is_empty() {
+        let removals = removals(ChildKind::Topic, seen.topics.iter().map(|(name, (_, child))| (name, child)));
+        return if removals.is_empty() {
+            gone("Topics", seen.topics.keys())
+        } else {
+            Teardown::Remove(removals)
+        };
+    }
+    Teardown::Release
+}
+
+/// Stop every connector, then forget its offsets.
+fn offsets(seen: &TeardownSeen<'_>) -> Option<Teardown> {
+    let left: Vec<_> = seen.connectors.iter().filter(|(_, (_, child))| !child.deleting).collect();
+    if left.is_empty() {
+        return None;
+    }
+    let to_stop: Vec<Connector> = left
+        .iter()
+        .filter(|(_, (connector, _))| connector.spec.state != RunState::Stopped)
+        .map(|(_, (connector, _))| super::compile::stopped(connector))
+        .collect();
+    if !to_stop.is_empty() {
+        return Some(Teardown::Stop(to_stop));
+    }
+    let names = left.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let verdict = Verdict::reconciling(
+        CdcReason::Deleting,
+        format!(
+            "The connectors {names} are being stopped, so that Connect forgets their offsets. If Connect is gone for good, set \
+             spec.deletionPolicy: Retain to let go at once"
+        ),
+    );
+    let removals = removals(ChildKind::Connector, left.into_iter().map(|(name, (_, child))| (name, child)));
+    Some(Teardown::Forget(removals, verdict))
+}
+
+fn removals<'a>(kind: ChildKind, children: impl Iterator<Item = (&'a String, &'a Child)>) -> Vec<Removal> {
+    children
+        .filter(|(_, child)| !child.deleting)
+        .map(|(name, child)| Removal { kind, name: name.clone(), uid: child.uid.clone() })
+        .collect()
+}
+
+fn gone<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Teardown {
+    let names = names.map(String::as_str).collect::<Vec<_>>().join(", ");
+    Teardown::Wait(Verdict::reconciling(CdcReason::Deleting, format!("Waiting for the {what} {names} to go")))
+}
+
+fn source(wanted: &Wanted, sight: &Sight<SourceView>) -> Option<Teardown> {
+    let Some(view) = sight.current() else {
+        let error = sight.blind().and_then(|(_, error)| error.map(str::to_owned));
+        let why = error.map(|error| format!(" ({error})")).unwrap_or_default();
+        return Some(Teardown::Wait(Verdict::unknown(
+            CdcReason::DeletionBlocked,
+            format!(
+                "The source does not answer{why}, so the slot {slot} and the publication {publication} cannot be dropped, and the \
+                 slot keeps the database's write-ahead log. Sluice keeps trying. To let this object go and leave them, set \
+                 spec.deletionPolicy: Retain and later run: {drop};",
+                slot = wanted.source.slot,
+                publication = wanted.source.publication,
+                drop = sql::drop_slot(&wanted.source.slot),
+            ),
+        )));
+    };
+    let (slot, publication) = (&wanted.source.slot, &wanted.source.publication);
+    if let Some(present) = view.slots.get(slot) {
+        let ours = present.database.as_ref().is_none_or(|of| *of == view.server.database);
+        if present.active && ours {
+            let pid = present.active_pid.map(|pid| format!(" by the process {pid}")).unwrap_or_default();
+            return Some(Teardown::Wait(Verdict::reconciling(
+                CdcReason::DeletionBlocked,
+                format!(
+                    "The slot {slot} is still in use{pid}. It is dropped once it is free; a reader whose network has gone is let \
+                     go after wal_sender_timeout. To leave the slot, set spec.deletionPolicy: Retain"
+                ),
+            )));
+        }
+        if ours {
+            return Some(clean(format!("drop the slot {slot}"), vec![sql::drop_slot(slot)]));
+        }
+    }
+    let made_here =
+        view.publications.get(publication).is_some_and(|p| p.comment.as_deref() == Some(&wanted.comment()));
+    if made_here {
+        let statements = vec![sql::drop_publication(publication), sql::drop_heartbeat(slot)];
+        return Some(clean(format!("drop the publication {publication} and the heartbeat"), statements));
+    }
+    None
+}
+
+fn clean(doing: String, statements: Vec<String>) -> Teardown {
+    Teardown::Clean(Work { sink: None, doing, statements })
+}

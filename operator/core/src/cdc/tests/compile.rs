@@ -1,0 +1,71 @@
+use serde_json::json;
+
+use super::world::{owner, wanted};
+use crate::cdc::{Wanted, compile};
+
+fn config(wanted: &Wanted, key: &str) -> Option<String> {
+    let source = compile(wanted, "kafka", &owner()).source;
+    source.spec.config.get(key).map(ToString::to_string)
+}
+
+#[test]
+fn a_pipeline_compiles_to_its_topics_and_connectors() {
+    let compiled = compile(&wanted(|_| {}), "kafka", &owner());
+    insta::assert_yaml_snapshot!("topics", compiled.topics);
+    insta::assert_yaml_snapshot!("source", compiled.source);
+    insta::assert_yaml_snapshot!("sinks", compiled.sinks);
+}
+
+#[test]
+fn no_password_is_in_what_is_compiled_only_its_place() {
+    let text = serde_json::to_string(&compile(&wanted(|_| {}), "kafka", &owner()).source).unwrap();
+    assert!(text.contains("${secrets:shop-db-sluice:password}"), "{text}");
+}
+
+#[test]
+fn table_names_are_matched_literally() {
+    let wanted = wanted(|spec| spec["tables"] = json!(["public.a$b", "Inv.Stock"]));
+    assert_eq!(config(&wanted, "table.include.list").unwrap(), r"Inv\.Stock,public\.a\$b");
+}
+
+#[test]
+fn truncates_travel_only_where_they_cannot_be_overtaken() {
+    let many = wanted(|_| {});
+    assert_eq!(config(&many, "skipped.operations").unwrap(), "t");
+    let one = wanted(|spec| spec["topics"]["partitions"] = 1.into());
+    assert_eq!(config(&one, "skipped.operations").unwrap(), "none");
+    let sink = &compile(&one, "kafka", &owner()).sinks[0];
+    assert_eq!(sink.spec.config["truncate.enabled"].as_str(), "true");
+}
+
+#[test]
+fn a_compacted_topic_gets_its_tombstones() {
+    assert_eq!(config(&wanted(|_| {}), "tombstones.on.delete").unwrap(), "false");
+    let compacted = wanted(|spec| spec["topics"]["cleanupPolicy"] = "Compact".into());
+    assert_eq!(config(&compacted, "tombstones.on.delete").unwrap(), "true");
+}
+
+#[test]
+fn without_a_heartbeat_there_is_no_trace_of_one() {
+    let quiet = wanted(|spec| spec["source"]["postgres"]["heartbeat"] = json!({"enabled": false}));
+    let compiled = compile(&quiet, "kafka", &owner());
+    assert!(!serde_json::to_string(&compiled.source).unwrap().contains("heartbeat"));
+    assert!(compiled.topics.iter().all(|topic| !topic.metadata.name.as_ref().unwrap().contains("heartbeat")));
+    assert!(!quiet.published().iter().any(|table| table.schema == "sluice"));
+}
+
+#[test]
+fn everything_belongs_to_the_pipeline_and_follows_its_policy() {
+    let wanted = wanted(|spec| {
+        spec["deletionPolicy"] = "Delete".into();
+        spec["state"] = "Paused".into();
+    });
+    let compiled = compile(&wanted, "kafka", &owner());
+    assert!(compiled.topics.iter().all(|topic| format!("{:?}", topic.spec.deletion_policy) == "Delete"));
+    assert!(compiled.connectors().all(|connector| format!("{:?}", connector.spec.state) == "Paused"));
+    let owners =
+        compiled.topics.iter().map(|t| &t.metadata).chain(compiled.connectors().map(|c| &c.metadata));
+    for metadata in owners {
+        assert_eq!(metadata.owner_references.as_ref().unwrap()[0].uid, "u-1");
+    }
+}

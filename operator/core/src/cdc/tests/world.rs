@@ -1,0 +1,162 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::{Value, json};
+use sluice_crds::CdcPipeline;
+
+use crate::cdc::compile::APP;
+use crate::cdc::snapshot::Snapshot;
+use crate::cdc::{self, Child, Compiled, Look, Says, Seen, Wanted};
+use crate::condition::VerdictKind;
+use crate::meta::Owner;
+use crate::view::Sight;
+use crate::view::source::{Column, Rights, SinkView, SourceView, Table, TableName};
+
+pub fn spec() -> Value {
+    json!({
+        "connectRef": {"name": "connect"},
+        "source": {"postgres": {
+            "host": "shop-db", "database": "shop", "user": "sluice",
+            "password": {"name": "shop-db-sluice", "key": "password"},
+        }},
+        "tables": ["public.orders", "public.order_items"],
+        "topics": {"partitions": 3, "replicationFactor": 3},
+        "sinks": [{"name": "warehouse", "postgres": {
+            "host": "warehouse-db", "database": "ware house", "user": "writer",
+            "password": {"name": "warehouse-db-writer", "key": "password"},
+        }, "deadLetter": {}}],
+    })
+}
+
+pub fn pipeline(spec: &Value) -> CdcPipeline {
+    let metadata = json!({"name": "shop", "namespace": "prod", "uid": "u-1", "generation": 1});
+    serde_json::from_value(json!({
+        "apiVersion": "sluice.dev/v1alpha1", "kind": "CdcPipeline", "metadata": metadata, "spec": spec,
+    }))
+    .unwrap()
+}
+
+pub fn wanted(change: impl FnOnce(&mut Value)) -> Wanted {
+    let mut spec = spec();
+    change(&mut spec);
+    cdc::validate(&pipeline(&spec)).unwrap()
+}
+
+pub fn owner() -> Owner {
+    let reference = OwnerReference {
+        api_version: "sluice.dev/v1alpha1".into(),
+        kind: "CdcPipeline".into(),
+        name: "shop".into(),
+        uid: "u-1".into(),
+        controller: Some(true),
+        ..Default::default()
+    };
+    Owner { namespace: "prod".into(), name: "shop".into(), app: APP, reference }
+}
+
+pub fn table(columns: &[(&str, &str)], key: &[&str]) -> Table {
+    let column = |(name, type_name): &(&str, &str)| Column {
+        name: (*name).into(),
+        type_name: (*type_name).into(),
+        base_type: (*type_name).into(),
+        built_in: true,
+        ..Default::default()
+    };
+    Table {
+        replica_identity: "d".into(),
+        primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
+        columns: columns.iter().map(column).collect(),
+        owner: "shop_owner".into(),
+        owned: true,
+        rights: Rights { select: true, insert: true, update: true, delete: true },
+        ..Default::default()
+    }
+}
+
+/// A database in which everything is as it must be, and nothing of ours.
+pub fn source() -> SourceView {
+    let mut view: SourceView = serde_json::from_value(json!({
+        "server": {
+            "version": 150_018, "in_recovery": false, "wal_level": "logical", "max_replication_slots": 10,
+            "max_wal_senders": 10, "used_wal_senders": 0, "wal_sender_timeout": 60_000,
+            "max_slot_wal_keep_size": -1, "database": "shop", "database_bytes": 1,
+        },
+        "role": {"name": "sluice", "superuser": false, "replication": true, "provider_replication": false, "create": true},
+        "heartbeat": {"creatable": true},
+        "position": "0/5000",
+    }))
+    .unwrap();
+    let orders = table(&[("id", "bigint"), ("customer", "text")], &["id"]);
+    let items = table(&[("order_id", "bigint"), ("line", "integer"), ("sku", "text")], &["order_id", "line"]);
+    view.tables =
+        [(TableName::new("public", "orders"), orders), (TableName::new("public", "order_items"), items)]
+            .into();
+    view
+}
+
+/// An empty schema.
+pub fn sink() -> SinkView {
+    SinkView {
+        version: 150_018,
+        database: "warehouse".into(),
+        role: "writer".into(),
+        schema_exists: true,
+        schema_usage: true,
+        schema_create: true,
+        ..Default::default()
+    }
+}
+
+/// Everything that a pass sees, as a test may change it.
+pub struct World {
+    pub cluster: Option<&'static str>,
+    pub source: Sight<SourceView>,
+    pub source_trouble: Option<crate::view::source::Trouble>,
+    pub sink: Sight<SinkView>,
+    pub topics: BTreeMap<String, Child>,
+    pub connectors: BTreeMap<String, Child>,
+    pub snapshot: Snapshot,
+}
+
+impl World {
+    pub fn new(source: SourceView, sink: SinkView) -> Self {
+        Self {
+            cluster: Some("kafka"),
+            source: Sight::Clear(Arc::new(source)),
+            source_trouble: None,
+            sink: Sight::Clear(Arc::new(sink)),
+            topics: BTreeMap::new(),
+            connectors: BTreeMap::new(),
+            snapshot: Snapshot::Unknown,
+        }
+    }
+
+    pub fn compiled(&self, wanted: &Wanted) -> Option<Compiled> {
+        self.cluster.map(|cluster| cdc::compile(wanted, cluster, &owner()))
+    }
+
+    pub fn plan(&self, wanted: &Wanted) -> cdc::Plan {
+        let sink = || Look { sight: &self.sink, trouble: None };
+        let seen = Seen {
+            cluster: self.cluster,
+            source: Look { sight: &self.source, trouble: self.source_trouble },
+            sinks: wanted.sinks.iter().map(|one| (one.name.clone(), sink())).collect(),
+            topics: self.topics.clone(),
+            connectors: self.connectors.clone(),
+            snapshot: self.snapshot,
+            snapshot_completed: false,
+        };
+        cdc::plan(wanted, self.compiled(wanted).as_ref(), &seen)
+    }
+}
+
+/// A child of ours that says this of itself.
+pub fn child(kind: VerdictKind, reason: &str, message: &str) -> Child {
+    let says = Says { kind, reason: reason.into(), message: message.into() };
+    Child { uid: reason.into(), owned: true, deleting: false, says: Some(says), state: None }
+}
+
+pub fn fine() -> Child {
+    child(VerdictKind::Ready, "AsDeclared", "")
+}

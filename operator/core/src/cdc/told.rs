@@ -1,0 +1,217 @@
+//! Verdicts: what is wrong, what Sluice does next, what one can do.
+
+use jiff::Timestamp;
+
+use super::child::{Child, Says};
+use super::compile::Compiled;
+use super::plan::{Look, Seen, Work};
+use super::preflight::Failed;
+use super::wanted::Sink;
+use super::{CdcReason, Wanted};
+use crate::condition::{Verdict, VerdictKind};
+use crate::view::source::Trouble;
+
+pub(super) fn connect_missing(name: &str) -> Verdict {
+    Verdict::stalled(
+        CdcReason::ConnectMissing,
+        format!(
+            "There is no ConnectCluster {name} in this namespace. Create it, or correct spec.connectRef in a new pipeline"
+        ),
+    )
+}
+
+pub(super) fn name_taken(compiled: &Compiled, seen: &Seen<'_>) -> Option<Verdict> {
+    let topics = compiled.topics.iter().filter_map(|topic| topic.metadata.name.as_deref());
+    let connectors = compiled.connectors().filter_map(|one| one.metadata.name.as_deref());
+    let foreign =
+        |name: &str, child: Option<&Child>| child.is_some_and(|child| !child.owned).then(|| name.to_owned());
+    let taken = topics
+        .filter_map(|name| Some(("Topic", foreign(name, seen.topics.get(name))?)))
+        .chain(connectors.filter_map(|name| Some(("Connector", foreign(name, seen.connectors.get(name))?))))
+        .next();
+    taken.map(|(kind, name)| {
+        let message = format!(
+            "There is a {kind} {name} that belongs to no or to another pipeline, and this one needs the name. Nothing was \
+             changed. Delete that {kind}, or create this pipeline under another name"
+        );
+        Verdict::stalled(CdcReason::NameTaken, message)
+    })
+}
+
+pub(super) fn source_unseen<V>(wanted: &Wanted, look: &Look<'_, V>) -> Verdict {
+    let connection = &wanted.source.connection;
+    let place = format!("the source {}:{}/{}", connection.host, connection.port, connection.database);
+    let reasons = (CdcReason::SourceUnreachable, CdcReason::SourceDenied);
+    unseen(&place, "spec.source.postgres", look, reasons, &connection.user)
+}
+
+pub(super) fn sink_unseen<V>(sink: &Sink, look: &Look<'_, V>) -> Verdict {
+    let connection = &sink.connection;
+    let place =
+        format!("sink {} ({}:{}/{})", sink.name, connection.host, connection.port, connection.database);
+    let reasons = (CdcReason::SinkUnreachable, CdcReason::SinkDenied);
+    unseen(&place, &format!("spec.sinks[{}].postgres", sink.name), look, reasons, &connection.user)
+}
+
+fn unseen<V>(
+    place: &str,
+    field: &str,
+    look: &Look<'_, V>,
+    (unreachable, denied): (CdcReason, CdcReason),
+    user: &str,
+) -> Verdict {
+    let Some((since, error)) = look.sight.blind() else { return Verdict::unknown(unreachable, "") };
+    let Some(error) = error else {
+        return Verdict::unknown(
+            CdcReason::Looking,
+            format!("Sluice is looking at {place} for the first time"),
+        );
+    };
+    let since = whole_seconds(since);
+    let again = "Sluice keeps trying";
+    let Some(trouble) = look.trouble else {
+        return Verdict::unknown(
+            unreachable,
+            format!("Sluice cannot see {place} since {since}: {error}. {again}"),
+        );
+    };
+    let mend = match trouble {
+        Trouble::SecretMissing => {
+            let message = format!("{error}. {again}. Create it, or correct {field}.password");
+            return Verdict::stalled(CdcReason::SecretMissing, message);
+        }
+        Trouble::NameUnknown => format!("Check {field}.host"),
+        Trouble::PasswordRefused => {
+            format!("Check {field}.user and the Secret of {field}.password; ALTER ROLE {user} PASSWORD '…' sets another")
+        }
+        Trouble::NotAdmitted => {
+            "Add a line for this role, database and the cluster's addresses to pg_hba.conf, of type host (Sluice itself \
+             does not speak TLS to databases yet)"
+                .into()
+        }
+        Trouble::DatabaseMissing => format!("Create the database, or correct {field}.database"),
+        Trouble::PrivilegeMissing => format!("GRANT the role {user} what the message names"),
+        Trouble::Unreachable | Trouble::TimedOut => {
+            format!("If this lasts, check {field}.host and port, network policies and listen_addresses")
+        }
+        Trouble::TooManyConnections => "Close connections or raise max_connections".into(),
+        Trouble::NotUp | Trouble::Failed => "See the database's log".into(),
+    };
+    let message = format!("Sluice cannot look at {place} since {since}: {error}. {again}. {mend}");
+    if trouble.is_transient() || trouble == Trouble::Failed {
+        Verdict::unknown(unreachable, message)
+    } else if trouble == Trouble::NameUnknown {
+        Verdict::stalled(unreachable, message)
+    } else {
+        Verdict::stalled(denied, message)
+    }
+}
+
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+pub(super) fn paused(blocking: &[Failed]) -> Verdict {
+    let rest = if blocking.is_empty() { "nothing is changed".into() } else { texts(blocking) };
+    Verdict::stalled(CdcReason::Paused, format!("spec.paused is set: {rest}"))
+}
+
+pub(super) fn blocked(blocking: &[Failed], running: bool) -> Verdict {
+    let next = if running {
+        "What runs goes on as it was"
+    } else {
+        "Nothing has been created, and Sluice looks again every few seconds"
+    };
+    Verdict::stalled(CdcReason::PreflightFailed, format!("{}. {next}", texts(blocking).trim_end_matches('.')))
+}
+
+fn texts(checks: &[Failed]) -> String {
+    let text = |(at, check): (usize, &Failed)| {
+        if checks.len() == 1 { check.text() } else { format!("({}) {}", at + 1, check.text()) }
+    };
+    checks.iter().enumerate().map(text).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn preparing(work: &[Work]) -> Verdict {
+    let doing = work.iter().map(|work| work.doing.as_str()).collect::<Vec<_>>().join(", ");
+    Verdict::reconciling(CdcReason::Preparing, format!("Sluice is about to {doing}"))
+}
+
+/// The first Topic that is not ready, if there is one.
+pub(super) fn topics(compiled: &Compiled, seen: &Seen<'_>) -> Option<Verdict> {
+    let names: Vec<&str> =
+        compiled.topics.iter().filter_map(|topic| topic.metadata.name.as_deref()).collect();
+    let unready = |name: &&&str| !seen.topics.get(**name).is_some_and(Child::is_ready);
+    let first = names.iter().filter(unready).max_by_key(|name| gravity(seen.topics.get(**name)))?;
+    let many = names.iter().filter(unready).count();
+    let child = seen.topics.get(*first);
+    Some(match child.and_then(|child| child.says.as_ref()) {
+        Some(says) => pass_on(CdcReason::TopicNotReady, "Topic", first, says),
+        None => Verdict::reconciling(
+            CdcReason::Preparing,
+            format!("{many} of {} topics are being created, {first} among them", names.len()),
+        ),
+    })
+}
+
+/// The source's Connector, else the first sink's, that is not ready.
+pub(super) fn connectors(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>) -> Option<Verdict> {
+    for connector in compiled.connectors() {
+        let name = connector.metadata.name.as_deref().unwrap_or_default();
+        let reason = if name == wanted.source_connector() {
+            CdcReason::SourceNotReady
+        } else {
+            CdcReason::SinkNotReady
+        };
+        match seen.connectors.get(name).map(|child| child.says.as_ref()) {
+            Some(Some(says)) if says.kind == VerdictKind::Ready => {}
+            Some(Some(says)) => return Some(pass_on(reason, "Connector", name, says)),
+            Some(None) | None => {
+                let message = format!("Connector {name} is being started");
+                return Some(Verdict::reconciling(CdcReason::Starting, message));
+            }
+        }
+    }
+    None
+}
+
+/// What needs somebody comes before what does not.
+fn gravity(child: Option<&Child>) -> u8 {
+    match child.and_then(|child| child.says.as_ref()).map(|says| says.kind) {
+        Some(VerdictKind::Stalled) => 3,
+        Some(VerdictKind::Unknown) => 2,
+        _ => 1,
+    }
+}
+
+fn pass_on(reason: CdcReason, kind: &str, name: &str, says: &Says) -> Verdict {
+    use crate::reason::Reason as _;
+    let message = format!("{kind} {name} ({}): {}", says.reason, says.message);
+    Verdict { kind: says.kind, reason: reason.as_str(), message }
+}
+
+pub(super) fn at_rest(reason: CdcReason, state: &str) -> Verdict {
+    let message = format!(
+        "spec.state is {state}. The slot keeps the database's write-ahead log meanwhile; set spec.state: Running to go on"
+    );
+    Verdict::ready(reason, message)
+}
+
+fn counted(wanted: &Wanted) -> String {
+    let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let tables = plural(wanted.tables.len(), "table");
+    match wanted.sinks.len() {
+        0 => tables,
+        sinks => format!("{tables} to {}", plural(sinks, "sink")),
+    }
+}
+
+pub(super) fn streaming(wanted: &Wanted) -> Verdict {
+    let message = format!("Changes of {} stream", counted(wanted));
+    Verdict::ready(CdcReason::Streaming, message)
+}
+
+pub(super) fn snapshotting(wanted: &Wanted) -> Verdict {
+    let message = format!("The rows of {} are being read; changes made meanwhile follow", counted(wanted));
+    Verdict::reconciling(CdcReason::Snapshotting, message)
+}

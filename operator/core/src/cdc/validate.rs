@@ -1,0 +1,185 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluice_crds::CdcPipeline;
+use sluice_crds::cdc_pipeline as api;
+use sluice_crds::topic::Retention;
+
+use super::wanted::{Sink, Source, Topics, Wanted};
+use super::{CdcReason, names, sql};
+use crate::finding::Finding;
+use crate::topic::TOPIC_KEYS;
+use crate::units;
+use crate::view::source::TableName;
+
+/// How long topics keep records where the spec says nothing: longer than a sink may be away over a long weekend (F15).
+const RETENTION: &str = "7d";
+
+type Findings = Vec<Finding<CdcReason>>;
+
+/// Reads a spec. What the schema refuses already is not checked again.
+pub fn validate(pipeline: &CdcPipeline) -> Result<Wanted, Findings> {
+    let spec = &pipeline.spec;
+    let namespace = pipeline.metadata.namespace.clone().unwrap_or_default();
+    let name = pipeline.metadata.name.clone().unwrap_or_default();
+    let mut findings = Findings::new();
+
+    let tables = tables(&spec.tables, &mut findings);
+    let postgres = &spec.source.postgres;
+    let slot = postgres.slot_name.clone().unwrap_or_else(|| names::slot(&namespace, &name));
+    let source = Source {
+        connection: postgres.connection.clone(),
+        publication: postgres.publication_name.clone().unwrap_or_else(|| slot.clone()),
+        slot,
+        heartbeat: postgres.heartbeat.enabled.then_some(postgres.heartbeat.interval_seconds),
+    };
+    let topics = topics(&spec.topics, &name, &mut findings);
+    let sinks = sinks(&spec.sinks, &topics.prefix);
+    collisions(&tables, &topics.prefix, &sinks, &mut findings);
+    circles(&source, &tables, &sinks, &mut findings);
+    connections(&source, &sinks, &mut findings);
+
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    Ok(Wanted {
+        namespace,
+        name,
+        connect: spec.connect_ref.name.clone(),
+        source,
+        tables,
+        snapshot: spec.snapshot.mode,
+        topics,
+        sinks,
+        state: spec.state,
+        deletion: spec.deletion_policy,
+        paused: spec.paused,
+    })
+}
+
+fn invalid(message: impl Into<String>) -> Finding<CdcReason> {
+    Finding::new(CdcReason::InvalidSpec, message)
+}
+
+fn tables(listed: &[String], findings: &mut Findings) -> BTreeSet<TableName> {
+    let mut tables = BTreeSet::new();
+    for (at, text) in listed.iter().enumerate() {
+        let field = format!("spec.tables[{at}]");
+        match text.parse::<TableName>() {
+            Ok(table) if table == sql::heartbeat_table() => findings.push(
+                invalid(format!("{text} is Sluice's own table")).at(field).mend("Remove it".to_owned()),
+            ),
+            Ok(table) => drop(tables.insert(table)),
+            Err(error) => findings.push(invalid(error.to_string()).at(field)),
+        }
+    }
+    tables
+}
+
+fn topics(spec: &api::Topics, pipeline: &str, findings: &mut Findings) -> Topics {
+    let declared = spec.retention.clone().unwrap_or_default();
+    for (text, field, read) in [
+        (&declared.time, "time", units::millis as fn(&str) -> Result<i64, units::UnitError>),
+        (&declared.size, "size", units::bytes),
+    ] {
+        if let Some(text) = text.as_deref().filter(|text| *text != "Unlimited")
+            && let Err(error) = read(text)
+        {
+            findings.push(invalid(error.to_string()).at(format!("spec.topics.retention.{field}")));
+        }
+    }
+    for key in spec.config.keys().filter(|key| !TOPIC_KEYS.contains(&key.as_str())) {
+        let finding = invalid("Kafka has no topic configuration of this name");
+        findings.push(finding.at(format!("spec.topics.config[{key}]")));
+    }
+    // a retention that is written as Kafka's own key is meant as it is
+    let time = (!spec.config.contains_key("retention.ms")).then(|| declared.time.unwrap_or(RETENTION.into()));
+    Topics {
+        prefix: spec.prefix.clone().unwrap_or_else(|| pipeline.to_owned()),
+        partitions: spec.partitions,
+        replication_factor: spec.replication_factor,
+        retention: Retention { time, size: declared.size },
+        cleanup: spec.cleanup_policy,
+        config: spec.config.clone(),
+        adoption: spec.adoption,
+    }
+}
+
+fn sinks(spec: &[api::Sink], prefix: &str) -> Vec<Sink> {
+    let sink = |sink: &api::Sink| Sink {
+        name: sink.name.clone(),
+        connection: sink.postgres.connection.clone(),
+        schema: sink.postgres.schema.clone(),
+        evolution: sink.postgres.schema_evolution,
+        tasks_max: sink.tasks_max,
+        dead_letter: sink.dead_letter.as_ref().map(|letter| {
+            letter.topic.clone().unwrap_or_else(|| names::dead_letter_topic(prefix, &sink.name))
+        }),
+    };
+    spec.iter().map(sink).collect()
+}
+
+/// Two things that would have one name in Kafka or in a sink.
+fn collisions(tables: &BTreeSet<TableName>, prefix: &str, sinks: &[Sink], findings: &mut Findings) {
+    let mut topics: BTreeMap<String, String> = BTreeMap::new();
+    topics.insert(names::heartbeat_topic(prefix), "the heartbeat".into());
+    let of_tables = tables.iter().map(|table| (names::topic(prefix, table), format!("table {table}")));
+    let of_sinks = sinks.iter().filter_map(|sink| {
+        Some((sink.dead_letter.clone()?, format!("the dead letters of sink {}", sink.name)))
+    });
+    for (topic, what) in of_tables.chain(of_sinks) {
+        if topic.len() > 249 {
+            findings.push(invalid(format!(
+                "the topic of {what} would be called {topic}, and Kafka allows 249 characters"
+            )));
+        }
+        if let Some(other) = topics.insert(topic.clone(), what.clone()) {
+            let message = format!("{other} and {what} would share the topic {topic}");
+            findings.push(Finding::new(CdcReason::NameCollision, message));
+        }
+    }
+    if sinks.is_empty() {
+        return;
+    }
+    let mut names: BTreeMap<&str, &TableName> = BTreeMap::new();
+    for table in tables {
+        if let Some(other) = names.insert(&table.name, table) {
+            let message = format!("{other} and {table} would be one table in a sink");
+            let finding = Finding::new(CdcReason::NameCollision, message).at("spec.tables");
+            findings.push(finding.mend("Give each its own pipeline, with another schema in the sink"));
+        }
+    }
+}
+
+/// A sink that writes what the source reads would go on for ever.
+fn circles(source: &Source, tables: &BTreeSet<TableName>, sinks: &[Sink], findings: &mut Findings) {
+    for (at, sink) in sinks.iter().enumerate() {
+        let (a, b) = (&source.connection, &sink.connection);
+        let same = a.host == b.host && a.port == b.port && a.database == b.database;
+        if same && let Some(table) = tables.iter().find(|table| table.schema == sink.schema) {
+            let message = format!("the sink would write into {table}, from which the pipeline reads");
+            let field = format!("spec.sinks[{at}].postgres.schema");
+            findings.push(invalid(message).at(field).mend("Write to another schema or database"));
+        }
+    }
+}
+
+/// Characters that would change the meaning of a JDBC URL or of a placeholder.
+fn connections(source: &Source, sinks: &[Sink], findings: &mut Findings) {
+    let mut check = |connection: &api::PostgresConnection, field: String| {
+        let host = &connection.host;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if !host.chars().all(allowed) {
+            let message = format!("{host:?} is no host name or address");
+            findings.push(invalid(message).at(format!("{field}.host")));
+        }
+        for (text, name) in [(&connection.database, "database"), (&connection.user, "user")] {
+            if text.contains("${") || text.chars().any(char::is_control) {
+                findings.push(invalid(format!("{text:?} cannot be meant")).at(format!("{field}.{name}")));
+            }
+        }
+    };
+    check(&source.connection, "spec.source.postgres".into());
+    for (at, sink) in sinks.iter().enumerate() {
+        check(&sink.connection, format!("spec.sinks[{at}].postgres"));
+    }
+}

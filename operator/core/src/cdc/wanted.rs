@@ -1,0 +1,86 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluice_crds::cdc_pipeline::{PostgresConnection, SchemaEvolution, SnapshotMode};
+use sluice_crds::common::{DeletionPolicy, RunState};
+use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
+
+use super::names;
+use super::sql;
+use crate::view::source::TableName;
+
+/// What a CdcPipeline means: defaults filled, names made, nothing left to look up in the spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    pub namespace: String,
+    pub name: String,
+    /// The ConnectCluster.
+    pub connect: String,
+    pub source: Source,
+    pub tables: BTreeSet<TableName>,
+    pub snapshot: SnapshotMode,
+    pub topics: Topics,
+    pub sinks: Vec<Sink>,
+    pub state: RunState,
+    pub deletion: DeletionPolicy,
+    pub paused: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub connection: PostgresConnection,
+    pub slot: String,
+    pub publication: String,
+    /// Seconds between beats; `None`: no heartbeat.
+    pub heartbeat: Option<i32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topics {
+    pub prefix: String,
+    pub partitions: i32,
+    /// `None`: the brokers' default.
+    pub replication_factor: Option<i32>,
+    pub retention: Retention,
+    pub cleanup: Option<CleanupPolicy>,
+    pub config: BTreeMap<String, sluice_crds::Scalar>,
+    pub adoption: Adoption,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sink {
+    pub name: String,
+    pub connection: PostgresConnection,
+    pub schema: String,
+    pub evolution: SchemaEvolution,
+    pub tasks_max: i32,
+    /// Name of the topic.
+    pub dead_letter: Option<String>,
+}
+
+impl Wanted {
+    /// What the publication holds: the tables, and the heartbeat's.
+    pub fn published(&self) -> BTreeSet<TableName> {
+        let mut tables = self.tables.clone();
+        if self.source.heartbeat.is_some() {
+            tables.insert(sql::heartbeat_table());
+        }
+        tables
+    }
+
+    /// The comment by which the publication is known as this pipeline's.
+    pub fn comment(&self) -> String {
+        names::comment(&self.namespace, &self.name)
+    }
+
+    pub fn topic(&self, table: &TableName) -> String {
+        names::topic(&self.topics.prefix, table)
+    }
+
+    pub fn source_connector(&self) -> String {
+        names::source_connector(&self.name)
+    }
+
+    pub fn sink_connector(&self, sink: &Sink) -> String {
+        names::sink_connector(&self.name, &sink.name)
+    }
+}
