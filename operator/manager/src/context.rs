@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::observe::connect;
 use crate::observe::kafka::{Pace, Worlds};
+use crate::report::Written;
 use crate::report::events::{self, Severity};
 use crate::scope::{Child, Children, Key, Parsed, Shelves};
 
@@ -35,6 +36,8 @@ pub struct Context {
     pub connect: connect::Worlds,
     pub gathered: Gathered,
     pub applier: Applier,
+    /// Of kinds with many objects.
+    pub written: Written,
     filled: watch::Sender<bool>,
 }
 
@@ -48,6 +51,7 @@ impl Context {
             connect: connect::Worlds::default(),
             gathered: Gathered::default(),
             applier: Applier::default(),
+            written: Written::default(),
             filled: watch::Sender::new(false),
         }
     }
@@ -150,6 +154,7 @@ impl Context {
 
     /// A Topic is gone: a younger one that wanted the same name may have it now.
     pub fn topic_deleted(&self, topic: &kube::core::DeserializeGuard<Topic>) {
+        self.written.forget(&Key::of(topic));
         let Ok(gone) = &topic.0 else { return };
         self.shelves.topics.wake_where(|other| {
             other.namespace() == gone.namespace()

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::act::apply::{deadline, is_status};
+use crate::context::Context;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::scope::Key;
@@ -28,9 +29,35 @@ where
         + std::fmt::Debug,
     S: Serialize + PartialEq,
 {
-    if present == Some(wanted) {
-        return Ok(false);
+    Ok(present != Some(wanted) && send(client, metrics, object, wanted).await?.is_some())
+}
+
+/// The same, for a kind whose passes look at [`Written`].
+pub async fn write<K, S>(context: &Context, object: &K, present: Option<&S>, wanted: &S) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+    S: Serialize + PartialEq,
+{
+    if present != Some(wanted)
+        && let Some(answer) = send(context.client(), &context.shared.metrics, object, wanted).await?
+    {
+        context.written.note(&Key::of(object), &answer);
     }
+    Ok(())
+}
+
+/// `None`: the object is gone, or it is another one of the same name.
+async fn send<K, S>(client: &Client, metrics: &Metrics, object: &K, wanted: &S) -> Result<Option<K>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+    S: Serialize,
+{
     let key = Key::of(object);
     let kind = K::kind(&());
     let api: Api<K> = Api::namespaced(client.clone(), &key.namespace);
@@ -44,8 +71,13 @@ where
     let (params, patch) = (PatchParams::default(), Patch::Json::<()>(patch));
     let request = api.patch_status(&key.name, &params, &patch);
     match deadline(&format!("write the status of {kind} {key}"), request).await {
-        Ok(_) => Ok(true),
-        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(false),
+        Ok(answer) => Ok(Some(answer)),
+        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) || is_another(&source) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the patch's `test` failed.
+fn is_another(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 422 && status.message.contains("test failed"))
 }

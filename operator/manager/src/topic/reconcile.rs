@@ -33,6 +33,9 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
                 .await;
         }
     };
+    if context.written.is_ahead_of(topic) {
+        return Ok(Action::await_change());
+    }
     let key = Key::of(topic);
     let cluster = key.sibling(&topic.spec.cluster_ref.name);
     if topic.meta().deletion_timestamp.is_some() {
@@ -149,7 +152,5 @@ async fn tell(
     owned: Option<&topic::Facts>,
 ) -> Result<(), crate::error::Error> {
     let status = topic::status(topic, verdict, owned, Context::now());
-    let Context { shared, .. } = context;
-    report::status::patch(&shared.client, &shared.metrics, topic, topic.status.as_ref(), &status).await?;
-    Ok(())
+    report::status::write(context, topic, topic.status.as_ref(), &status).await
 }
