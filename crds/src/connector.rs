@@ -127,6 +127,9 @@ pub struct ConnectorStatus {
     /// `spec.restartedAt` that has been carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Time>,
+    /// Revision of the connectors' Secret from which the running connector got its values; 0 where it names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_revision: Option<i64>,
     /// Whether Sluice created this connector in Connect. A connector that was there before is left alone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub owned: bool,
@@ -165,4 +168,7 @@ pub struct Restarts {
     /// When the last one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Time>,
+    /// When the next one is due, while something has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Time>,
 }

@@ -11,6 +11,7 @@ pub mod cdc;
 pub mod cluster;
 pub mod condition;
 pub mod connect;
+pub mod connector;
 pub mod finding;
 pub mod meta;
 pub mod properties;

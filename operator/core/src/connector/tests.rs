@@ -1,0 +1,483 @@
+//! Sentences about connectors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use serde_json::{Value, json};
+use sluice_crds::common::RunState as Declared;
+use sluice_crds::connector::Restarts;
+use sluice_crds::{Connector, ConnectorStatus};
+
+use super::{Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted, plan, status, teardown, validate};
+use crate::condition::VerdictKind;
+use crate::connect::credentials::{self, Credentials, Found, SecretKey};
+use crate::connect::owner;
+use crate::finding;
+use crate::meta::Owner;
+use crate::view::Sight;
+use crate::view::connect::{ConnectView, ConnectorView, Plugin, RunState, TaskView};
+
+const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
+const TRACE: &str = "org.ConnectException: Tolerance exceeded\nCaused by: org.DataException: Only Struct";
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn object(extra: &Value) -> Connector {
+    let mut spec =
+        json!({ "connectRef": { "name": "cdc" }, "class": CLASS, "config": { "topic.prefix": "shop" } });
+    for (key, value) in extra.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    serde_json::from_value(json!({
+        "apiVersion": "sluice.dev/v1alpha1", "kind": "Connector",
+        "metadata": { "name": "orders", "namespace": "shop", "uid": "u", "generation": 1 }, "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn wanted(extra: &Value) -> Wanted {
+    validate(&object(extra)).unwrap()
+}
+
+fn with_secret() -> Value {
+    json!({ "config": { "database.password": "${secrets:db:password}" } })
+}
+
+fn credentials(found: Found, second: i64) -> Credentials {
+    let owner = Owner {
+        namespace: "shop".into(),
+        name: "cdc".into(),
+        app: "kafka-connect",
+        reference: OwnerReference::default(),
+    };
+    let found = BTreeMap::from([(SecretKey { secret: "db".into(), key: "password".into() }, found)]);
+    Credentials::of(&credentials::build(&owner, &found, None, second).metadata)
+}
+
+fn value() -> Found {
+    Found::Value(ByteString(b"x".to_vec()))
+}
+
+/// A Connect cluster in which the connector is as `wanted` says and runs. Tests break it.
+struct World {
+    view: ConnectView,
+    status: ConnectorStatus,
+    credentials: Credentials,
+    connect_exists: bool,
+    settling: bool,
+    blind: bool,
+    now: Timestamp,
+}
+
+impl World {
+    fn empty() -> Self {
+        let plugin =
+            |class: &str, kind: &str| Plugin { class: class.into(), kind: kind.into(), version: "1".into() };
+        let plugins = vec![
+            plugin("io.debezium.connector.jdbc.JdbcSinkConnector", "sink"),
+            plugin(CLASS, "source"),
+            plugin("org.apache.kafka.connect.json.JsonConverter", "converter"),
+        ];
+        Self {
+            view: ConnectView { plugins, ..Default::default() },
+            status: ConnectorStatus::default(),
+            credentials: Credentials::default(),
+            connect_exists: true,
+            settling: false,
+            blind: false,
+            now: at(1000),
+        }
+    }
+
+    fn running(wanted: &Wanted) -> Self {
+        let mut world = Self::empty();
+        let task = TaskView { state: RunState::Running, worker: "w:8083".into(), ..Default::default() };
+        world.put(ConnectorView {
+            config: wanted.config.clone(),
+            state: RunState::Running,
+            tasks: vec![task],
+            ..Default::default()
+        });
+        world.status.secrets_revision = Some(0);
+        world
+    }
+
+    fn put(&mut self, connector: ConnectorView) {
+        self.view.connectors.insert("orders".into(), Arc::new(connector));
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut ConnectorView)) -> Self {
+        let mut connector = ConnectorView::clone(&self.view.connectors["orders"]);
+        change(&mut connector);
+        self.put(connector);
+        self
+    }
+
+    fn failed_task(self) -> Self {
+        self.change(|c| {
+            c.tasks[0].state = RunState::Failed;
+            c.tasks[0].trace = Some(TRACE.into());
+        })
+    }
+
+    fn plan(&self, wanted: &Wanted) -> Plan {
+        let mut sight = Sight::Clear(Arc::new(self.view.clone()));
+        if self.blind {
+            sight = sight.failed(at(900), "list connectors: refused".into());
+        }
+        let seen = Seen {
+            connect_exists: self.connect_exists,
+            connect: Some(&sight),
+            credentials: &self.credentials,
+            settling: self.settling,
+        };
+        plan(wanted, &self.status, &seen, self.now)
+    }
+
+    /// Writes what the plan wants remembered, and goes on to `second`.
+    fn remember(&mut self, progress: &Progress, second: i64) {
+        self.status.restarts.clone_from(&progress.restarts);
+        self.status.restarted_at = progress.restarted_at.map(Time);
+        self.status.secrets_revision = progress.secrets_revision;
+        self.now = at(second);
+    }
+}
+
+fn said(plan: &Plan) -> (&Step, &str) {
+    (&plan.step, plan.verdict.reason)
+}
+
+#[test]
+fn a_spec_becomes_the_whole_configuration() {
+    let wanted = wanted(&json!({ "tasksMax": 2, "config": { "a": 1, "p": "${secrets:db:password}" } }));
+    let config: Vec<_> = wanted.config.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(
+        config,
+        [
+            "a=1".to_owned(),
+            format!("connector.class={CLASS}"),
+            "name=orders".into(),
+            "p=${secrets:/opt/sluice/secrets:db_password}".into(),
+            "sluice.owner=shop/orders".into(),
+            "tasks.max=2".into(),
+        ]
+    );
+}
+
+#[test]
+fn keys_of_sluices_own_and_bad_references_are_refused_together() {
+    let config = json!({ "config": { "tasks.max": 3, "x": "${secrets:db}" } });
+    let findings = validate(&object(&config)).unwrap_err();
+    let told = finding::join(&findings);
+    assert!(told.contains("spec.config[tasks.max]: "), "{told}");
+    assert!(told.contains("spec.config[x]: ${secrets:db} names no key"), "{told}");
+}
+
+#[test]
+fn a_connector_that_is_not_there_is_created_and_marked_as_ours() {
+    let wanted = wanted(&json!({ "restartedAt": "2026-11-21T08:00:00Z" }));
+    let world = World::empty();
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::Configure { fresh: true }, "Creating"));
+    assert!(owner::is_ours(&wanted.config, "shop", "orders"));
+    assert_eq!(plan.after.restarted_at, wanted.restarted_at, "what is new needs no restart");
+    let settling = World { settling: true, ..World::empty() };
+    assert_eq!(said(&settling.plan(&wanted)), (&Step::None, "Creating"));
+}
+
+#[test]
+fn a_connector_that_is_as_declared_is_ready_and_nothing_is_done() {
+    let wanted = wanted(&json!({}));
+    let plan = World::running(&wanted).plan(&wanted);
+    assert_eq!(said(&plan), (&Step::None, "Running"));
+    assert!(plan.verdict.is_ready() && plan.owned && plan.again.is_none());
+}
+
+#[test]
+fn a_connector_that_somebody_else_made_is_left_alone() {
+    let wanted = wanted(&json!({}));
+    let foreign = World::running(&wanted).change(|c| drop(c.config.remove(owner::KEY)));
+    let plan = foreign.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::None, "NameTaken"));
+    assert!(!plan.owned);
+    let copied =
+        World::running(&wanted).change(|c| drop(c.config.insert(owner::KEY.into(), "shop/other".into())));
+    assert_eq!(copied.plan(&wanted).verdict.reason, "NameTaken");
+}
+
+#[test]
+fn ownership_survives_the_loss_of_status() {
+    let wanted = wanted(&json!({}));
+    let restored = World { status: ConnectorStatus::default(), ..World::running(&wanted) };
+    assert_eq!(said(&restored.plan(&wanted)), (&Step::None, "Running"));
+}
+
+#[test]
+fn a_difference_is_named_and_mended_also_one_made_behind_our_back() {
+    let wanted = wanted(&json!({}));
+    let mut edited = World::running(&wanted).change(|c| {
+        c.config.insert("topic.prefix".into(), "other".into());
+        c.config.insert("added".into(), "1".into());
+    });
+    edited.status.restarts = Some(Restarts { attempts: 9, ..Default::default() });
+    let plan = edited.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::Configure { fresh: false }, "Updating"));
+    assert_eq!(plan.verdict.message, "Changing added, topic.prefix");
+    assert_eq!(plan.after.restarts, None, "another configuration has all attempts before it");
+    edited.settling = true;
+    assert_eq!(edited.plan(&wanted).step, Step::None, "the view may be older than our order");
+}
+
+#[test]
+fn the_declared_state_is_ordered_until_it_is_there() {
+    use RunState::{Failed, Paused, Running, Stopped};
+    let table = [
+        ("Running", Running, Step::None, "Running"),
+        ("Running", Paused, Step::Resume, "ChangingState"),
+        ("Running", Stopped, Step::Resume, "ChangingState"),
+        ("Paused", Running, Step::Pause, "ChangingState"),
+        ("Paused", Stopped, Step::Pause, "ChangingState"),
+        ("Paused", Paused, Step::None, "ConnectorPaused"),
+        ("Stopped", Running, Step::Stop, "ChangingState"),
+        ("Stopped", Failed, Step::Stop, "ChangingState"), // F3: two writers
+        ("Stopped", Stopped, Step::None, "ConnectorStopped"),
+    ];
+    for (declared, seen, step, reason) in table {
+        let wanted = wanted(&json!({ "state": declared }));
+        let world = World::running(&wanted).change(|c| {
+            c.state = seen;
+            if seen == Stopped {
+                c.tasks.clear();
+            }
+        });
+        assert_eq!(said(&world.plan(&wanted)), (&step, reason), "{declared} {seen:?}");
+    }
+}
+
+#[test]
+fn a_failed_task_is_told_with_both_lines_and_restarted_when_it_is_due() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::running(&wanted).failed_task();
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::None, "TaskFailed"));
+    assert_eq!(plan.verdict.kind, VerdictKind::Reconciling);
+    assert!(
+        plan.verdict.message.starts_with(
+            "Task 0 has failed: org.ConnectException: Tolerance exceeded; Caused by: org.DataException: Only Struct"
+        ),
+        "{}",
+        plan.verdict.message
+    );
+    assert_eq!(plan.again, Some(at(1010)));
+    world.remember(&plan.before, 1010);
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.step, Step::RestartFailed(Declared::Running));
+    let remembered = plan.before.restarts.clone().unwrap();
+    assert_eq!((remembered.attempts, remembered.last), (1, Some(Time(at(1010)))), "before it is done");
+    world.remember(&plan.before, 1012);
+    assert_eq!(world.plan(&wanted).again, Some(at(1032)), "the second pause is longer");
+}
+
+#[test]
+fn a_failure_that_restarts_do_not_mend_stalls_and_a_request_starts_anew() {
+    let plain = wanted(&json!({ "autoRestart": { "maxAttempts": 2 } }));
+    let mut world = World::running(&plain).failed_task();
+    world.status.restarts = Some(Restarts { attempts: 2, last: Some(Time(at(0))), next: None });
+    let plan = world.plan(&plain);
+    assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "TaskFailed"), VerdictKind::Stalled));
+    assert!(
+        plan.verdict.message.contains("Only Struct. 2 restarts did not help"),
+        "{}",
+        plan.verdict.message
+    );
+    let asked =
+        wanted(&json!({ "autoRestart": { "maxAttempts": 2 }, "restartedAt": "2026-11-21T08:00:00Z" }));
+    let plan = world.plan(&asked);
+    assert_eq!((&plan.step, &plan.after.restarts), (&Step::Restart, &None));
+    let off = wanted(&json!({ "autoRestart": { "enabled": false } }));
+    assert_eq!(world.plan(&off).verdict.kind, VerdictKind::Stalled);
+}
+
+#[test]
+fn what_was_restarted_is_on_probation_and_then_well() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::running(&wanted);
+    world.status.restarts = Some(Restarts { attempts: 1, last: Some(Time(at(995))), next: None });
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.again), ("Recovering", Some(at(1005))));
+    world.now = at(1005);
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.again), ("Running", Some(at(1595))));
+    assert!(plan.before.restarts.is_some());
+    world.now = at(1595);
+    assert_eq!(world.plan(&wanted).before.restarts, None);
+}
+
+#[test]
+fn a_failed_connector_is_worse_than_its_tasks() {
+    let wanted = wanted(&json!({}));
+    let world = World::running(&wanted).failed_task().change(|c| {
+        c.state = RunState::Failed;
+        c.trace = Some("org.ConfigException: bad".into());
+    });
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.verdict.reason, "ConnectorFailed");
+    assert!(plan.verdict.message.contains("org.ConfigException: bad"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn a_restart_is_carried_out_once_per_request() {
+    let wanted = wanted(&json!({ "restartedAt": "2026-11-21T08:00:00Z" }));
+    let mut world = World::running(&wanted);
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::Restart, "Restarting"));
+    assert_eq!(plan.before.restarted_at, None, "a request that was not carried out is not forgotten");
+    world.remember(&plan.after, 1001);
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "Running"));
+}
+
+#[test]
+fn a_new_value_restarts_the_connector_once_the_workers_have_it() {
+    let wanted = wanted(&with_secret());
+    let mut world = World::running(&wanted);
+    world.credentials = credentials(value(), 500);
+    world.status.secrets_revision = Some(400);
+    world.view.secrets_revision = Some(400);
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "SecretsPending"));
+    world.view.secrets_revision = Some(500);
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::Restart, "Restarting"));
+    world.remember(&plan.after, 1001);
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "Running"));
+}
+
+#[test]
+fn a_paused_connector_gets_a_new_value_too() {
+    // Connect resolves variables when it makes the connector, not when it resumes it
+    let wanted = wanted(&json!({ "state": "Paused", "config": { "p": "${secrets:db:password}" } }));
+    let mut world = World::running(&wanted).change(|c| c.state = RunState::Paused);
+    world.credentials = credentials(value(), 500);
+    world.view.secrets_revision = Some(500);
+    world.status.secrets_revision = Some(400);
+    assert_eq!(world.plan(&wanted).step, Step::Restart);
+}
+
+#[test]
+fn a_connector_that_uses_no_secret_is_not_restarted_by_one() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::running(&wanted);
+    world.credentials = credentials(value(), 500);
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "Running"));
+}
+
+#[test]
+fn nothing_is_created_before_its_secrets_are_there_and_mounted() {
+    let wanted = wanted(&with_secret());
+    let mut world = World::empty();
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "SecretsPending"), "nobody has looked for them yet");
+    for (found, words) in
+        [(Found::NoSecret, "there is no Secret db"), (Found::NoKey, "Secret db has no key password")]
+    {
+        world.credentials = credentials(found, 500);
+        let plan = world.plan(&wanted);
+        assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "SecretMissing"), VerdictKind::Stalled));
+        assert!(plan.verdict.message.contains(words), "{}", plan.verdict.message);
+    }
+    world.credentials = credentials(value(), 500);
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "SecretsPending"), "no worker has said what it has");
+    world.view.secrets_revision = Some(500);
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.step, Step::Configure { fresh: true });
+    assert_eq!(plan.after.secrets_revision, Some(500));
+}
+
+#[test]
+fn an_unknown_class_is_refused_with_the_nearest_first() {
+    let wanted = wanted(&json!({ "class": "io.debezium.postgres.PostgresConector" }));
+    let plan = World::empty().plan(&wanted);
+    assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "PluginMissing"), VerdictKind::Stalled));
+    assert!(
+        plan.verdict.message.contains(&format!("first: {CLASS}, io.debezium")),
+        "{}",
+        plan.verdict.message
+    );
+    assert!(!plan.verdict.message.contains("JsonConverter"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn a_connector_without_tasks_is_not_well() {
+    let wanted = wanted(&json!({}));
+    let world = World::running(&wanted).change(|c| c.tasks.clear());
+    assert_eq!(world.plan(&wanted).verdict.reason, "NoTasks");
+    let world = World::running(&wanted).change(|c| c.tasks[0].state = RunState::Unassigned);
+    assert_eq!(world.plan(&wanted).verdict.reason, "Rebalancing");
+}
+
+#[test]
+fn what_we_do_not_see_is_unknown_and_nothing_is_done() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::running(&wanted).failed_task();
+    world.blind = true;
+    world.status.owned = true;
+    let plan = world.plan(&wanted);
+    assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "ConnectUnreachable"), VerdictKind::Unknown));
+    assert!(
+        plan.verdict.message.contains("since 1970-01-01T00:15:00Z: list connectors: refused"),
+        "{}",
+        plan.verdict.message
+    );
+    assert!(plan.owned);
+    world.connect_exists = false;
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.verdict.kind), ("ConnectMissing", VerdictKind::Stalled));
+}
+
+#[test]
+fn a_paused_object_says_what_would_change() {
+    let wanted = wanted(&json!({ "paused": true }));
+    let world = World::running(&wanted).change(|c| drop(c.config.remove("topic.prefix")));
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::None, "Paused"));
+    assert!(plan.verdict.message.ends_with("this would change: topic.prefix"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn status_shows_tasks_and_calls_a_connector_with_a_failed_task_failed() {
+    let wanted = wanted(&json!({}));
+    let world = World::running(&wanted).failed_task();
+    let plan = world.plan(&wanted);
+    let view = &world.view.connectors["orders"];
+    let status = status(&object(&json!({})), &plan.verdict, Some(view), &plan.before, plan.owned, at(1000));
+    assert_eq!((status.state.as_deref(), status.summary.unwrap().tasks.as_str()), (Some("Failed"), "0/1"));
+    assert_eq!(status.tasks[0].error.as_deref(), Some(TRACE));
+    assert!(status.owned);
+}
+
+#[test]
+fn a_deleted_object_takes_its_connector_along_and_never_hangs_on_what_is_gone() {
+    let ours = wanted(&json!({}));
+    let clear = |world: &World| Sight::Clear(Arc::new(world.view.clone()));
+    let decide = |expected: bool, sight: Option<&Sight<ConnectView>>| {
+        teardown(&TeardownSeen {
+            namespace: "shop",
+            name: "orders",
+            connect_name: "cdc",
+            connect_expected: expected,
+            connect: sight,
+        })
+    };
+    let there = clear(&World::running(&ours));
+    assert_eq!(decide(true, Some(&there)), Teardown::Delete);
+    assert_eq!(decide(true, Some(&clear(&World::empty()))), Teardown::Release);
+    let foreign = clear(&World::running(&ours).change(|c| c.config.clear()));
+    assert_eq!(decide(true, Some(&foreign)), Teardown::Release, "somebody else's stays");
+    let lost = there.failed(at(900), "refused".into());
+    assert!(matches!(decide(true, Some(&lost)), Teardown::Wait(_)));
+    assert!(matches!(decide(true, None), Teardown::Wait(_)));
+    assert_eq!(decide(false, Some(&lost)), Teardown::Release);
+}
