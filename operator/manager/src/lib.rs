@@ -11,6 +11,7 @@ mod act;
 mod cli;
 mod cluster;
 mod connect;
+mod connector;
 mod context;
 mod error;
 mod metrics;

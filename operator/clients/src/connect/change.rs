@@ -3,17 +3,11 @@
 use std::collections::BTreeMap;
 
 use reqwest::Method;
+use sluice_core::connector::FieldErrors;
 
 use super::error::Error;
 use super::http::Client;
 use super::wire::Validated;
-
-/// What one configuration key has against its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldErrors {
-    pub field: String,
-    pub errors: Vec<String>,
-}
 
 /// What a restart takes in (KIP-745).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -285,10 +285,10 @@ fn a_failed_task_is_told_with_both_lines_and_restarted_when_it_is_due() {
 
 #[test]
 fn a_failure_that_restarts_do_not_mend_stalls_and_a_request_starts_anew() {
-    let plain = wanted(&json!({ "autoRestart": { "maxAttempts": 2 } }));
-    let mut world = World::running(&plain).failed_task();
+    let limited = wanted(&json!({ "autoRestart": { "maxAttempts": 2 } }));
+    let mut world = World::running(&limited).failed_task();
     world.status.restarts = Some(Restarts { attempts: 2, last: Some(Time(at(0))), next: None });
-    let plan = world.plan(&plain);
+    let plan = world.plan(&limited);
     assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "TaskFailed"), VerdictKind::Stalled));
     assert!(
         plan.verdict.message.contains("Only Struct. 2 restarts did not help"),

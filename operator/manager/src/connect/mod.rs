@@ -6,4 +6,4 @@ mod gather;
 mod reconcile;
 
 pub use gather::Gathered;
-pub use reconcile::reconcile;
+pub use reconcile::{credentials, reconcile};

@@ -224,6 +224,15 @@ impl Bells {
             crate::connect::reconcile,
             tasks,
         );
+        queue::spawn(
+            context,
+            "Connector",
+            |c| &c.shelves.connectors,
+            self.connectors,
+            32,
+            crate::connector::reconcile,
+            tasks,
+        );
     }
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde_json::Value;
 use sluice_core::cluster::ClusterReason;
 use sluice_core::connect::ConnectReason;
+use sluice_core::connector::ConnectorReason;
 use sluice_core::reason::Reason;
 use sluice_core::topic::TopicReason;
 
@@ -35,6 +36,7 @@ const REASONS: &[Reasons] = &[
     ("KafkaCluster", ClusterReason::ALL),
     ("Topic", TopicReason::ALL),
     ("ConnectCluster", ConnectReason::ALL),
+    ("Connector", ConnectorReason::ALL),
 ];
 
 /// The reference as Markdown.
