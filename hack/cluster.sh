@@ -12,7 +12,7 @@ cluster_up() { "$CLUSTER" up > "$CACHE/kubeconfig"; }
 # From here on everything talks to that cluster. The decision stays the same: see e2e/testbed/cluster.
 use_cluster() {
   KUBECONFIG=$(tail -n 1 "$CACHE/kubeconfig")
-  PATH=$("$TESTBED" path bin):$PATH
+  PATH=$("$TESTBED" path bin):$CACHE/bin:$PATH   # kubectl and helm
   export KUBECONFIG PATH
 }
 
