@@ -3,8 +3,8 @@
 
 CLUSTER=e2e/testbed/cluster
 TESTBED=e2e/testbed/testbed
-E2E=$CARGO_TARGET_DIR/debug/e2e
 IMAGES=$CACHE/images
+E2E=$IMAGES/e2e
 LIMIT=$((60 * 1000 * 1000))   # the most bytes of the operator's image
 
 cluster_up() { "$CLUSTER" up > "$CACHE/kubeconfig"; }
@@ -19,11 +19,13 @@ use_cluster() {
 # The tag is made of the binary, so that a new one is rolled out and an old one is not.
 images() {
   local size
-  cargo build --release --locked -p sluice
-  cargo build --locked -p e2e
   mkdir -p "$IMAGES"
-  echo "dev-$(sha256sum < "$CARGO_TARGET_DIR/release/sluice" | cut -c1-12)" > "$IMAGES/tag"
-  "$TESTBED" image "sluice.dev/sluice:$(< "$IMAGES/tag")" "$IMAGES/sluice.tar" "$CARGO_TARGET_DIR/release/sluice"
+  cargo build --release --locked -p sluice
+  cp "$CARGO_TARGET_DIR/release/sluice" "$IMAGES/sluice"
+  cargo build --locked -p e2e
+  cp "$CARGO_TARGET_DIR/debug/e2e" "$E2E"
+  echo "dev-$(sha256sum < "$IMAGES/sluice" | cut -c1-12)" > "$IMAGES/tag"
+  "$TESTBED" image "sluice.dev/sluice:$(< "$IMAGES/tag")" "$IMAGES/sluice.tar" "$IMAGES/sluice"
   "$TESTBED" image docker.io/sluice/e2e:dev "$IMAGES/e2e.tar" "$E2E"
   size=$(stat -c %s "$IMAGES/sluice.tar")
   echo "the operator's image has $size bytes"
