@@ -41,13 +41,13 @@ pub async fn k01_records_arrive_on_every_listener(s: &Scene<'_>) -> Result<()> {
 pub async fn k02_a_dynamic_key_restarts_nothing(s: &Scene<'_>) -> Result<()> {
     let kafka = s.shared_kafka().await?;
     let before = kafka::uids(s, &kafka.name).await?;
-    for (value, shown) in [(json!(3), "3"), (Value::Null, "1")] {
-        s.merge::<KafkaCluster>(&kafka.name, json!({"spec": {"config": {"log.cleaner.threads": value}}}))
+    for (value, shown) in [(json!(2_000_000), "2000000"), (Value::Null, "1048588")] {
+        s.merge::<KafkaCluster>(&kafka.name, json!({"spec": {"config": {"message.max.bytes": value}}}))
             .await?;
         s.ready::<KafkaCluster>(&kafka.name, seconds(20)).await?;
         for broker in 0..3 {
             s.eventually(
-                &format!("log.cleaner.threads={shown} on broker {broker}"),
+                &format!("message.max.bytes={shown} on broker {broker}"),
                 seconds(10),
                 async || {
                     let configs = s
@@ -55,7 +55,7 @@ pub async fn k02_a_dynamic_key_restarts_nothing(s: &Scene<'_>) -> Result<()> {
                         .broker_configs(&kafka.bootstrap, broker)
                         .await
                         .map_err(|e| chain(e.as_ref()))?;
-                    let seen = configs.get("log.cleaner.threads").cloned().unwrap_or_default();
+                    let seen = configs.get("message.max.bytes").cloned().unwrap_or_default();
                     if seen == shown { Ok(()) } else { Err(seen) }
                 },
             )

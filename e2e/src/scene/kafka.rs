@@ -40,6 +40,8 @@ pub fn spec(nodes: i32) -> Value {
             "transaction.state.log.min.isr": in_sync,
             "transaction.state.log.num.partitions": 5,
             "group.initial.rebalance.delay.ms": 0,
+            // the default takes half of these heaps
+            "log.cleaner.dedupe.buffer.size": 8 << 20,
         },
     })
 }
