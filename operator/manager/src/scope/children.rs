@@ -58,13 +58,22 @@ child!(
     PodDisruptionBudget => budgets,
 );
 
-/// Which object a child belongs to, by its labels: they survive in the last words of a deleted child.
+/// Which object a child belongs to: by its owner reference, so that an edited label hides nobody's child; else (pods, claims)
+/// by its labels. Both survive in the last words of a deleted child.
 pub fn owner_of<K: ResourceExt>(child: &K) -> Option<(String, Key)> {
+    let namespace = child.namespace()?;
+    let app = |kind: &str| match kind {
+        "KafkaCluster" => Some("kafka"),
+        "ConnectCluster" => Some("kafka-connect"),
+        _ => None,
+    };
+    let controller = child.owner_references().iter().find(|owner| owner.controller == Some(true));
+    if let Some((app, owner)) = controller.and_then(|owner| Some((app(&owner.kind)?, owner))) {
+        return Some((app.to_owned(), Key { namespace, name: owner.name.clone() }));
+    }
     let labels = child.labels();
-    Some((
-        labels.get("app.kubernetes.io/name")?.clone(),
-        Key { namespace: child.namespace()?, name: labels.get("app.kubernetes.io/instance")?.clone() },
-    ))
+    let name = labels.get("app.kubernetes.io/instance")?.clone();
+    Some((labels.get("app.kubernetes.io/name")?.clone(), Key { namespace, name }))
 }
 
 /// Those in `store` that belong to `app`/`owner`.
@@ -79,4 +88,25 @@ where
         .collect();
     found.sort_by_key(|child| child.name_any());
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edited_label_does_not_hide_whose_a_child_is() {
+        let service: Service = serde_json::from_value(serde_json::json!({
+            "metadata": {
+                "name": "kafka-bootstrap", "namespace": "shop",
+                "labels": {"app.kubernetes.io/name": "other", "app.kubernetes.io/instance": "other"},
+                "ownerReferences": [{
+                    "apiVersion": "sluice.dev/v1alpha1", "kind": "KafkaCluster", "name": "kafka", "uid": "u", "controller": true,
+                }],
+            },
+        }))
+        .unwrap();
+        let key = Key { namespace: "shop".into(), name: "kafka".into() };
+        assert_eq!(owner_of(&service), Some(("kafka".to_owned(), key)));
+    }
 }
