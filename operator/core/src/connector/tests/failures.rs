@@ -1,0 +1,85 @@
+//! Sentences about connectors that fail, and their restarts.
+
+use super::*;
+
+#[test]
+fn a_failed_task_is_told_with_both_lines_and_restarted_when_it_is_due() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::running(&wanted).failed_task();
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::None, "TaskFailed"));
+    assert_eq!(plan.verdict.kind, VerdictKind::Reconciling);
+    assert!(
+        plan.verdict.message.starts_with(
+            "Task 0 has failed: org.ConnectException: Tolerance exceeded; Caused by: org.DataException: Only Struct"
+        ),
+        "{}",
+        plan.verdict.message
+    );
+    assert_eq!(plan.again, Some(at(1010)));
+    world.remember(&plan.before, 1010);
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.step, Step::RestartFailed(Declared::Running));
+    let remembered = plan.before.restarts.clone().unwrap();
+    assert_eq!((remembered.attempts, remembered.last), (1, Some(Time(at(1010)))), "before it is done");
+    world.remember(&plan.before, 1012);
+    assert_eq!(world.plan(&wanted).again, Some(at(1032)), "the second pause is longer");
+}
+
+#[test]
+fn a_failure_that_restarts_do_not_mend_stalls_and_a_request_starts_anew() {
+    let limited = wanted(&json!({ "autoRestart": { "maxAttempts": 2 } }));
+    let mut world = World::running(&limited).failed_task();
+    world.status.restarts = Some(Restarts { attempts: 2, last: Some(Time(at(0))), next: None });
+    let plan = world.plan(&limited);
+    assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "TaskFailed"), VerdictKind::Stalled));
+    assert!(
+        plan.verdict.message.contains("Only Struct. 2 restarts did not help"),
+        "{}",
+        plan.verdict.message
+    );
+    let asked =
+        wanted(&json!({ "autoRestart": { "maxAttempts": 2 }, "restartedAt": "2026-11-21T08:00:00Z" }));
+    let plan = world.plan(&asked);
+    assert_eq!((&plan.step, &plan.after.restarts), (&Step::Restart, &None));
+    let off = wanted(&json!({ "autoRestart": { "enabled": false } }));
+    assert_eq!(world.plan(&off).verdict.kind, VerdictKind::Stalled);
+}
+
+#[test]
+fn what_was_restarted_is_on_probation_and_then_well() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::running(&wanted);
+    world.status.restarts = Some(Restarts { attempts: 1, last: Some(Time(at(995))), next: None });
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.again), ("Recovering", Some(at(1005))));
+    world.now = at(1005);
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.again), ("Running", Some(at(1595))));
+    assert!(plan.before.restarts.is_some());
+    world.now = at(1595);
+    assert_eq!(world.plan(&wanted).before.restarts, None);
+}
+
+#[test]
+fn a_failed_connector_is_worse_than_its_tasks() {
+    let wanted = wanted(&json!({}));
+    let world = World::running(&wanted).failed_task().change(|c| {
+        c.state = RunState::Failed;
+        c.trace = Some("org.ConfigException: bad".into());
+    });
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.verdict.reason, "ConnectorFailed");
+    assert!(plan.verdict.message.contains("org.ConfigException: bad"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn a_restart_is_carried_out_once_per_request() {
+    let wanted = wanted(&json!({ "restartedAt": "2026-11-21T08:00:00Z" }));
+    let mut world = World::running(&wanted);
+    let plan = world.plan(&wanted);
+    assert_eq!(said(&plan), (&Step::Restart, "Restarting"));
+    assert_eq!(plan.before.restarted_at, None, "a request that was not carried out is not forgotten");
+    world.remember(&plan.after, 1001);
+    assert_eq!(said(&world.plan(&wanted)), (&Step::None, "Running"));
+}
