@@ -10,6 +10,13 @@ build() {
   links
 }
 
+build_only() { # PRODUCT…, without root where the product does without
+  local name
+  for name; do declare -F "build_$name" > /dev/null || die "build: no product $name; there are: ${!INPUTS[*]}"; done
+  needs_go
+  product "$@"
+}
+
 # stable paths beside the keyed ones
 links() {
   mkdir -p "$CACHE/bin" "$CACHE/kafka-$KAFKA"
