@@ -111,7 +111,7 @@ pub struct Jvm {
     /// Heap size, for example `512Mi`; initial and maximum are the same. Default: half of the memory limit, at
     /// most 4Gi, and 512Mi where there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = r"^[0-9]+(Ki|Mi|Gi)$"))]
+    #[schemars(length(max = 32), regex(pattern = r"^[1-9][0-9]{0,9}(Ki|Mi|Gi)$"))]
     pub heap: Option<String>,
     /// Further options, for example `-XX:+UseZGC`, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]

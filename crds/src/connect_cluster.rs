@@ -42,8 +42,8 @@ use crate::schema;
         priority = 1,
         json_path = ".status.conditions[?(@.type==\"Ready\")].message"
     ),
-    validation = Rule::new("self.metadata.name.size() <= 40").message(
-        "the name of a ConnectCluster may have 40 characters: its pods' names are built from it"
+    validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(
+        "the name of a ConnectCluster may have 40 characters, starts with a letter and has no dots: its Services and pods are named after it"
     )
 )]
 #[serde(rename_all = "camelCase")]

@@ -37,8 +37,8 @@ use crate::schema;
         priority = 1,
         json_path = ".status.conditions[?(@.type==\"Ready\")].message"
     ),
-    validation = Rule::new("self.metadata.name.size() <= 40").message(
-        "the name of a KafkaCluster may have 40 characters: its pods' names are built from it"
+    validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(
+        "the name of a KafkaCluster may have 40 characters, starts with a letter and has no dots: its Services and pods are named after it"
     ),
     validation = Rule::new("self.spec.pools.all(p, self.metadata.name.size() + p.name.size() <= 51)").message(
         "the names of cluster and pool may have 51 characters together: its pods carry both in a label"
@@ -177,7 +177,7 @@ pub struct Storage {
     pub kind: StorageType,
     /// Size of the volume. May grow where the storage class allows it.
     #[serde(default = "ten_gibibytes")]
-    #[schemars(length(max = 32), regex(pattern = r"^[0-9]+(Mi|Gi|Ti)$"))]
+    #[schemars(length(max = 32), regex(pattern = r"^[1-9]([0-9]{0,6}(Mi|Gi)|[0-9]{0,4}Ti)$"))]
     pub size: String,
     /// Storage class. Default: the cluster's default class.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -71,9 +71,15 @@ impl JsonSchema for Scalar {
     fn inline_schema() -> bool {
         true
     }
-    // Kubernetes' structural schemas have no "string, number or boolean"
+    // Kubernetes' structural schemas have no "string, number or boolean". So: anything but an object or a list, of which
+    // there is none with at least one member and at most none. (A null is dropped by the server.)
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+        json_schema!({
+            "x-kubernetes-preserve-unknown-fields": true,
+            "minProperties": 1, "maxProperties": 0,
+            "minItems": 1, "maxItems": 0,
+            "maxLength": 65_536,
+        })
     }
 }
 

@@ -43,7 +43,9 @@ use crate::common::{DeletionPolicy, LocalRef};
         type_ = "string",
         priority = 1,
         json_path = ".status.conditions[?(@.type==\"Ready\")].message"
-    )
+    ),
+    validation = Rule::new("has(self.spec.topicName) || self.metadata.name.size() <= 249")
+        .message("Kafka's topic names have at most 249 characters: give a shorter one in spec.topicName")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
