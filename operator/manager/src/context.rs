@@ -154,7 +154,7 @@ impl Context {
 
     /// A Topic is gone: a younger one that wanted the same name may have it now.
     pub fn topic_deleted(&self, topic: &kube::core::DeserializeGuard<Topic>) {
-        self.written.forget(&Key::of(topic));
+        self.written.forget::<Topic>(&Key::of(topic));
         let Ok(gone) = &topic.0 else { return };
         self.shelves.topics.wake_where(|other| {
             other.namespace() == gone.namespace()
@@ -244,6 +244,10 @@ impl Context {
         {
             self.shelves.connects.wake(key);
         }
+    }
+
+    pub fn connector_deleted(&self, key: &Key) {
+        self.written.forget::<Connector>(key);
     }
 
     /// A Connector changed: its ConnectCluster mounts the Secrets that it names.

@@ -56,7 +56,10 @@ where
     let params = PatchParams::default();
     let request = api.patch_metadata(&key.name, &params, &patch);
     match deadline(&format!("write the finalizers of {kind} {key}"), request).await {
-        Ok(_) => Ok(()),
+        Ok(answer) => {
+            context.written.note(&key, &answer);
+            Ok(())
+        }
         Err(Error::Kube { source, .. }) if !must_exist && is_status(&source, &[404]) => Ok(()),
         Err(error) => Err(error),
     }

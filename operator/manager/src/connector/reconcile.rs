@@ -39,6 +39,9 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Connector>>, context: Arc<Co
             return report::unparsable::<Connector>(&context, &object, &invalid.error, reason).await;
         }
     };
+    if context.written.is_ahead_of(connector) {
+        return Ok(Action::await_change());
+    }
     let key = Key::of(connector);
     let connect = key.sibling(&connector.spec.connect_ref.name);
     let world = context.connect.get(&connect);
@@ -198,10 +201,7 @@ impl One<'_> {
             owned,
             Context::now(),
         );
-        let Context { shared, .. } = self.context;
-        let present = self.connector.status.as_ref();
-        report::status::patch(&shared.client, &shared.metrics, self.connector, present, &status).await?;
-        Ok(())
+        report::status::write(self.context, self.connector, self.connector.status.as_ref(), &status).await
     }
 }
 

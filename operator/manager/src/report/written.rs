@@ -11,20 +11,21 @@ use crate::scope::Key;
 /// Resource versions of one object are compared as numbers (KEP-5504). One that is no number is never called old.
 #[derive(Default)]
 pub struct Written {
-    versions: Mutex<HashMap<Key, u64>>,
+    /// By kind, namespace and name.
+    versions: Mutex<HashMap<(String, Key), u64>>,
 }
 
 impl Written {
     /// Notes the version that a write of ours made.
-    pub fn note<K: Resource>(&self, key: &Key, answer: &K) {
+    pub fn note<K: Resource<DynamicType = ()>>(&self, key: &Key, answer: &K) {
         if let Some(version) = version(answer) {
-            self.versions.lock().expect("no panic while noting").insert(key.clone(), version);
+            self.versions.lock().expect("no panic while noting").insert(place::<K>(key), version);
         }
     }
 
     /// Whether `copy` is older than our last write. Once the watch has caught up there is nothing to remember.
-    pub fn is_ahead_of<K: Resource>(&self, copy: &K) -> bool {
-        let key = Key::of(copy);
+    pub fn is_ahead_of<K: Resource<DynamicType = ()>>(&self, copy: &K) -> bool {
+        let key = place::<K>(&Key::of(copy));
         let mut versions = self.versions.lock().expect("no panic while comparing");
         let (Some(written), Some(seen)) = (versions.get(&key), version(copy)) else { return false };
         if seen < *written {
@@ -34,9 +35,13 @@ impl Written {
         false
     }
 
-    pub fn forget(&self, key: &Key) {
-        self.versions.lock().expect("no panic while forgetting").remove(key);
+    pub fn forget<K: Resource<DynamicType = ()>>(&self, key: &Key) {
+        self.versions.lock().expect("no panic while forgetting").remove(&place::<K>(key));
     }
+}
+
+fn place<K: Resource<DynamicType = ()>>(key: &Key) -> (String, Key) {
+    (K::kind(&()).into_owned(), key.clone())
 }
 
 fn version<K: Resource>(object: &K) -> Option<u64> {

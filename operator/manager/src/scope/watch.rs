@@ -159,6 +159,9 @@ impl Watches {
                 context.wake_owner(connector);
                 context.connector_changed(connector);
             });
+            if let Event::Delete(connector) = event {
+                context.connector_deleted(&Key::of(connector));
+            }
         });
         run(self.pipelines, context, tasks, |context, event| match event {
             Event::Apply(object) | Event::InitApply(object) => {

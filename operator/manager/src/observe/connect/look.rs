@@ -69,7 +69,7 @@ async fn look(world: &World, client: &Client, asked: &mut Asked, whole: bool) {
             let text = chain(&error);
             if sight.current().is_some() {
                 info!(connect = %world.key, reason = error.reason(), error = %text, "lost sight of Connect");
-            } else {
+            } else if sight.blind().and_then(|(_, error)| error) != Some(&text) {
                 debug!(connect = %world.key, reason = error.reason(), error = %text, "Connect does not answer");
             }
             world.failed(Timestamp::now(), text);
