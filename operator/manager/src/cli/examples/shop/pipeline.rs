@@ -112,5 +112,7 @@ mod tests {
     fn sluice_takes_it() {
         let kafka = sluice_core::cluster::validate(&stored(super::kafka()));
         assert!(kafka.is_ok(), "{kafka:?}");
+        let connect = sluice_core::connect::validate(&stored(super::connect()), "kafka-bootstrap:9091");
+        assert!(connect.is_ok(), "{connect:?}");
     }
 }
