@@ -46,19 +46,15 @@ pub async fn k02_a_dynamic_key_restarts_nothing(s: &Scene<'_>) -> Result<()> {
             .await?;
         s.ready::<KafkaCluster>(&kafka.name, seconds(20)).await?;
         for broker in 0..3 {
-            s.eventually(
-                &format!("message.max.bytes={shown} on broker {broker}"),
-                seconds(10),
-                async || {
-                    let configs = s
-                        .agent()
-                        .broker_configs(&kafka.bootstrap, broker)
-                        .await
-                        .map_err(|e| chain(e.as_ref()))?;
-                    let seen = configs.get("message.max.bytes").cloned().unwrap_or_default();
-                    if seen == shown { Ok(()) } else { Err(seen) }
-                },
-            )
+            s.eventually(&format!("message.max.bytes={shown} on broker {broker}"), seconds(10), async || {
+                let configs = s
+                    .agent()
+                    .broker_configs(&kafka.bootstrap, broker)
+                    .await
+                    .map_err(|e| chain(e.as_ref()))?;
+                let seen = configs.get("message.max.bytes").cloned().unwrap_or_default();
+                if seen == shown { Ok(()) } else { Err(seen) }
+            })
             .await?;
         }
     }

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition as Crd;
 use serde_json::Value;
+use sluice_core::cdc::CdcReason;
+use sluice_core::cdc::preflight::Check;
 use sluice_core::cluster::ClusterReason;
 use sluice_core::connect::ConnectReason;
 use sluice_core::connector::ConnectorReason;
@@ -37,7 +39,11 @@ const REASONS: &[Reasons] = &[
     ("Topic", TopicReason::ALL),
     ("ConnectCluster", ConnectReason::ALL),
     ("Connector", ConnectorReason::ALL),
+    ("CdcPipeline", CdcReason::ALL),
 ];
+
+/// What `status.preflight[].check` can be.
+const CHECKS: Reasons = ("CdcPipeline", Check::ALL);
 
 /// The reference as Markdown.
 pub fn page() -> String {
@@ -65,10 +71,10 @@ fn kind(page: &mut String, crd: &Crd) {
     rules(page, name, &schema);
     table(page, name, "status", &fields::of(&schema["properties"]["status"]));
     if let Some((_, reasons)) = REASONS.iter().find(|(kind, _)| kind == name) {
-        let _ = write!(page, "\n### {name} reasons\n\n| reason | meaning |\n|---|---|\n");
-        for (reason, meaning) in *reasons {
-            row(page, &[&format!("`{reason}`"), &cell(meaning)]);
-        }
+        names(page, name, "reasons", reasons);
+    }
+    if CHECKS.0 == name {
+        names(page, name, "preflight checks", CHECKS.1);
     }
 }
 
@@ -87,6 +93,14 @@ fn table(page: &mut String, kind: &str, part: &str, fields: &[Field]) {
         } else {
             row(page, &[&name, &field.value, &field.meaning]);
         }
+    }
+}
+
+/// A closed set of names with their meanings.
+fn names(page: &mut String, kind: &str, what: &str, set: &[(&str, &str)]) {
+    let _ = write!(page, "\n### {kind} {what}\n\n| name | meaning |\n|---|---|\n");
+    for (name, meaning) in set {
+        row(page, &[&format!("`{name}`"), &cell(meaning)]);
     }
 }
 

@@ -114,5 +114,7 @@ mod tests {
         assert!(kafka.is_ok(), "{kafka:?}");
         let connect = sluice_core::connect::validate(&stored(super::connect()), "kafka-bootstrap:9091");
         assert!(connect.is_ok(), "{connect:?}");
+        let pipeline = sluice_core::cdc::validate(&stored(super::pipeline()));
+        assert!(pipeline.is_ok(), "{pipeline:?}");
     }
 }
