@@ -12,6 +12,7 @@ use sluice_crds::{Connector, Topic};
 use tokio::sync::watch;
 
 use crate::act::{Applied, Applier};
+use crate::cluster::Failures;
 use crate::connect::Gathered;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -36,6 +37,7 @@ pub struct Context {
     pub connect: connect::Worlds,
     pub gathered: Gathered,
     pub applier: Applier,
+    pub failures: Failures,
     /// Of kinds with many objects.
     pub written: Written,
     filled: watch::Sender<bool>,
@@ -51,6 +53,7 @@ impl Context {
             connect: connect::Worlds::default(),
             gathered: Gathered::default(),
             applier: Applier::default(),
+            failures: Failures::default(),
             written: Written::default(),
             filled: watch::Sender::new(false),
         }
@@ -143,6 +146,7 @@ impl Context {
 
     pub fn cluster_deleted(&self, key: &Key) {
         self.kafka.forget(key);
+        self.failures.forget(key);
         self.wake_users_of(key);
     }
 

@@ -59,7 +59,10 @@ pub async fn step(context: &Context, key: &Key, world: &World, wanted: &Wanted, 
     };
     world.stepped();
     match done {
-        Ok(()) => Outcome::Done,
+        Ok(()) => {
+            world.look_soon();
+            Outcome::Done
+        }
         Err(error) => answered(Doing::Step, &error),
     }
 }
@@ -107,12 +110,13 @@ async fn alter(world: &World, plan: &Plan) -> Outcome {
             delete: change.reset.clone(),
         })
         .collect();
-    let answer = world.client.alter_configs(&changes, false).await;
-    world.look_soon();
-    match answer {
+    match world.client.alter_configs(&changes, false).await {
         Ok(items) => {
-            let refusal = items.into_iter().find_map(|(_, item)| item.err());
-            refusal.map_or(Outcome::Done, |error| refused(Doing::Alter, &error))
+            if let Some(error) = items.into_iter().find_map(|(_, item)| item.err()) {
+                return refused(Doing::Alter, &error);
+            }
+            world.look_soon();
+            Outcome::Done
         }
         Err(error) => answered(Doing::Alter, &error),
     }

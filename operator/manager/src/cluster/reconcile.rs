@@ -6,12 +6,12 @@ use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use sluice_core::cluster::{self, ClusterReason, Outcome, Seen, Step, Wanted};
-use sluice_core::reason::Reason as _;
 use sluice_core::view::Sight;
 use sluice_core::view::kafka::ClusterView;
 use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 use tracing::info;
 
+use super::failures::AGAIN;
 use super::{act, look};
 use crate::act::apply::deadline;
 use crate::context::Context;
@@ -21,9 +21,6 @@ use crate::observe::kafka::{Pace, World};
 use crate::report;
 use crate::report::events::Severity;
 use crate::scope::{Key, Pass};
-
-/// When a failed change is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
 
 /// One pass over a KafkaCluster: look, decide, act, tell. Never waits.
 pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc<Context>) -> Pass {
@@ -59,18 +56,25 @@ pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc
     let plan = cluster::plan(&wanted, &seen, written.as_ref(), now);
     world.set_pace(if plan.closely { Pace::Brisk } else { Pace::Steady });
 
-    let mut outcome = act::quietly(&context, &key, &world, &plan).await;
+    let generation = cluster.meta().generation;
     let mut requeue = plan.requeue;
-    if outcome == Outcome::Done && plan.step.is_disruptive() {
-        let before = cluster::status(&wanted, &seen, &plan, &outcome, written.as_ref(), now);
-        tell(&context, cluster, &before).await?;
-        written = Some(before);
-        if still_wanted(&context, cluster, &key).await? {
-            outcome = disturb(&context, cluster, &key, &world, &wanted, &plan.step).await;
-        } else {
-            requeue = Some(Duration::ZERO);
+    let outcome = if let Some(failed) = context.failures.standing(&key, generation) {
+        failed
+    } else {
+        let mut outcome = act::quietly(&context, &key, &world, &plan).await;
+        if outcome == Outcome::Done && plan.step.is_disruptive() {
+            let before = cluster::status(&wanted, &seen, &plan, &outcome, written.as_ref(), now);
+            finish(&context, cluster, written.as_ref(), &before).await?;
+            written = Some(before);
+            if still_wanted(&context, cluster, &key).await? {
+                outcome = disturb(&context, cluster, &key, &world, &wanted, &plan.step).await;
+            } else {
+                requeue = Some(Duration::ZERO);
+            }
         }
-    }
+        context.failures.note(&key, generation, &outcome);
+        outcome
+    };
     if outcome != Outcome::Done {
         requeue = Some(requeue.map_or(AGAIN, |soon| soon.max(AGAIN)));
     }
@@ -99,11 +103,10 @@ async fn disturb(
         Step::UnregisterBroker { .. } => "UnregisterBroker",
         Step::None | Step::Wait(_) => return outcome,
     };
-    let (severity, reason) = match &outcome {
-        Outcome::Done => (Severity::Normal, action),
-        Outcome::Failed { .. } => (Severity::Warning, ClusterReason::ChangeFailed.as_str()),
-    };
-    context.event(cluster, severity, reason, action, &text).await;
+    // a failure shows in `Ready`, and turns of that are told
+    if outcome == Outcome::Done {
+        context.event(cluster, Severity::Normal, action, action, &text).await;
+    }
     outcome
 }
 

@@ -64,11 +64,10 @@ impl World {
         *self.looked_at.lock().expect("no panic while reading a time")
     }
 
-    /// Notes that a step was made: what was seen before it is no ground for another one.
+    /// Notes that a step was made, or may have been: what was seen before it is no ground for another one.
     pub fn stepped(&self) {
         *self.stepped.lock().expect("no panic while writing a time") = Some(Instant::now());
         *self.looked_at.lock().expect("no panic while writing a time") = None;
-        self.look_soon();
     }
 
     pub fn dynamic(&self) -> Option<DynamicConfigs> {

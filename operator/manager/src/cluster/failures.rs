@@ -1,0 +1,63 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sluice_core::cluster::Outcome;
+
+use crate::scope::Key;
+
+/// When a failed change is tried again, unless the spec changes earlier.
+pub const AGAIN: Duration = Duration::from_secs(5);
+
+/// Changes that failed a moment ago. Passes that something else wakes meanwhile show the failure and do not repeat
+/// the change: a cluster that refuses is not asked ten times a second.
+#[derive(Default)]
+pub struct Failures {
+    recent: Mutex<HashMap<Key, Failure>>,
+}
+
+struct Failure {
+    at: Instant,
+    generation: Option<i64>,
+    outcome: Outcome,
+}
+
+impl Failures {
+    /// The failure that still holds for this spec.
+    pub fn standing(&self, key: &Key, generation: Option<i64>) -> Option<Outcome> {
+        let mut recent = self.recent.lock().expect("no panic while looking up");
+        let failure = recent.get(key)?;
+        if failure.generation == generation && failure.at.elapsed() < AGAIN {
+            return Some(failure.outcome.clone());
+        }
+        recent.remove(key);
+        None
+    }
+
+    pub fn note(&self, key: &Key, generation: Option<i64>, outcome: &Outcome) {
+        if *outcome != Outcome::Done {
+            let failure = Failure { at: Instant::now(), generation, outcome: outcome.clone() };
+            self.recent.lock().expect("no panic while noting").insert(key.clone(), failure);
+        }
+    }
+
+    pub fn forget(&self, key: &Key) {
+        self.recent.lock().expect("no panic while forgetting").remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_core::cluster::Doing;
+
+    #[test]
+    fn a_failure_holds_for_the_spec_that_it_was_about() {
+        let failures = Failures::default();
+        let key = Key { namespace: "ns".into(), name: "c".into() };
+        let failed = Outcome::Failed { doing: Doing::Alter, error: "no".into(), refused: true };
+        failures.note(&key, Some(1), &failed);
+        assert_eq!(failures.standing(&key, Some(1)), Some(failed));
+        assert_eq!(failures.standing(&key, Some(2)), None, "another spec is tried at once");
+    }
+}
