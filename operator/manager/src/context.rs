@@ -8,15 +8,18 @@ use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
 use sluice_core::view::kafka::ClusterView;
+use sluice_core::view::source::{SinkView, SourceView};
 use sluice_crds::{Connector, Topic};
 use tokio::sync::watch;
 
 use crate::act::{Applied, Applier};
+use crate::cdc;
 use crate::cluster::Failures;
 use crate::connect::Gathered;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::observe::connect;
+use crate::observe::database;
 use crate::observe::kafka::{Pace, Worlds};
 use crate::report::Written;
 use crate::report::events::{self, Severity};
@@ -36,6 +39,9 @@ pub struct Context {
     pub kafka: Worlds,
     pub connect: connect::Worlds,
     pub gathered: Gathered,
+    pub sources: database::Worlds<SourceView>,
+    pub sinks: database::Worlds<SinkView>,
+    pub cdc: cdc::Notes,
     pub applier: Applier,
     pub failures: Failures,
     /// Of kinds with many objects.
@@ -52,6 +58,9 @@ impl Context {
             kafka: Worlds::default(),
             connect: connect::Worlds::default(),
             gathered: Gathered::default(),
+            sources: database::Worlds::default(),
+            sinks: database::Worlds::default(),
+            cdc: cdc::Notes::default(),
             applier: Applier::default(),
             failures: Failures::default(),
             written: Written::default(),
@@ -128,6 +137,12 @@ impl Context {
         self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
     }
 
+    /// Makes a Connector of ours as wanted.
+    pub async fn apply_connector(&self, wanted: &Connector) -> Result<Applied, Error> {
+        let seen = self.shelves.connectors.get(&Key::of(wanted)).map(|connector| connector.metadata.clone());
+        self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
+    }
+
     /// Tells news about an object.
     pub async fn event<K>(&self, object: &K, severity: Severity, reason: &str, action: &str, note: &str)
     where
@@ -195,12 +210,21 @@ impl Context {
         let key = Key::of(connect);
         if self.connect.get(&key).is_none() || connect.meta().deletion_timestamp.is_some() {
             self.wake_connectors_of(&key);
+            self.wake_pipelines_of(&key);
         }
+    }
+
+    fn wake_pipelines_of(&self, connect: &Key) {
+        self.shelves.pipelines.wake_where(|pipeline| {
+            pipeline.spec.connect_ref.name == connect.name
+                && pipeline.namespace().as_deref() == Some(connect.namespace.as_str())
+        });
     }
 
     pub fn connect_deleted(&self, key: &Key) {
         self.connect.forget(key);
         self.gathered.forget(key);
+        self.wake_pipelines_of(key);
         self.wake_connectors_of(key);
     }
 
@@ -211,6 +235,8 @@ impl Context {
 
     /// Any Secret of the namespace changed: who names it in a connector's configuration gets the new value.
     pub fn secret_changed(&self, secret: &Key) {
+        self.sources.secret_changed(secret);
+        self.sinks.secret_changed(secret);
         let start = format!("${{secrets:{}:", secret.name);
         let naming = self.shelves.connectors.select(|connector| {
             connector.namespace().as_deref() == Some(secret.namespace.as_str())
@@ -262,8 +288,9 @@ impl Context {
         }
     }
 
-    #[allow(clippy::unused_self)] // pipelines get their observers next
-    pub fn pipeline_deleted(&self, _key: &Key) {}
+    pub fn pipeline_deleted(&self, key: &Key) {
+        cdc::gone(self, key);
+    }
 
     /// Wakes exactly those whose part of the Kafka cluster changed between two sights.
     pub fn kafka_seen(&self, key: &Key, before: &Sight<ClusterView>, after: &Sight<ClusterView>) {

@@ -8,6 +8,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod act;
+mod cdc;
 mod cli;
 mod cluster;
 mod connect;

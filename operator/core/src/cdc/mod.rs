@@ -31,8 +31,9 @@ pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
 pub use status::{Gauges, SinkGauge, deleting, settled, status, told};
 pub use teardown::{Teardown, TeardownSeen, teardown};
+pub use told::{child_refused, statement_failed};
 pub use validate::validate;
 pub use wanted::{Sink, Source, Topics, Wanted};
 
-/// Finalizer of every pipeline: its connectors must end before the objects go.
+/// Finalizer of pipelines whose `deletionPolicy` is `Delete`.
 pub const FINALIZER: &str = "sluice.dev/cdc";

@@ -29,6 +29,8 @@ crate::reasons! {
         SecretMissing,
         /// A database refused a statement of ours; its words are in the message.
         StatementRefused,
+        /// The API server refused one of the pipeline's Topics or Connectors; its words are in the message.
+        ChildRefused,
         /// There is no ConnectCluster of the name in `spec.connectRef`.
         ConnectMissing,
         /// One of the pipeline's Topics is not ready; the message has its words.

@@ -23,8 +23,8 @@ pub struct TeardownSeen<'a> {
 /// What is left to do before a deleted pipeline may go. One kind of thing at a time, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Teardown {
-    /// Connectors must be stopped, so that their offsets can be forgotten.
-    Stop(Vec<Connector>),
+    /// These Connectors must be stopped, so that their offsets can be forgotten.
+    Stop(Vec<String>),
     /// Have Connect forget the offsets of these connectors, and delete each whose offsets are forgotten. Connect refuses until a
     /// connector has stopped; then the verdict holds.
     Forget(Vec<Removal>, Verdict),
@@ -32,18 +32,22 @@ pub enum Teardown {
     Remove(Vec<Removal>),
     /// Statements for the source.
     Clean(Work),
+    /// These Topics must learn that their topics stay, before they go with the pipeline.
+    Keep(Vec<String>),
     /// Nothing to do but to wait.
     Wait(Verdict),
     /// Nothing of ours is left: let the object go.
     Release,
 }
 
-/// With `Retain`, connectors and objects go; slot, publication, topics and offsets stay, and a pipeline of the same name goes on
-/// where this one was. With `Delete` everything goes, connectors first: nobody may read a slot that is being dropped.
+/// With `Retain`, connectors and objects go with the pipeline, by their owner references; slot, publication, topics and offsets
+/// stay, and a pipeline of the same name goes on where this one was. With `Delete` everything goes, connectors first: nobody may
+/// read a slot that is being dropped.
 pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
-    let delete = wanted.deletion == DeletionPolicy::Delete;
-    if delete
-        && seen.connect_exists
+    if wanted.deletion == DeletionPolicy::Retain {
+        return retain(seen);
+    }
+    if seen.connect_exists
         && let Some(step) = offsets(seen)
     {
         return step;
@@ -57,7 +61,7 @@ pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
             Teardown::Remove(removals)
         };
     }
-    if delete && let Some(step) = source(wanted, seen.source) {
+    if let Some(step) = source(wanted, seen.source) {
         return step;
     }
     if !seen.topics.is_empty() {
@@ -71,16 +75,25 @@ pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
     Teardown::Release
 }
 
+/// Who changes `Delete` to `Retain` while the pipeline is being deleted means its topics too.
+fn retain(seen: &TeardownSeen<'_>) -> Teardown {
+    let doomed = seen.topics.iter().filter(|(_, (topic, child))| {
+        topic.spec.deletion_policy == DeletionPolicy::Delete && !child.deleting
+    });
+    let kept: Vec<String> = doomed.map(|(name, _)| name.clone()).collect();
+    if kept.is_empty() { Teardown::Release } else { Teardown::Keep(kept) }
+}
+
 /// Stop every connector, then forget its offsets.
 fn offsets(seen: &TeardownSeen<'_>) -> Option<Teardown> {
     let left: Vec<_> = seen.connectors.iter().filter(|(_, (_, child))| !child.deleting).collect();
     if left.is_empty() {
         return None;
     }
-    let to_stop: Vec<Connector> = left
+    let to_stop: Vec<String> = left
         .iter()
         .filter(|(_, (connector, _))| connector.spec.state != RunState::Stopped)
-        .map(|(_, (connector, _))| super::compile::stopped(connector))
+        .map(|(name, _)| (*name).clone())
         .collect();
     if !to_stop.is_empty() {
         return Some(Teardown::Stop(to_stop));

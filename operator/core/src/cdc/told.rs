@@ -98,12 +98,13 @@ fn unseen<V>(
         Trouble::NotUp | Trouble::Failed => "See the database's log".into(),
     };
     let message = format!("Sluice cannot look at {place} since {since}: {error}. {again}. {mend}");
-    if trouble.is_transient() || trouble == Trouble::Failed {
-        Verdict::unknown(unreachable, message)
-    } else if trouble == Trouble::NameUnknown {
-        Verdict::stalled(unreachable, message)
-    } else {
-        Verdict::stalled(denied, message)
+    match trouble {
+        Trouble::PasswordRefused
+        | Trouble::NotAdmitted
+        | Trouble::DatabaseMissing
+        | Trouble::PrivilegeMissing => Verdict::stalled(denied, message),
+        // a name may come back as a server may
+        _ => Verdict::unknown(unreachable, message),
     }
 }
 
@@ -135,6 +136,26 @@ fn texts(checks: &[Failed]) -> String {
 pub(super) fn preparing(work: &[Work]) -> Verdict {
     let doing = work.iter().map(|work| work.doing.as_str()).collect::<Vec<_>>().join(", ");
     Verdict::reconciling(CdcReason::Preparing, format!("Sluice is about to {doing}"))
+}
+
+/// A database refused a statement, or could not be reached for it.
+pub fn statement_failed(doing: &str, trouble: Trouble, error: &str) -> Verdict {
+    let message = format!("Sluice could not {doing}: {error}. It tries again every few seconds");
+    let passing = matches!(
+        trouble,
+        Trouble::Unreachable | Trouble::TimedOut | Trouble::TooManyConnections | Trouble::NotUp
+    );
+    if passing {
+        Verdict::reconciling(CdcReason::Preparing, message)
+    } else {
+        Verdict::stalled(CdcReason::StatementRefused, message)
+    }
+}
+
+/// The API server refused a child.
+pub fn child_refused(child: &str, words: &str) -> Verdict {
+    let message = format!("The API server refused {child}: {words}. Change the pipeline accordingly");
+    Verdict::stalled(CdcReason::ChildRefused, message)
 }
 
 /// The first Topic that is not ready, if there is one.

@@ -4,9 +4,11 @@ use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline as api;
 use sluice_crds::topic::Retention;
 
+use super::compile::APP;
 use super::wanted::{Sink, Source, Topics, Wanted};
 use super::{CdcReason, names, sql};
 use crate::finding::Finding;
+use crate::meta::Owner;
 use crate::topic::TOPIC_KEYS;
 use crate::units;
 use crate::view::source::TableName;
@@ -19,20 +21,21 @@ type Findings = Vec<Finding<CdcReason>>;
 /// Reads a spec. What the schema refuses already is not checked again.
 pub fn validate(pipeline: &CdcPipeline) -> Result<Wanted, Findings> {
     let spec = &pipeline.spec;
-    let namespace = pipeline.metadata.namespace.clone().unwrap_or_default();
-    let name = pipeline.metadata.name.clone().unwrap_or_default();
     let mut findings = Findings::new();
+    let Some(owner) = Owner::of(pipeline, APP) else {
+        return Err(vec![invalid("the object has no name, namespace or uid yet")]);
+    };
 
     let tables = tables(&spec.tables, &mut findings);
     let postgres = &spec.source.postgres;
-    let slot = postgres.slot_name.clone().unwrap_or_else(|| names::slot(&namespace, &name));
+    let slot = postgres.slot_name.clone().unwrap_or_else(|| names::slot(&owner.namespace, &owner.name));
     let source = Source {
         connection: postgres.connection.clone(),
         publication: postgres.publication_name.clone().unwrap_or_else(|| slot.clone()),
         slot,
         heartbeat: postgres.heartbeat.enabled.then_some(postgres.heartbeat.interval_seconds),
     };
-    let topics = topics(&spec.topics, &name, &mut findings);
+    let topics = topics(&spec.topics, &owner.name, &mut findings);
     let sinks = sinks(&spec.sinks, &topics.prefix);
     collisions(&tables, &topics.prefix, &sinks, &mut findings);
     circles(&source, &tables, &sinks, &mut findings);
@@ -42,8 +45,7 @@ pub fn validate(pipeline: &CdcPipeline) -> Result<Wanted, Findings> {
         return Err(findings);
     }
     Ok(Wanted {
-        namespace,
-        name,
+        owner,
         connect: spec.connect_ref.name.clone(),
         source,
         tables,

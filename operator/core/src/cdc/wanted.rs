@@ -6,13 +6,13 @@ use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
 
 use super::names;
 use super::sql;
+use crate::meta::Owner;
 use crate::view::source::TableName;
 
 /// What a CdcPipeline means: defaults filled, names made, nothing left to look up in the spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    pub namespace: String,
-    pub name: String,
+    pub owner: Owner,
     /// The ConnectCluster.
     pub connect: String,
     pub source: Source,
@@ -69,7 +69,7 @@ impl Wanted {
 
     /// The comment by which the publication is known as this pipeline's.
     pub fn comment(&self) -> String {
-        names::comment(&self.namespace, &self.name)
+        names::comment(&self.owner.namespace, &self.owner.name)
     }
 
     pub fn topic(&self, table: &TableName) -> String {
@@ -77,10 +77,10 @@ impl Wanted {
     }
 
     pub fn source_connector(&self) -> String {
-        names::source_connector(&self.name)
+        names::source_connector(&self.owner.name)
     }
 
     pub fn sink_connector(&self, sink: &Sink) -> String {
-        names::sink_connector(&self.name, &sink.name)
+        names::sink_connector(&self.owner.name, &sink.name)
     }
 }

@@ -236,6 +236,15 @@ impl Bells {
             crate::connector::reconcile,
             tasks,
         );
+        queue::spawn(
+            context,
+            "CdcPipeline",
+            |c| &c.shelves.pipelines,
+            self.pipelines,
+            16,
+            crate::cdc::reconcile,
+            tasks,
+        );
     }
 }
 

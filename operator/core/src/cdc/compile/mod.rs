@@ -9,12 +9,11 @@ mod topics;
 
 use std::collections::BTreeMap;
 
-use sluice_crds::common::{LocalRef, RunState, SecretKeyRef};
+use sluice_crds::common::{LocalRef, SecretKeyRef};
 use sluice_crds::connector::{Connector, ConnectorSpec};
 use sluice_crds::{Scalar, Topic};
 
 use super::Wanted;
-use crate::meta::Owner;
 
 /// `app.kubernetes.io/name` of what a pipeline owns.
 pub const APP: &str = "cdc";
@@ -35,17 +34,16 @@ impl Compiled {
 }
 
 /// `cluster`: the KafkaCluster that the ConnectCluster uses.
-pub fn compile(wanted: &Wanted, cluster: &str, owner: &Owner) -> Compiled {
+pub fn compile(wanted: &Wanted, cluster: &str) -> Compiled {
     Compiled {
-        topics: topics::build(wanted, cluster, owner),
-        source: source::build(wanted, owner),
-        sinks: wanted.sinks.iter().map(|one| sink::build(wanted, one, owner)).collect(),
+        topics: topics::build(wanted, cluster),
+        source: source::build(wanted),
+        sinks: wanted.sinks.iter().map(|one| sink::build(wanted, one)).collect(),
     }
 }
 
 fn connector(
     wanted: &Wanted,
-    owner: &Owner,
     name: String,
     component: &str,
     class: &str,
@@ -53,7 +51,7 @@ fn connector(
     config: BTreeMap<String, String>,
 ) -> Connector {
     Connector {
-        metadata: owner.child(name, component),
+        metadata: wanted.owner.child(name, component),
         spec: ConnectorSpec {
             connect_ref: LocalRef { name: wanted.connect.clone() },
             class: class.into(),
@@ -64,13 +62,6 @@ fn connector(
         },
         status: None,
     }
-}
-
-/// The same with another state, for a teardown.
-pub fn stopped(connector: &Connector) -> Connector {
-    let mut stopped = connector.clone();
-    stopped.spec.state = RunState::Stopped;
-    stopped
 }
 
 /// What stands for a password in a connector's configuration.

@@ -7,7 +7,6 @@ use super::source::keeps_truncates;
 use super::{connector, converters, secret, set};
 use crate::cdc::Wanted;
 use crate::cdc::wanted::Sink;
-use crate::meta::Owner;
 
 const CLASS: &str = "io.debezium.connector.jdbc.JdbcSinkConnector";
 
@@ -31,7 +30,7 @@ const FIXED: [(&str, &str); 13] = [
     ("connection.pool.timeout", "600000"), // milliseconds; the default closes and opens connections all the time
 ];
 
-pub(super) fn build(wanted: &Wanted, sink: &Sink, owner: &Owner) -> Connector {
+pub(super) fn build(wanted: &Wanted, sink: &Sink) -> Connector {
     let mut config = BTreeMap::new();
     set(&mut config, FIXED);
     converters(&mut config);
@@ -65,7 +64,7 @@ pub(super) fn build(wanted: &Wanted, sink: &Sink, owner: &Owner) -> Connector {
             ],
         );
     }
-    connector(wanted, owner, wanted.sink_connector(sink), "sink", CLASS, sink.tasks_max, config)
+    connector(wanted, wanted.sink_connector(sink), "sink", CLASS, sink.tasks_max, config)
 }
 
 /// - `stringtype=unspecified`: the server gives a text the type of its column, so that inet, jsonb, enums … take it.

@@ -6,7 +6,6 @@ use sluice_crds::topic::CleanupPolicy;
 
 use super::{connector, converters, secret, set};
 use crate::cdc::{Wanted, sql};
-use crate::meta::Owner;
 
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
@@ -38,7 +37,7 @@ const FIXED: [(&str, &str); 17] = [
     ("producer.override.compression.type", "lz4"),
 ];
 
-pub(super) fn build(wanted: &Wanted, owner: &Owner) -> Connector {
+pub(super) fn build(wanted: &Wanted) -> Connector {
     let connection = &wanted.source.connection;
     let mut config = BTreeMap::new();
     set(&mut config, FIXED);
@@ -69,7 +68,7 @@ pub(super) fn build(wanted: &Wanted, owner: &Owner) -> Connector {
             ],
         );
     }
-    connector(wanted, owner, wanted.source_connector(), "source", CLASS, 1, config)
+    connector(wanted, wanted.source_connector(), "source", CLASS, 1, config)
 }
 
 /// Regular expressions; a table's name has no other character that means something in one.

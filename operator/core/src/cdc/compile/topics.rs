@@ -4,14 +4,13 @@ use sluice_crds::topic::{CleanupPolicy, Retention, TopicSpec};
 
 use crate::cdc::Wanted;
 use crate::cdc::names;
-use crate::meta::Owner;
 
 /// Dead letters wait for a person.
 const DEAD_LETTER_RETENTION: &str = "30d";
 /// Only the newest heartbeat means anything.
 const HEARTBEAT_RETENTION: &str = "1h";
 
-pub(super) fn build(wanted: &Wanted, cluster: &str, owner: &Owner) -> Vec<Topic> {
+pub(super) fn build(wanted: &Wanted, cluster: &str) -> Vec<Topic> {
     let mut topics: Vec<Topic> = wanted
         .tables
         .iter()
@@ -23,21 +22,21 @@ pub(super) fn build(wanted: &Wanted, cluster: &str, owner: &Owner) -> Vec<Topic>
                 config: wanted.topics.config.clone(),
                 ..common(wanted, cluster, wanted.topic(table))
             };
-            let object = names::topic_object(&wanted.name, table);
-            Topic { metadata: owner.child(object, "topic"), spec, status: None }
+            let object = names::topic_object(&wanted.owner.name, table);
+            Topic { metadata: wanted.owner.child(object, "topic"), spec, status: None }
         })
         .collect();
     if wanted.source.heartbeat.is_some() {
         let name = names::heartbeat_topic(&wanted.topics.prefix);
         let spec = kept(common(wanted, cluster, name), HEARTBEAT_RETENTION);
-        let object = names::heartbeat_object(&wanted.name);
-        topics.push(Topic { metadata: owner.child(object, "heartbeat"), spec, status: None });
+        let object = names::heartbeat_object(&wanted.owner.name);
+        topics.push(Topic { metadata: wanted.owner.child(object, "heartbeat"), spec, status: None });
     }
     for sink in &wanted.sinks {
         if let Some(name) = &sink.dead_letter {
             let spec = kept(common(wanted, cluster, name.clone()), DEAD_LETTER_RETENTION);
-            let object = names::dead_letter_object(&wanted.name, &sink.name);
-            topics.push(Topic { metadata: owner.child(object, "dead-letter"), spec, status: None });
+            let object = names::dead_letter_object(&wanted.owner.name, &sink.name);
+            topics.push(Topic { metadata: wanted.owner.child(object, "dead-letter"), spec, status: None });
         }
     }
     topics

@@ -1,16 +1,16 @@
 use serde_json::json;
 
-use super::world::{owner, wanted};
+use super::world::wanted;
 use crate::cdc::{Wanted, compile};
 
 fn config(wanted: &Wanted, key: &str) -> Option<String> {
-    let source = compile(wanted, "kafka", &owner()).source;
+    let source = compile(wanted, "kafka").source;
     source.spec.config.get(key).map(ToString::to_string)
 }
 
 #[test]
 fn a_pipeline_compiles_to_its_topics_and_connectors() {
-    let compiled = compile(&wanted(|_| {}), "kafka", &owner());
+    let compiled = compile(&wanted(|_| {}), "kafka");
     insta::assert_yaml_snapshot!("topics", compiled.topics);
     insta::assert_yaml_snapshot!("source", compiled.source);
     insta::assert_yaml_snapshot!("sinks", compiled.sinks);
@@ -18,7 +18,7 @@ fn a_pipeline_compiles_to_its_topics_and_connectors() {
 
 #[test]
 fn no_password_is_in_what_is_compiled_only_its_place() {
-    let text = serde_json::to_string(&compile(&wanted(|_| {}), "kafka", &owner()).source).unwrap();
+    let text = serde_json::to_string(&compile(&wanted(|_| {}), "kafka").source).unwrap();
     assert!(text.contains("${secrets:shop-db-sluice:password}"), "{text}");
 }
 
@@ -34,7 +34,7 @@ fn truncates_travel_only_where_they_cannot_be_overtaken() {
     assert_eq!(config(&many, "skipped.operations").unwrap(), "t");
     let one = wanted(|spec| spec["topics"]["partitions"] = 1.into());
     assert_eq!(config(&one, "skipped.operations").unwrap(), "none");
-    let sink = &compile(&one, "kafka", &owner()).sinks[0];
+    let sink = &compile(&one, "kafka").sinks[0];
     assert_eq!(sink.spec.config["truncate.enabled"].as_str(), "true");
 }
 
@@ -48,7 +48,7 @@ fn a_compacted_topic_gets_its_tombstones() {
 #[test]
 fn without_a_heartbeat_there_is_no_trace_of_one() {
     let quiet = wanted(|spec| spec["source"]["postgres"]["heartbeat"] = json!({"enabled": false}));
-    let compiled = compile(&quiet, "kafka", &owner());
+    let compiled = compile(&quiet, "kafka");
     assert!(!serde_json::to_string(&compiled.source).unwrap().contains("heartbeat"));
     assert!(compiled.topics.iter().all(|topic| !topic.metadata.name.as_ref().unwrap().contains("heartbeat")));
     assert!(!quiet.published().iter().any(|table| table.schema == "sluice"));
@@ -60,7 +60,7 @@ fn everything_belongs_to_the_pipeline_and_follows_its_policy() {
         spec["deletionPolicy"] = "Delete".into();
         spec["state"] = "Paused".into();
     });
-    let compiled = compile(&wanted, "kafka", &owner());
+    let compiled = compile(&wanted, "kafka");
     assert!(compiled.topics.iter().all(|topic| format!("{:?}", topic.spec.deletion_policy) == "Delete"));
     assert!(compiled.connectors().all(|connector| format!("{:?}", connector.spec.state) == "Paused"));
     let owners =

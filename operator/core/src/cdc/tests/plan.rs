@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::world::{World, child, fine, owner, sink, source, wanted};
+use super::world::{World, child, fine, sink, source, wanted};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
@@ -275,7 +275,7 @@ proptest! {
     ) {
         let wanted = wanted(|_| {});
         let mut world = World::new(source(), sink());
-        let full = cdc::compile(&wanted, "kafka", &owner());
+        let full = cdc::compile(&wanted, "kafka");
         if made > 4 {
             let plan = world.plan(&wanted);
             carry_out(&mut world, &wanted, &Plan { topics: vec![], ..plan });

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sluice_crds::common::RunState;
+use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::{Connector, Topic};
 
-use super::world::{fine, owner, source, wanted};
+use super::world::{fine, source, wanted};
 use crate::cdc::{self, Child, ChildKind, Teardown, TeardownSeen, Wanted, teardown};
 use crate::condition::VerdictKind;
 use crate::view::Sight;
@@ -23,7 +23,7 @@ fn deleting(policy: &str) -> Wanted {
 }
 
 fn full(wanted: &Wanted) -> World {
-    let compiled = cdc::compile(wanted, "kafka", &owner());
+    let compiled = cdc::compile(wanted, "kafka");
     let mut view = source();
     let slot = Slot { plugin: Some("pgoutput".into()), database: Some("shop".into()), ..Default::default() };
     view.slots.insert(wanted.source.slot.clone(), slot);
@@ -56,8 +56,7 @@ impl World {
         let mut view = self.source.current().map(|view| SourceView::clone(view)).unwrap_or_default();
         match step {
             Teardown::Stop(connectors) => {
-                for stopped in connectors {
-                    let name = stopped.metadata.name.as_ref().unwrap();
+                for name in connectors {
                     self.connectors.get_mut(name).unwrap().0.spec.state = RunState::Stopped;
                 }
             }
@@ -71,6 +70,11 @@ impl World {
             }
             Teardown::Clean(work) if work.doing.contains("slot") => view.slots.clear(),
             Teardown::Clean(_) => view.publications.clear(),
+            Teardown::Keep(topics) => {
+                for name in topics {
+                    self.topics.get_mut(name).unwrap().0.spec.deletion_policy = DeletionPolicy::Retain;
+                }
+            }
             Teardown::Wait(_) | Teardown::Release => {}
         }
         if self.source.current().is_some() {
@@ -87,6 +91,7 @@ fn name(step: &Teardown) -> &'static str {
         Teardown::Remove(_) => "remove topics",
         Teardown::Clean(work) if work.doing.contains("slot") => "drop slot",
         Teardown::Clean(_) => "drop publication",
+        Teardown::Keep(_) => "keep topics",
         Teardown::Wait(_) => "wait",
         Teardown::Release => "release",
     }
@@ -115,7 +120,14 @@ fn retain_needs_neither_database_nor_connect() {
     let mut world = full(&wanted);
     world.connect_exists = false;
     world.source = Sight::Never { since: Timestamp::UNIX_EPOCH, error: Some("gone".into()) };
-    assert_eq!(all(&wanted, world), ["remove connectors", "remove topics", "release"]);
+    assert_eq!(all(&wanted, world), ["release"], "the rest is Kubernetes' garbage collection");
+    let mut changed = full(&deleting("Delete"));
+    changed.source = Sight::Never { since: Timestamp::UNIX_EPOCH, error: Some("gone".into()) };
+    assert_eq!(
+        all(&wanted, changed),
+        ["keep topics", "release"],
+        "whoever changes to Retain means the topics too"
+    );
 }
 
 #[test]
@@ -163,7 +175,7 @@ fn a_publication_that_somebody_else_made_stays() {
 
 #[test]
 fn what_is_going_is_waited_for_by_name() {
-    let wanted = deleting("Retain");
+    let wanted = deleting("Delete");
     let mut world = full(&wanted);
     for (_, child) in world.connectors.values_mut() {
         child.deleting = true;

@@ -1,15 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 use sluice_crds::CdcPipeline;
 
-use crate::cdc::compile::APP;
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Child, Compiled, Look, Says, Seen, Wanted};
 use crate::condition::VerdictKind;
-use crate::meta::Owner;
 use crate::view::Sight;
 use crate::view::source::{Column, Rights, SinkView, SourceView, Table, TableName};
 
@@ -41,18 +38,6 @@ pub fn wanted(change: impl FnOnce(&mut Value)) -> Wanted {
     let mut spec = spec();
     change(&mut spec);
     cdc::validate(&pipeline(&spec)).unwrap()
-}
-
-pub fn owner() -> Owner {
-    let reference = OwnerReference {
-        api_version: "sluice.dev/v1alpha1".into(),
-        kind: "CdcPipeline".into(),
-        name: "shop".into(),
-        uid: "u-1".into(),
-        controller: Some(true),
-        ..Default::default()
-    };
-    Owner { namespace: "prod".into(), name: "shop".into(), app: APP, reference }
 }
 
 pub fn table(columns: &[(&str, &str)], key: &[&str]) -> Table {
@@ -133,7 +118,7 @@ impl World {
     }
 
     pub fn compiled(&self, wanted: &Wanted) -> Option<Compiled> {
-        self.cluster.map(|cluster| cdc::compile(wanted, cluster, &owner()))
+        self.cluster.map(|cluster| cdc::compile(wanted, cluster))
     }
 
     pub fn plan(&self, wanted: &Wanted) -> cdc::Plan {

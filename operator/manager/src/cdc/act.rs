@@ -1,0 +1,107 @@
+use kube::ResourceExt;
+use sluice_core::cdc::{ChildKind, Plan, Removal, Wanted, Work};
+use sluice_crds::{CdcPipeline, Connector, Topic};
+use tracing::info;
+
+use super::look::Found;
+use crate::act::apply::is_status;
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::database::Failure;
+use crate::report::events::Severity;
+
+/// How a plan's work ended.
+pub enum Done {
+    /// There was none.
+    Nothing,
+    /// Done; the observers look at it now.
+    Changed,
+    /// A database refused, or could not be reached.
+    Failed { doing: String, failure: Failure },
+    /// The API server refused a child.
+    Refused { child: String, words: String },
+}
+
+/// Carries the plan out: databases, then topics, then connectors, then what is wanted no more.
+pub async fn carry_out(
+    context: &Context,
+    pipeline: &CdcPipeline,
+    wanted: &Wanted,
+    found: &Found,
+    plan: &Plan,
+) -> Result<Done, Error> {
+    let mut changed = false;
+    for topic in &plan.topics {
+        match refusal(context.apply_topic(topic).await)? {
+            Ok(_) => {}
+            Err(words) => return Ok(Done::Refused { child: format!("Topic {}", topic.name_any()), words }),
+        }
+    }
+    for work in &plan.work {
+        if let Err(failure) = run(found, wanted, work).await {
+            return Ok(Done::Failed { doing: work.doing.clone(), failure });
+        }
+        info!(pipeline = %found.key, doing = work.doing, "prepared a database");
+        let note = format!("Done: {}", work.doing);
+        context.event(pipeline, Severity::Normal, "Prepared", "Prepare", &note).await;
+        changed = true;
+    }
+    for connector in &plan.connectors {
+        match refusal(context.apply_connector(connector).await)? {
+            Ok(_) => {}
+            Err(words) => {
+                return Ok(Done::Refused { child: format!("Connector {}", connector.name_any()), words });
+            }
+        }
+    }
+    remove(context, found, &plan.removals).await?;
+    Ok(if changed { Done::Changed } else { Done::Nothing })
+}
+
+/// Deletes children, each only if it is still the one that we looked at.
+pub async fn remove(context: &Context, found: &Found, removals: &[Removal]) -> Result<(), Error> {
+    let (client, metrics) = (context.client(), &context.shared.metrics);
+    for removal in removals {
+        let key = found.key.sibling(&removal.name);
+        match removal.kind {
+            ChildKind::Topic => context.applier.delete::<Topic>(client, metrics, &key, &removal.uid).await?,
+            ChildKind::Connector => {
+                context.applier.delete::<Connector>(client, metrics, &key, &removal.uid).await?
+            }
+        };
+        info!(pipeline = %found.key, kind = ?removal.kind, name = removal.name, "deleted a child");
+    }
+    Ok(())
+}
+
+/// Carries one piece of work out and has its database looked at.
+pub async fn run(found: &Found, wanted: &Wanted, work: &Work) -> Result<(), Failure> {
+    let Some(name) = &work.sink else {
+        let done = found.source.run(&work.doing, &work.statements).await;
+        found.source.look_soon();
+        return done;
+    };
+    for (sink, world) in wanted.sinks.iter().zip(&found.sinks) {
+        if sink.name == *name {
+            let done = world.run(&work.doing, &work.statements).await;
+            world.look_soon();
+            return done;
+        }
+    }
+    Ok(())
+}
+
+/// What the API server has against a child; other errors end the pass.
+fn refusal<T>(applied: Result<T, Error>) -> Result<Result<T, String>, Error> {
+    match applied {
+        Ok(applied) => Ok(Ok(applied)),
+        Err(Error::Kube { source, .. }) if is_status(&source, &[400, 403, 422]) => {
+            let words = match source.as_ref() {
+                kube::Error::Api(status) => status.message.clone(),
+                other => other.to_string(),
+            };
+            Ok(Err(words))
+        }
+        Err(error) => Err(error),
+    }
+}

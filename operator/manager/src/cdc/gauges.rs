@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, TopicPartition};
+use sluice_core::cdc::{Gauges, SinkGauge, Wanted, names};
+use sluice_core::view::source::Lag;
+use tracing::debug;
+
+use super::look::Found;
+use crate::context::Context;
+use crate::metrics::ObjectLabels;
+use crate::scope::chain;
+
+/// How old a measurement of sinks may be. A pipeline that is behind is measured more often than one at rest.
+const FRESH: Duration = Duration::from_secs(8);
+const FRESH_AT_REST: Duration = Duration::from_secs(18);
+/// All questions of one measurement together.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Measures what can be measured now; what cannot stays as it was.
+pub async fn measure(context: &Context, wanted: &Wanted, found: &Found) -> Gauges {
+    let view = found.seen_source.sight.current();
+    let lag = view.and_then(|view| view.lags.get(&wanted.source.slot).copied());
+    let sinks = sinks(context, wanted, found).await;
+    let gauges = Gauges { lag, sinks };
+    export(context, found, &gauges);
+    gauges
+}
+
+async fn sinks(context: &Context, wanted: &Wanted, found: &Found) -> Vec<SinkGauge> {
+    let before = context.cdc.gauges(&found.key, FRESH_AT_REST);
+    let behind = |gauges: &Gauges| gauges.sinks.iter().any(|sink| sink.lag_records != Some(0));
+    match before {
+        Some(gauges) if !behind(&gauges) || context.cdc.gauges(&found.key, FRESH).is_some() => {
+            return gauges.sinks;
+        }
+        _ => {}
+    }
+    let world = found.cluster.as_ref().and_then(|cluster| context.kafka.get(cluster));
+    let Some(world) = world.filter(|_| !found.connectors.is_empty() && !wanted.sinks.is_empty()) else {
+        return Vec::new();
+    };
+    match ask(&world.client.within(DEADLINE), wanted).await {
+        Ok(sinks) => {
+            context.cdc.measured(&found.key, &Gauges { lag: None, sinks: sinks.clone() });
+            sinks
+        }
+        Err(error) => {
+            debug!(pipeline = %found.key, error = %chain(&error), "sinks not measured");
+            Vec::new()
+        }
+    }
+}
+
+async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> {
+    let groups: Vec<String> =
+        wanted.sinks.iter().map(|sink| names::consumer_group(&wanted.sink_connector(sink))).collect();
+    let tables: Vec<String> = wanted.tables.iter().map(|table| wanted.topic(table)).collect();
+    let letters: Vec<&str> = wanted.sinks.iter().filter_map(|sink| sink.dead_letter.as_deref()).collect();
+    let topics: Vec<&str> = tables.iter().map(String::as_str).chain(letters).collect();
+    let ends = client.list_offsets(&topics, At::Latest).await?;
+    let begins = client.list_offsets(&topics, At::Earliest).await?;
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let committed = client.offset_fetch(&groups).await?;
+    let of = |group: &str| {
+        committed.iter().find(|(name, _)| name == group).and_then(|(_, item)| item.as_ref().ok())
+    };
+    let gauge = |(sink, group): (&sluice_core::cdc::Sink, &&str)| SinkGauge {
+        lag_records: of(group).and_then(|committed| behind(&tables, &begins, &ends, committed)),
+        dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
+    };
+    Ok(wanted.sinks.iter().zip(&groups).map(gauge).collect())
+}
+
+/// Records that are there and not committed; `None` where a partition's end is not known: half a sum would be a lie.
+fn behind(tables: &[String], begins: &Offsets, ends: &Offsets, committed: &Committed) -> Option<i64> {
+    let mut behind = 0;
+    for (at, end) in ends.iter().filter(|(at, _)| tables.contains(&at.topic)) {
+        let end = *end.as_ref().ok()?;
+        let begin = begin(begins, at)?;
+        // retention may have removed what was never committed
+        let from = committed.get(at).copied().unwrap_or(begin).max(begin);
+        behind += (end - from).max(0);
+    }
+    Some(behind)
+}
+
+/// Records in a topic.
+fn held(topic: &str, begins: &Offsets, ends: &Offsets) -> Option<i64> {
+    let mut held = 0;
+    for (at, end) in ends.iter().filter(|(at, _)| at.topic == topic) {
+        held += (*end.as_ref().ok()? - begin(begins, at)?).max(0);
+    }
+    Some(held)
+}
+
+fn begin(begins: &Offsets, at: &TopicPartition) -> Option<i64> {
+    begins.get(at)?.as_ref().ok().copied()
+}
+
+fn export(context: &Context, found: &Found, gauges: &Gauges) {
+    let labels = ObjectLabels { namespace: found.key.namespace.clone(), name: found.key.name.clone() };
+    let metrics = &context.shared.metrics;
+    if let Some(Lag { bytes, retained, .. }) = gauges.lag {
+        metrics.pipeline_lag_bytes.get_or_create(&labels).set(bytes);
+        metrics.pipeline_retained_wal_bytes.get_or_create(&labels).set(retained);
+    }
+    let letters: Vec<i64> = gauges.sinks.iter().filter_map(|sink| sink.dead_letters).collect();
+    if !letters.is_empty() {
+        metrics.pipeline_dead_letters.get_or_create(&labels).set(letters.iter().sum());
+    }
+}
+
+/// A pipeline that is gone has no figures.
+pub fn forget(context: &Context, key: &crate::scope::Key) {
+    let labels = ObjectLabels { namespace: key.namespace.clone(), name: key.name.clone() };
+    let metrics = &context.shared.metrics;
+    metrics.pipeline_lag_bytes.remove(&labels);
+    metrics.pipeline_retained_wal_bytes.remove(&labels);
+    metrics.pipeline_dead_letters.remove(&labels);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_clients::kafka::{Code, ItemError};
+
+    fn at(topic: &str, partition: i32) -> TopicPartition {
+        TopicPartition { topic: topic.into(), partition }
+    }
+
+    #[test]
+    fn records_behind_are_counted_from_what_is_still_there() {
+        let tables = ["orders".to_owned()];
+        let begins: Offsets =
+            [(at("orders", 0), Ok(10)), (at("orders", 1), Ok(0)), (at("other", 0), Ok(0))].into();
+        let mut ends: Offsets =
+            [(at("orders", 0), Ok(50)), (at("orders", 1), Ok(5)), (at("other", 0), Ok(9))].into();
+        let committed: Committed = [(at("orders", 0), 30)].into();
+        assert_eq!(behind(&tables, &begins, &ends, &committed), Some(20 + 5));
+        assert_eq!(behind(&tables, &begins, &ends, &[(at("orders", 0), 3)].into()), Some(40 + 5));
+        assert_eq!(held("other", &begins, &ends), Some(9));
+        ends.insert(at("orders", 1), Err(ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None }));
+        assert_eq!(behind(&tables, &begins, &ends, &committed), None);
+    }
+}

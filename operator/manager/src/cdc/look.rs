@@ -1,0 +1,166 @@
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use kube::{Resource as _, ResourceExt};
+use sluice_core::cdc::snapshot::{self, Snapshot};
+use sluice_core::cdc::{self, Child, Compiled, Seen, Wanted};
+use sluice_core::view::source::{SinkView, SourceView, TableName};
+use sluice_crds::common::RunState;
+use sluice_crds::{CdcPipeline, Connector, Topic};
+use tracing::debug;
+
+use crate::context::Context;
+use crate::observe::database::{Interest, Place, Seen as SeenDatabase, World};
+use crate::scope::{Key, chain};
+
+/// The part of the world that a pass looks at.
+pub struct Found {
+    pub key: Key,
+    pub connect: Key,
+    /// Of the KafkaCluster.
+    pub cluster: Option<Key>,
+    pub compiled: Option<Compiled>,
+    pub source: Arc<World<SourceView>>,
+    pub seen_source: Arc<SeenDatabase<SourceView>>,
+    /// In the order of the wanted sinks.
+    pub sinks: Vec<Arc<World<SinkView>>>,
+    pub seen_sinks: Vec<Arc<SeenDatabase<SinkView>>>,
+    pub topics: BTreeMap<String, (Topic, Child)>,
+    pub connectors: BTreeMap<String, (Connector, Child)>,
+    snapshot: Snapshot,
+    snapshot_completed: bool,
+}
+
+impl Found {
+    pub async fn look(context: &Arc<Context>, pipeline: &CdcPipeline, wanted: &Wanted) -> Self {
+        let key = Key::of(pipeline);
+        let connect = key.sibling(&wanted.connect);
+        let cluster = context
+            .shelves
+            .connects
+            .get(&connect)
+            .filter(|connect| connect.meta().deletion_timestamp.is_none())
+            .map(|connect| key.sibling(&connect.spec.cluster_ref.name));
+        let compiled = cluster.as_ref().map(|cluster| cdc::compile(wanted, &cluster.name));
+        let uid = wanted.owner.reference.uid.as_str();
+        let (topics, connectors) = children(context, &key, uid, compiled.as_ref());
+        let status = pipeline.status.as_ref().and_then(|status| status.source.as_ref());
+        let snapshot_completed = status.is_some_and(|source| source.snapshot_completed);
+        let started = connectors.contains_key(&wanted.source_connector());
+        let snapshot = if started && !snapshot_completed && wanted.state == RunState::Running {
+            stored(context, &connect, &wanted.source_connector()).await
+        } else {
+            Snapshot::Unknown
+        };
+        // what waits for somebody or something in a database is looked at often
+        let brisk = pipeline.meta().deletion_timestamp.is_some() || !is_ready(pipeline);
+        let source = source(context, &key, wanted, brisk);
+        let sinks: Vec<_> =
+            wanted.sinks.iter().map(|sink| self::sink(context, &key, wanted, sink, brisk)).collect();
+        context.sources.only(&key, &HashSet::from([source.place.clone()]));
+        context.sinks.only(&key, &sinks.iter().map(|world| world.place.clone()).collect());
+        Self {
+            connect,
+            cluster,
+            compiled,
+            seen_source: source.seen(),
+            source,
+            seen_sinks: sinks.iter().map(|world| world.seen()).collect(),
+            sinks,
+            topics,
+            connectors,
+            snapshot,
+            snapshot_completed,
+            key,
+        }
+    }
+
+    pub fn seen<'a>(&'a self, wanted: &Wanted) -> Seen<'a> {
+        let only = |children: Vec<(&String, &Child)>| {
+            children.into_iter().map(|(name, child)| (name.clone(), child.clone())).collect()
+        };
+        Seen {
+            cluster: self.cluster.as_ref().map(|cluster| cluster.name.as_str()),
+            source: self.seen_source.look(),
+            sinks: wanted
+                .sinks
+                .iter()
+                .zip(&self.seen_sinks)
+                .map(|(sink, seen)| (sink.name.clone(), seen.look()))
+                .collect(),
+            topics: only(self.topics.iter().map(|(name, (_, child))| (name, child)).collect()),
+            connectors: only(self.connectors.iter().map(|(name, (_, child))| (name, child)).collect()),
+            snapshot: self.snapshot,
+            snapshot_completed: self.snapshot_completed,
+        }
+    }
+}
+
+fn is_ready(pipeline: &CdcPipeline) -> bool {
+    let Some(status) = &pipeline.status else { return false };
+    status.observed_generation == pipeline.metadata.generation
+        && status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+fn source(context: &Arc<Context>, key: &Key, wanted: &Wanted, brisk: bool) -> Arc<World<SourceView>> {
+    let place = Place::new(&key.namespace, &wanted.source.connection, None);
+    let interest = Interest {
+        tables: wanted.tables.clone(),
+        publication: Some(wanted.source.publication.clone()),
+        brisk,
+    };
+    context.sources.ensure(context, place, key, interest)
+}
+
+fn sink(
+    context: &Arc<Context>,
+    key: &Key,
+    wanted: &Wanted,
+    sink: &cdc::Sink,
+    brisk: bool,
+) -> Arc<World<SinkView>> {
+    let place = Place::new(&key.namespace, &sink.connection, Some(&sink.schema));
+    let tables = wanted.tables.iter().map(|table| TableName::new(&sink.schema, &table.name)).collect();
+    context.sinks.ensure(context, place, key, Interest { tables, publication: None, brisk })
+}
+
+type Children = (BTreeMap<String, (Topic, Child)>, BTreeMap<String, (Connector, Child)>);
+
+/// Those that have a name we want, whoever made them, and those that are ours.
+fn children(context: &Context, key: &Key, uid: &str, compiled: Option<&Compiled>) -> Children {
+    let names = |of: &dyn Fn(&Compiled) -> Vec<String>| -> HashSet<String> {
+        compiled.map(of).unwrap_or_default().into_iter().collect()
+    };
+    let topics = names(&|c| c.topics.iter().map(ResourceExt::name_any).collect());
+    let connectors = names(&|c| c.connectors().map(ResourceExt::name_any).collect());
+    let here = |meta: &kube::core::ObjectMeta, wanted: &HashSet<String>| {
+        meta.namespace.as_deref() == Some(key.namespace.as_str())
+            && (meta.name.as_ref().is_some_and(|name| wanted.contains(name))
+                || meta.owner_references.iter().flatten().any(|owner| owner.uid == uid))
+    };
+    let found = context.shelves.topics.select(|topic| here(&topic.metadata, &topics));
+    let topics = found
+        .iter()
+        .map(|topic| (topic.name_any(), (Topic::clone(topic), Child::topic(topic, uid))))
+        .collect();
+    let found = context.shelves.connectors.select(|connector| here(&connector.metadata, &connectors));
+    let connectors = found
+        .iter()
+        .map(|connector| {
+            (connector.name_any(), (Connector::clone(connector), Child::connector(connector, uid)))
+        })
+        .collect();
+    (topics, connectors)
+}
+
+/// How far the snapshot is, by what the connector has stored.
+async fn stored(context: &Context, connect: &Key, connector: &str) -> Snapshot {
+    let Some(world) = context.connect.get(connect) else { return Snapshot::Unknown };
+    match world.client.offsets(connector).await {
+        Ok(offsets) => snapshot::of_offset(offsets.first().map(|entry| &entry.offset)),
+        Err(error) => {
+            debug!(%connect, connector, error = %chain(&error), "offsets not read");
+            Snapshot::Unknown
+        }
+    }
+}

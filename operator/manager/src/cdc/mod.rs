@@ -1,0 +1,13 @@
+//! Passes over each `CdcPipeline`: `reconcile` is the table of contents, `look` gathers what core wants to know, `act` carries a plan
+//! out, `gauges` measures how far sinks are, `teardown` is the end. `notes` is what a pass remembers of the one before.
+
+mod act;
+mod gauges;
+mod look;
+mod notes;
+mod reconcile;
+mod teardown;
+
+pub use notes::Notes;
+pub use reconcile::reconcile;
+pub use teardown::gone;

@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::runtime::controller::Action;
+use serde_json::json;
+use sluice_clients::connect::Error as ConnectError;
+use sluice_core::cdc::{self, CdcReason, FINALIZER, Removal, Teardown, TeardownSeen, Wanted};
+use sluice_core::condition::Verdict;
+use sluice_crds::{CdcPipeline, Connector, Topic};
+use tracing::{debug, info};
+
+use super::look::Found;
+use super::{act, gauges};
+use crate::act::apply::{deadline, is_status};
+use crate::act::finalizer;
+use crate::context::Context;
+use crate::error::Error;
+use crate::report;
+use crate::scope::{Key, Pass, chain};
+
+const SOON: Duration = Duration::from_secs(1);
+/// For what is waited for outside of Kubernetes.
+const LATER: Duration = Duration::from_secs(5);
+
+/// A pass over a pipeline that is being deleted: one step.
+pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted, found: &Found) -> Pass {
+    if !pipeline.finalizers().iter().any(|name| name == FINALIZER) {
+        return Ok(Action::await_change());
+    }
+    let ours = |child: &cdc::Child| child.owned;
+    let connectors = found.connectors.iter().filter(|(_, (_, child))| ours(child));
+    let topics = found.topics.iter().filter(|(_, (_, child))| ours(child));
+    let step = cdc::teardown(
+        wanted,
+        &TeardownSeen {
+            connect_exists: found.cluster.is_some(),
+            connectors: &connectors.map(|(name, child)| (name.clone(), child.clone())).collect(),
+            topics: &topics.map(|(name, child)| (name.clone(), child.clone())).collect(),
+            source: &found.seen_source.sight,
+        },
+    );
+    let (verdict, again) = match step {
+        Teardown::Stop(names) => {
+            for name in &names {
+                let spec = json!({ "state": "Stopped" });
+                patch::<Connector>(context, &found.key.sibling(name), spec).await?;
+            }
+            (deleting("The connectors are being stopped"), SOON)
+        }
+        Teardown::Forget(removals, verdict) => {
+            let forgotten = forget(context, found, removals).await;
+            act::remove(context, found, &forgotten).await?;
+            (verdict, SOON)
+        }
+        Teardown::Remove(removals) => {
+            act::remove(context, found, &removals).await?;
+            (deleting("Connectors and Topics are being deleted"), SOON)
+        }
+        Teardown::Keep(names) => {
+            for name in &names {
+                let spec = json!({ "deletionPolicy": "Retain" });
+                patch::<Topic>(context, &found.key.sibling(name), spec).await?;
+            }
+            (deleting("The topics are being told to stay"), SOON)
+        }
+        Teardown::Clean(work) => match act::run(found, wanted, &work).await {
+            Ok(()) => {
+                info!(pipeline = %found.key, doing = work.doing, "cleaned a database");
+                (deleting(&format!("Done: {}", work.doing)), SOON)
+            }
+            Err(failure) => {
+                let message = format!(
+                    "Sluice could not {}: {}. It keeps trying. To let this object go and leave what is in the database, set \
+                     spec.deletionPolicy: Retain",
+                    work.doing, failure.text
+                );
+                (Verdict::reconciling(CdcReason::DeletionBlocked, message), LATER)
+            }
+        },
+        Teardown::Wait(verdict) => (verdict, LATER),
+        Teardown::Release => {
+            finalizer::release(context, pipeline, FINALIZER).await?;
+            gone(context, &found.key);
+            return Ok(Action::await_change());
+        }
+    };
+    let status = cdc::deleting(pipeline, &verdict, Context::now());
+    let shared = &context.shared;
+    report::status::patch(&shared.client, &shared.metrics, pipeline, pipeline.status.as_ref(), &status)
+        .await?;
+    Ok(Action::requeue(again))
+}
+
+/// Nobody looks at the pipeline's databases for it any more.
+pub fn gone(context: &Context, key: &Key) {
+    context.sources.only(key, &std::collections::HashSet::new());
+    context.sinks.only(key, &std::collections::HashSet::new());
+    context.cdc.forget(key);
+    gauges::forget(context, key);
+}
+
+fn deleting(message: &str) -> Verdict {
+    Verdict::reconciling(CdcReason::Deleting, message)
+}
+
+/// Those whose offsets Connect has forgotten, or never had.
+async fn forget(context: &Context, found: &Found, removals: Vec<Removal>) -> Vec<Removal> {
+    let Some(world) = context.connect.get(&found.connect) else { return Vec::new() };
+    let mut forgotten = Vec::new();
+    for removal in removals {
+        match world.client.delete_offsets(&removal.name).await {
+            Ok(()) | Err(ConnectError::NotFound { .. }) => forgotten.push(removal),
+            // Connect says so until the connector has stopped
+            Err(error) => {
+                debug!(pipeline = %found.key, connector = removal.name, error = %chain(&error), "offsets not forgotten");
+            }
+        }
+    }
+    forgotten
+}
+
+/// Changes a child's spec, where the pipeline no longer applies it.
+async fn patch<K>(context: &Context, key: &Key, spec: serde_json::Value) -> Result<(), Error>
+where
+    K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + serde::de::DeserializeOwned
+        + std::fmt::Debug,
+{
+    let kind = K::kind(&());
+    let api: Api<K> = Api::namespaced(context.client().clone(), &key.namespace);
+    context.shared.metrics.kube_write("patch", &kind);
+    let (params, patch) = (PatchParams::default(), Patch::Merge(json!({ "spec": spec })));
+    match deadline(&format!("change {kind} {key}"), api.patch(&key.name, &params, &patch)).await {
+        Ok(_) => Ok(()),
+        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use sluice_clients::postgres::Password;
+use sluice_core::cdc::Look;
+use sluice_core::view::Sight;
+use sluice_core::view::source::{TableName, Trouble};
+use sluice_crds::cdc_pipeline::PostgresConnection;
+use tokio::sync::Notify;
+
+use super::entry::{self, Failure};
+use crate::context::Shared;
+use crate::scope::Key;
+
+/// Which database, entered as whom. Two pipelines share an observer only where all of it is the same, the Secret included: who has
+/// a wrong password must not see by another's right one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub namespace: String,
+    pub host: String,
+    pub port: u16,
+    pub database: String,
+    pub user: String,
+    pub secret: String,
+    pub secret_key: String,
+    /// Of a sink.
+    pub schema: Option<String>,
+}
+
+impl Place {
+    pub fn new(namespace: &str, connection: &PostgresConnection, schema: Option<&str>) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            host: connection.host.clone(),
+            // the schema allows no other numbers
+            port: u16::try_from(connection.port).unwrap_or(5432),
+            database: connection.database.clone(),
+            user: connection.user.clone(),
+            secret: connection.password.name.clone(),
+            secret_key: connection.password.key.clone(),
+            schema: schema.map(str::to_owned),
+        }
+    }
+}
+
+/// What one pipeline wants to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    pub tables: BTreeSet<TableName>,
+    pub publication: Option<String>,
+    /// It waits for something in the database.
+    pub brisk: bool,
+}
+
+/// What the newest looks gave.
+#[derive(Debug)]
+pub struct Seen<V> {
+    pub sight: Sight<V>,
+    pub trouble: Option<Trouble>,
+}
+
+impl<V> Seen<V> {
+    pub fn look(&self) -> Look<'_, V> {
+        Look { sight: &self.sight, trouble: self.trouble }
+    }
+}
+
+/// A database as we see it and reach it.
+pub struct World<V> {
+    pub place: Place,
+    pub(super) shared: Arc<Shared>,
+    seen: ArcSwap<Seen<V>>,
+    interests: Mutex<HashMap<Key, Interest>>,
+    /// As the Secret said when it was read last; forgotten when it changes, and when the database refuses it.
+    password: Mutex<Option<Password>>,
+    nudge: Notify,
+}
+
+impl<V> World<V> {
+    pub fn new(place: Place, shared: Arc<Shared>, now: Timestamp) -> Self {
+        let unseen = Seen { sight: Sight::Never { since: now, error: None }, trouble: None };
+        Self {
+            place,
+            shared,
+            seen: ArcSwap::from_pointee(unseen),
+            interests: Mutex::default(),
+            password: Mutex::default(),
+            nudge: Notify::new(),
+        }
+    }
+
+    pub fn seen(&self) -> Arc<Seen<V>> {
+        self.seen.load_full()
+    }
+
+    /// Asks for a whole look now rather than at the next round.
+    pub fn look_soon(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// Waits for the next round. `true`: somebody asked for it.
+    pub(super) async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => false,
+            () = self.nudge.notified() => true,
+        }
+    }
+
+    pub(super) fn interest(&self, pipeline: &Key, interest: Interest) {
+        let mut interests = self.interests.lock().expect("no panic while noting");
+        let asks_more = interests.get(pipeline).is_none_or(|before| {
+            before.tables != interest.tables
+                || before.publication != interest.publication
+                || (interest.brisk && !before.brisk)
+        });
+        interests.insert(pipeline.clone(), interest);
+        if asks_more {
+            self.look_soon();
+        }
+    }
+
+    /// Whether anybody is left who wants to know.
+    pub(super) fn lose_interest(&self, pipeline: &Key) -> bool {
+        let mut interests = self.interests.lock().expect("no panic while noting");
+        interests.remove(pipeline);
+        !interests.is_empty()
+    }
+
+    pub fn pipelines(&self) -> Vec<Key> {
+        self.interests.lock().expect("no panic while noting").keys().cloned().collect()
+    }
+
+    /// What all of them want to know, and whether one waits.
+    pub(super) fn question(&self) -> Interest {
+        let interests = self.interests.lock().expect("no panic while noting");
+        let mut all = Interest::default();
+        for interest in interests.values() {
+            all.tables.extend(interest.tables.iter().cloned());
+            all.brisk |= interest.brisk;
+        }
+        all
+    }
+
+    pub(super) fn publications(&self) -> BTreeSet<String> {
+        let interests = self.interests.lock().expect("no panic while noting");
+        interests.values().filter_map(|interest| interest.publication.clone()).collect()
+    }
+
+    pub(super) fn looked(&self, view: V) {
+        self.seen.store(Arc::new(Seen { sight: Sight::Clear(Arc::new(view)), trouble: None }));
+    }
+
+    pub(super) fn failed(&self, now: Timestamp, failure: &Failure) {
+        let sight = self.seen.load().sight.failed(now, failure.text.clone());
+        self.seen.store(Arc::new(Seen { sight, trouble: Some(failure.trouble) }));
+    }
+
+    pub(super) fn password(&self) -> Option<Password> {
+        self.password.lock().expect("no panic while noting").clone()
+    }
+
+    pub(super) fn set_password(&self, password: Option<Password>) {
+        *self.password.lock().expect("no panic while noting") = password;
+    }
+
+    /// The Secret has changed: the next look enters anew.
+    pub fn secret_changed(&self) {
+        self.set_password(None);
+        self.look_soon();
+    }
+
+    /// Carries out statements in one transaction, on a session of its own.
+    pub async fn run(&self, doing: &str, statements: &[String]) -> Result<(), Failure> {
+        let mut session = entry::enter(self).await?;
+        session.run(doing, statements).await.map_err(Failure::from)
+    }
+}
