@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use sluice_crds::Topic;
 
 use super::names::Internal;
-use super::pods::{is_ready, trouble};
+use super::pods::{is_ready, ready_since, trouble};
 use super::{ConnectReason, Wanted, inputs, owner};
 use crate::condition::Verdict;
 use crate::view::Sight;
@@ -27,7 +28,11 @@ pub struct Seen<'a> {
     pub rest: Option<&'a Sight<ConnectView>>,
     /// Names of the Connector objects that refer to this ConnectCluster.
     pub connectors: &'a BTreeSet<String>,
+    pub now: Timestamp,
 }
+
+/// How long a Service may take to lead to a worker that has become ready.
+const ENDPOINTS: SignedDuration = SignedDuration::from_secs(15);
 
 /// The one disruptive thing that is done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +151,9 @@ fn rest(wanted: &Wanted, seen: &Seen<'_>, count: &str) -> Verdict {
         return Verdict::reconciling(ConnectReason::Starting, format!("{count}; the REST API is asked next"));
     };
     if let Some((since, error)) = sight.blind() {
-        if matches!(sight, Sight::Never { error: None, .. }) {
+        let newest = current(wanted, seen.pods).filter_map(ready_since).max();
+        let just_ready = newest.is_some_and(|newest| seen.now < newest + ENDPOINTS);
+        if just_ready || matches!(sight, Sight::Never { error: None, .. }) {
             return Verdict::reconciling(
                 ConnectReason::Starting,
                 format!("{count}; the REST API is asked next"),

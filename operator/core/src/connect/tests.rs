@@ -43,6 +43,7 @@ struct World {
     pods: Vec<Pod>,
     rest: Option<Sight<ConnectView>>,
     connectors: BTreeSet<String>,
+    now: Timestamp,
 }
 
 impl World {
@@ -57,7 +58,15 @@ impl World {
         }
         let pods = (0..wanted.replicas).map(|ordinal| pod(wanted, &set, ordinal)).collect();
         let rest = Some(Sight::Clear(Arc::new(ConnectView::default())));
-        Self { kafka_exists: true, topics, stateful_set: Some(set), pods, rest, connectors: BTreeSet::new() }
+        Self {
+            kafka_exists: true,
+            topics,
+            stateful_set: Some(set),
+            pods,
+            rest,
+            connectors: BTreeSet::new(),
+            now: at(1_700_000_100),
+        }
     }
 
     fn unready(mut self, ordinal: usize) -> Self {
@@ -84,9 +93,14 @@ impl World {
                 pods: &self.pods,
                 rest: self.rest.as_ref(),
                 connectors: &self.connectors,
+                now: self.now,
             },
         )
     }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
 }
 
 fn condition(status: &str) -> serde_json::Value {
@@ -100,7 +114,7 @@ fn pod(wanted: &Wanted, set: &StatefulSet, ordinal: i32) -> Pod {
     pod.metadata.name = Some(wanted.pod(ordinal));
     pod.metadata.uid = Some(format!("pod-{ordinal}"));
     pod.status =
-        serde_json::from_value(json!({ "conditions": [{ "type": "Ready", "status": "True" }] })).unwrap();
+        serde_json::from_value(json!({ "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": "2023-11-14T22:13:00Z" }] })).unwrap();
     pod
 }
 
@@ -275,8 +289,8 @@ fn the_number_of_workers_and_pausing_restart_nothing() {
 fn a_rest_api_that_fell_silent_is_unknown_since_then() {
     let wanted = wanted(&json!({}));
     let mut world = World::of(&wanted);
-    let at = Timestamp::from_second(1_700_000_000).unwrap();
-    world.rest = world.rest.map(|sight| sight.failed(at, "list connectors: refused".into()));
+    let silent = at(1_700_000_000);
+    world.rest = world.rest.map(|sight| sight.failed(silent, "list connectors: refused".into()));
     let verdict = world.plan(&wanted).verdict;
     assert_eq!(
         (verdict.kind, verdict.reason),
@@ -287,7 +301,10 @@ fn a_rest_api_that_fell_silent_is_unknown_since_then() {
         "{}",
         verdict.message
     );
-    world.rest = Some(Sight::Never { since: at, error: None });
+    world.now = at(1_699_999_985);
+    assert_eq!(world.plan(&wanted).verdict.reason, "Starting", "the Service does not lead to it yet");
+    world.now = at(1_700_000_100);
+    world.rest = Some(Sight::Never { since: silent, error: None });
     assert_eq!(world.plan(&wanted).verdict.reason, "Starting", "nobody has asked yet");
 }
 

@@ -48,7 +48,7 @@ pub fn validate(connect: &ConnectCluster, bootstrap: &str) -> Result<Wanted, Fin
         kafka: spec.cluster_ref.name.clone(),
         replicas: spec.replicas,
         image: spec.image.clone().unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
-        config: worker::config(&owner.name, bootstrap, &declared),
+        config: worker::config(&owner.name, bootstrap, spec.image.is_some(), &declared),
         jvm,
         resources: spec.resources.clone(),
         template: spec.template.clone(),

@@ -50,14 +50,20 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("scheduled.rebalance.max.delay.ms", "30000"),
 ];
 
+/// How the worker looks for plugins (KIP-898). Those of the image that we know have manifests, and by them a worker is up in a third of
+/// the time; somebody's own image may have older ones, which only Connect's default, a scan of all classes, finds.
+const DISCOVERY: (&str, &str) = ("plugin.discovery", "service_load");
+
 /// Every key of `worker.properties` but `rest.advertised.host.name`, which only a pod knows.
 pub fn config(
     connect: &str,
     bootstrap: &str,
+    own_image: bool,
     declared: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
+    let proposed = DEFAULTS.iter().chain((!own_image).then_some(&DISCOVERY));
     let mut config: BTreeMap<String, String> =
-        DEFAULTS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        proposed.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     config.extend(declared.clone());
     let mut set = |key: &str, value: String| config.insert(key.to_owned(), value);
     set("bootstrap.servers", bootstrap.to_owned());
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_sluice_sets_is_reserved_and_what_it_proposes_is_not() {
-        let set = config("c", "k:9091", &BTreeMap::new());
+        let set = config("c", "k:9091", true, &BTreeMap::new());
         for key in set.keys() {
             let proposed = DEFAULTS.iter().any(|(name, _)| name == key);
             assert_eq!(reserved(key).is_none(), proposed, "{key}");
@@ -101,12 +107,19 @@ mod tests {
     #[test]
     fn the_users_word_counts_where_sluice_only_proposes() {
         let declared = [("plugin.path".to_owned(), "/mine".to_owned())].into();
-        assert_eq!(config("c", "k:9091", &declared)["plugin.path"], "/mine");
+        assert_eq!(config("c", "k:9091", true, &declared)["plugin.path"], "/mine");
+    }
+
+    #[test]
+    fn only_the_plugins_of_the_image_that_we_know_are_found_by_their_manifests() {
+        let discovery = |own| config("c", "k:9091", own, &BTreeMap::new()).get("plugin.discovery").cloned();
+        assert_eq!(discovery(false).as_deref(), Some("service_load"));
+        assert_eq!(discovery(true), None);
     }
 
     #[test]
     fn no_connector_can_have_the_workers_group() {
         // a sink connector `x` consumes in the group `connect-x`
-        assert!(!config("c", "k:9091", &BTreeMap::new())["group.id"].starts_with("connect-"));
+        assert!(!config("c", "k:9091", true, &BTreeMap::new())["group.id"].starts_with("connect-"));
     }
 }

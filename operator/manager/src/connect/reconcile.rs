@@ -23,7 +23,7 @@ use crate::observe::connect::{Workers, World};
 use crate::report;
 use crate::scope::{Child as _, Key, Pass, belonging_to};
 
-/// When a look is due although nothing woke us: orphans that could not be deleted, a Secret that could not be read.
+/// When a look is due although nothing woke us: orphans that could not be deleted, a REST API that stays silent.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// One pass over a ConnectCluster: look, decide, act, tell.
@@ -72,6 +72,9 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
             act::forget_orphans(&context, connect, &world, &plan.orphans).await?;
             requeue = Action::requeue(AGAIN);
         }
+    }
+    if found.rest.current().is_none() {
+        requeue = Action::requeue(AGAIN);
     }
     tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;
     Ok(requeue)
@@ -127,6 +130,7 @@ impl Found {
             pods: &self.pods,
             rest: Some(&self.rest),
             connectors: &self.connectors,
+            now: Context::now(),
         }
     }
 

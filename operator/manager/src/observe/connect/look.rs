@@ -33,8 +33,12 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
             let Some(context) = context.upgrade() else { return };
             context.connect_seen(&world.key, &before, &after);
         }
-        let calm = after.current().is_some_and(|view| view.secrets_revision >= Some(asked.whom.revision));
-        let pause = if calm && !world.anything_settles() { STEADY } else { BRISK };
+        let expected = match after.current() {
+            Some(view) => view.secrets_revision < Some(asked.whom.revision),
+            // a worker that is ready and does not answer is about to
+            None => !world.workers().urls.is_empty(),
+        };
+        let pause = if expected || world.anything_settles() { BRISK } else { STEADY };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = world.nudged() => {}
