@@ -30,7 +30,7 @@ pub(super) async fn enter<V>(world: &World<V>) -> Result<Session, Failure> {
         world.set_password(Some(read.clone()));
         read
     };
-    let target = Target::new(&place.host, place.port, &place.database, &place.user, password);
+    let target = Target::new(&place.host(), place.port, &place.database, &place.user, password);
     Session::enter(&target).await.map_err(|error| {
         let failure = Failure::from(error);
         if failure.trouble == Trouble::PasswordRefused {

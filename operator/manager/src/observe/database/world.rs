@@ -44,6 +44,13 @@ impl Place {
             schema: schema.map(str::to_owned),
         }
     }
+
+    /// The host as the Connect workers understand it. They run in the pipeline's namespace, Sluice in its own: a name
+    /// without a dot is a Service beside the workers.
+    pub fn host(&self) -> String {
+        let plain = !self.host.contains(['.', ':']) && self.host != "localhost";
+        if plain { format!("{}.{}.svc", self.host, self.namespace) } else { self.host.clone() }
+    }
 }
 
 /// What one pipeline wants to know.
@@ -176,5 +183,21 @@ impl<V> World<V> {
     pub async fn run(&self, doing: &str, statements: &[String]) -> Result<(), Failure> {
         let mut session = entry::enter(self).await?;
         session.run(doing, statements).await.map_err(Failure::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_what_it_means_to_the_workers() {
+        let place = |host: &str| {
+            Place::new("shop", &PostgresConnection { host: host.into(), ..Default::default() }, None).host()
+        };
+        assert_eq!(place("db"), "db.shop.svc");
+        for as_it_is in ["db.other", "db.example.com", "10.0.0.7", "fd00::7", "localhost"] {
+            assert_eq!(place(as_it_is), as_it_is);
+        }
     }
 }
