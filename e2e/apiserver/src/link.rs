@@ -1,6 +1,8 @@
 //! A way to the API server that a test can cut: a TCP proxy. TLS goes through it end to end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use kube::{Client, Config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,53 +10,48 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What passes. Held bytes arrive late, as after any network trouble; they are never lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passes {
-    All,
-    /// The server hears us, and its answers are held.
-    Requests,
-    Nothing,
-}
-
 #[derive(Clone, Copy)]
 enum Way {
     There,
     Back,
 }
 
-impl Passes {
-    fn lets(self, way: Way) -> bool {
-        match way {
-            Way::There => self != Self::Nothing,
-            Way::Back => self == Self::All,
-        }
+/// What passes. Held bytes arrive late, as after any network trouble; they are not lost.
+#[derive(Clone, Copy)]
+struct Gate {
+    there: bool,
+    back: bool,
+    /// Connections before this one have died without a word.
+    oldest: u64,
+}
+
+impl Gate {
+    fn lets(self, way: Way, connection: u64) -> bool {
+        let open = match way {
+            Way::There => self.there,
+            Way::Back => self.back,
+        };
+        open && connection >= self.oldest
     }
 }
 
 /// One client's way to the server. It ends with the runtime of the test that made it.
 pub struct Link {
     config: Config,
-    passes: watch::Sender<Passes>,
+    gate: watch::Sender<Gate>,
+    /// Connections so far.
+    count: Arc<AtomicU64>,
 }
 
 impl Link {
     pub(crate) async fn open(mut config: Config, server: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let (passes, seen) = watch::channel(Passes::All);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                if let Ok(far) = TcpStream::connect(server).await {
-                    let (near_read, near_write) = near.into_split();
-                    let (far_read, far_write) = far.into_split();
-                    tokio::spawn(pump(near_read, far_write, Way::There, seen.clone()));
-                    tokio::spawn(pump(far_read, near_write, Way::Back, seen.clone()));
-                }
-            }
-        });
         config.cluster_url = format!("https://127.0.0.1:{port}").parse().expect("a URL");
-        Self { config, passes }
+        let (gate, seen) = watch::channel(Gate { there: true, back: true, oldest: 0 });
+        let count = Arc::new(AtomicU64::new(0));
+        tokio::spawn(accept(listener, server, seen, Arc::clone(&count)));
+        Self { config, gate, count }
     }
 
     pub fn client(&self) -> Client {
@@ -63,33 +60,59 @@ impl Link {
 
     /// Nothing passes any more, in no direction, on no connection; none is closed either.
     pub fn cut(&self) {
-        self.passes.send_replace(Passes::Nothing);
+        self.set(false, false);
     }
 
     /// Requests arrive and are carried out; answers do not come back.
     pub fn hold_answers(&self) {
-        self.passes.send_replace(Passes::Requests);
+        self.set(true, false);
     }
 
     /// Everything passes, also what was held.
     pub fn mend(&self) {
-        self.passes.send_replace(Passes::All);
+        self.set(true, true);
+    }
+
+    /// The connections that are open now say nothing any more, for ever; new ones work.
+    pub fn strand(&self) {
+        let next = self.count.load(Ordering::SeqCst);
+        self.gate.send_modify(|gate| gate.oldest = next);
+    }
+
+    fn set(&self, there: bool, back: bool) {
+        self.gate.send_modify(|gate| *gate = Gate { there, back, ..*gate });
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    server: SocketAddr,
+    gate: watch::Receiver<Gate>,
+    count: Arc<AtomicU64>,
+) {
+    while let Ok((near, _)) = listener.accept().await {
+        let id = count.fetch_add(1, Ordering::SeqCst);
+        let Ok(far) = TcpStream::connect(server).await else { continue };
+        let (near_read, near_write) = near.into_split();
+        let (far_read, far_write) = far.into_split();
+        tokio::spawn(pump(near_read, far_write, gate.clone(), move |gate| gate.lets(Way::There, id)));
+        tokio::spawn(pump(far_read, near_write, gate.clone(), move |gate| gate.lets(Way::Back, id)));
     }
 }
 
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    way: Way,
-    mut passes: watch::Receiver<Passes>,
+    mut gate: watch::Receiver<Gate>,
+    lets: impl Fn(&Gate) -> bool,
 ) {
     let mut bytes = vec![0; 16 * 1024];
     loop {
         let Ok(count) = from.read(&mut bytes).await else { return };
-        if passes.wait_for(|passes| passes.lets(way)).await.is_err() {
+        if gate.wait_for(&lets).await.is_err() || count == 0 {
             return;
         }
-        if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
+        if to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }

@@ -1,6 +1,6 @@
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
-use kube::{Client, Resource};
+use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -72,12 +72,13 @@ where
     let request = api.patch_status(&key.name, &params, &patch);
     match deadline(&format!("write the status of {kind} {key}"), request).await {
         Ok(answer) => Ok(Some(answer)),
-        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) || is_another(&source) => Ok(None),
+        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(None),
+        // the `test` has failed, or the status is refused: the server's words for the first are empty ones
+        Err(Error::Kube { doing, source }) if is_status(&source, &[422]) => {
+            let there = deadline(&doing, api.get_metadata_opt(&key.name)).await?;
+            let same = there.is_some_and(|there| there.uid() == object.uid());
+            if same { Err(Error::Kube { doing, source }) } else { Ok(None) }
+        }
         Err(error) => Err(error),
     }
-}
-
-/// Whether the patch's `test` failed.
-fn is_another(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 422 && status.message.contains("test failed"))
 }

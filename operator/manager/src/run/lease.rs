@@ -90,13 +90,16 @@ impl Election {
     pub async fn win(self) -> Reign {
         let mut observed: Option<Observed> = None;
         loop {
-            match self.attempt(&mut observed).await {
-                Ok(true) => {
+            let asked = Instant::now();
+            // a connection can die without a word, and then there is no answer for ever
+            match timeout(self.timing.renew_deadline, self.attempt(&mut observed)).await {
+                Ok(Ok(true)) => {
                     let observed = observed.expect("an attempt that succeeded has seen the lease");
-                    return Reign { lease: observed.lease, renewed: Instant::now(), election: self };
+                    return Reign { lease: observed.lease, renewed: asked, election: self };
                 }
-                Ok(false) => {}
-                Err(error) => warn!(error = %chain(&error), "lease: trying again"),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => warn!(error = %chain(&error), "lease: trying again"),
+                Err(_) => warn!("lease: no answer, trying again"),
             }
             sleep(self.timing.retry).await;
         }
@@ -158,6 +161,7 @@ impl Election {
 pub struct Reign {
     election: Election,
     lease: Lease,
+    /// When we asked for it, not when we were told: others count from the write, which lies between.
     renewed: Instant,
 }
 
@@ -167,8 +171,9 @@ impl Reign {
         loop {
             sleep(self.election.timing.retry).await;
             let left = self.election.timing.renew_deadline.saturating_sub(self.renewed.elapsed());
+            let asked = Instant::now();
             match timeout(left, self.renew()).await {
-                Ok(Ok(())) => self.renewed = Instant::now(),
+                Ok(Ok(())) => self.renewed = asked,
                 Ok(Err(Some(holder))) => return LeaseError::Taken(holder),
                 Ok(Err(None)) | Err(_) => {
                     if self.renewed.elapsed() >= self.election.timing.renew_deadline {
@@ -211,14 +216,25 @@ impl Reign {
 
     /// Gives the lease back, so that another replica need not wait for it to expire.
     pub async fn release(self) {
-        let mut lease = self.lease;
-        if let Some(spec) = lease.spec.as_mut() {
-            spec.holder_identity = None;
-            spec.lease_duration_seconds = Some(1);
+        match timeout(self.election.timing.renew_deadline, self.give_back()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(error = %chain(&error), "lease not released"),
+            Err(_) => debug!("lease not released: no answer"),
         }
-        if let Err(error) = self.election.api.replace(NAME, &PostParams::default(), &lease).await {
-            debug!(error = %chain(&error), "lease not released");
+    }
+
+    async fn give_back(&self) -> kube::Result<()> {
+        let api = &self.election.api;
+        // not as we know it: a renewal that was cancelled may have arrived all the same
+        let Some(mut lease) = api.get_opt(NAME).await? else { return Ok(()) };
+        match lease.spec.as_mut() {
+            Some(spec) if spec.holder_identity.as_ref() == Some(&self.election.identity) => {
+                spec.holder_identity = None;
+                spec.lease_duration_seconds = Some(1);
+            }
+            _ => return Ok(()),
         }
+        api.replace(NAME, &PostParams::default(), &lease).await.map(drop)
     }
 }
 
