@@ -347,7 +347,8 @@ pub struct PartitionHealth {
     pub total: i32,
     /// Partitions without a leader.
     pub offline: i32,
-    /// Partitions with fewer in-sync replicas than replicas.
+    /// Partitions with fewer in-sync replicas than replicas. Not a reason to be unready: all of them can be read and
+    /// written.
     pub under_replicated: i32,
     /// Partitions with fewer in-sync replicas than `min.insync.replicas`: `acks=all` fails.
     pub under_min_isr: i32,

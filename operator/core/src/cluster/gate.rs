@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::node::Node;
+use super::node::{Node, NodeState};
 use crate::view::kafka::{ClusterView, KafkaUuid, NodeId, PartitionView, QuorumReplica, QuorumView};
 
 /// A voter that has not caught up with the leader for this long does not count for a majority. Twice the default of
@@ -89,25 +89,27 @@ pub fn may_restart(
     if node.is_none_or(|node| serves(id, node)) && !down.is_empty() {
         return Err(Refusal::OthersDown(down));
     }
-    quorum_can_spare(id, view.quorum.as_ref())?;
+    quorum_can_spare(id, &down, view.quorum.as_ref())?;
     partitions_can_spare(id, &down, view)
 }
 
 /// Where no broker is ready there is nobody to ask, and no client is served: a mistake that keeps the whole cluster
-/// from starting must still be mendable. A controller that runs may go while the others do.
+/// from starting must still be mendable. The quorum may be alive all the same, so controllers go one by one.
 fn nothing_to_lose(id: NodeId, nodes: &BTreeMap<NodeId, Node>) -> bool {
-    let mut others = nodes.values().filter(|node| node.id != id && node.controller);
-    nodes.values().all(|node| !node.broker || !node.serves())
-        && (nodes.get(&id).is_none_or(|node| !node.serves()) || others.all(Node::serves))
+    let runs = |node: &Node| node.runs && node.state != NodeState::Terminating;
+    let nobody_serves = nodes.values().all(|node| !node.broker || !node.serves());
+    let votes = nodes.get(&id).is_none_or(|node| node.controller);
+    nobody_serves && (!votes || nodes.values().all(|node| node.id == id || !node.controller || runs(node)))
 }
 
-fn quorum_can_spare(id: NodeId, quorum: Option<&QuorumView>) -> Result<(), Refusal> {
+fn quorum_can_spare(id: NodeId, down: &[NodeId], quorum: Option<&QuorumView>) -> Result<(), Refusal> {
     let Some(quorum) = quorum.filter(|q| q.leader.is_some()) else { return Err(Refusal::NoLeader) };
     if quorum.voters.iter().all(|v| v.id != id) {
         return Ok(());
     }
     let voters = quorum.voters.len();
-    let others = quorum.voters.iter().filter(|v| v.id != id && caught_up(v, quorum)).count();
+    let alive = |v: &&QuorumReplica| v.id != id && !down.contains(&v.id) && caught_up(v, quorum);
+    let others = quorum.voters.iter().filter(alive).count();
     // one or two voters have none to spare: then all others must be there
     if others >= majority(voters).min(voters - 1) {
         Ok(())
@@ -123,7 +125,7 @@ fn partitions_can_spare(id: NodeId, down: &[NodeId], view: &ClusterView) -> Resu
                 continue;
             }
             let Some(min_isr) = topic.min_isr else { return Err(Refusal::MinIsrUnknown(name.clone())) };
-            let min_isr = usize::try_from(min_isr).unwrap_or(0);
+            let min_isr = effective(min_isr, partition);
             let in_sync = others_in_sync(partition, id, down);
             // where even a whole partition has none to spare, it must at least be whole
             if in_sync < min_isr.min(partition.replicas.len().saturating_sub(1)) {
@@ -135,15 +137,25 @@ fn partitions_can_spare(id: NodeId, down: &[NodeId], view: &ClusterView) -> Resu
     Ok(())
 }
 
+/// A partition never needs more replicas than it has (`Partition.effectiveMinIsr`).
+pub fn effective(min_isr: i32, partition: &PartitionView) -> usize {
+    usize::try_from(min_isr).unwrap_or(0).min(partition.replicas.len())
+}
+
 /// In sync and serving, without this one. Kafka takes up to `replica.lag.time.max.ms` to notice a broker that hangs.
 fn others_in_sync(partition: &PartitionView, id: NodeId, down: &[NodeId]) -> usize {
     partition.isr.iter().filter(|other| **other != id && !down.contains(other)).count()
 }
 
 /// Whether the quorum keeps its majority when this voter is taken out.
-pub fn may_remove_voter(quorum: &QuorumView, id: NodeId, directory: KafkaUuid) -> Result<(), Refusal> {
+pub fn may_remove_voter(
+    quorum: &QuorumView,
+    nodes: &BTreeMap<NodeId, Node>,
+    id: NodeId,
+    directory: KafkaUuid,
+) -> Result<(), Refusal> {
     let rest: Vec<_> = quorum.voters.iter().filter(|v| (v.id, v.directory) != (id, directory)).collect();
-    let others = rest.iter().filter(|v| caught_up(v, quorum)).count();
+    let others = rest.iter().filter(|voter| is_alive(voter, quorum, nodes)).count();
     if !rest.is_empty() && others >= majority(rest.len()) {
         Ok(())
     } else {
@@ -152,10 +164,15 @@ pub fn may_remove_voter(quorum: &QuorumView, id: NodeId, directory: KafkaUuid) -
 }
 
 /// Whether the quorum has its majority once there is one more voter, which is caught up.
-pub fn may_add_voter(quorum: &QuorumView) -> Result<(), Refusal> {
+pub fn may_add_voter(quorum: &QuorumView, nodes: &BTreeMap<NodeId, Node>) -> Result<(), Refusal> {
     let voters = quorum.voters.len() + 1;
-    let others = quorum.voters.iter().filter(|v| caught_up(v, quorum)).count();
+    let others = quorum.voters.iter().filter(|voter| is_alive(voter, quorum, nodes)).count();
     if others + 1 >= majority(voters) { Ok(()) } else { Err(Refusal::Majority { voters, others }) }
+}
+
+/// By Kafka's word, and by Kubernetes', which may be newer.
+fn is_alive(voter: &QuorumReplica, quorum: &QuorumView, nodes: &BTreeMap<NodeId, Node>) -> bool {
+    caught_up(voter, quorum) && nodes.get(&voter.id).is_some_and(Node::serves)
 }
 
 fn majority(voters: usize) -> usize {

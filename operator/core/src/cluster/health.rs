@@ -2,7 +2,8 @@
 
 use sluice_crds::kafka_cluster::PartitionHealth;
 
-use crate::view::kafka::{ClusterView, PartitionView};
+use super::gate;
+use crate::view::kafka::ClusterView;
 
 /// How many partitions status names.
 const EXAMPLES: usize = 5;
@@ -15,7 +16,8 @@ pub fn partitions(view: &ClusterView) -> PartitionHealth {
             health.total += 1;
             let offline = partition.leader.is_none();
             let under_replicated = partition.isr.len() < partition.replicas.len();
-            let under_min_isr = topic.min_isr.is_some_and(|min| in_sync(partition) < min);
+            let under_min_isr =
+                topic.min_isr.is_some_and(|min| partition.isr.len() < gate::effective(min, partition));
             health.offline += i32::from(offline);
             health.under_replicated += i32::from(under_replicated);
             health.under_min_isr += i32::from(under_min_isr);
@@ -40,10 +42,6 @@ pub fn partitions(view: &ClusterView) -> PartitionHealth {
     }
     health.examples = worst.into_iter().map(|(_, text)| text).collect();
     health
-}
-
-fn in_sync(partition: &PartitionView) -> i32 {
-    i32::try_from(partition.isr.len()).unwrap_or(i32::MAX)
 }
 
 fn sorted(ids: &[i32]) -> Vec<i32> {

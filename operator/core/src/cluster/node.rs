@@ -113,7 +113,7 @@ pub fn all(wanted: &Wanted, seen: &Seen, now: Timestamp) -> BTreeMap<NodeId, Nod
         let node = names::node_id(name).and_then(|id| nodes.get_mut(&id));
         if let Some(node) = node.filter(|node| node.pod == name) {
             look(node, pod, now);
-            if let Some(pool) = wanted.pool(&node.pool).filter(|_| !node.leaving) {
+            if let Some(pool) = wanted.pool(&node.pool) {
                 // a pod without our annotation was not made from our template
                 node.restart = Inputs::from_annotations(pod.metadata.annotations.as_ref())
                     .map_or_else(|| vec![RestartReason::Template], |inputs| inputs.reasons(&pool.inputs));

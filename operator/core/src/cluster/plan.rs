@@ -115,7 +115,12 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     let leaving = previous.map(|s| s.leaving.as_slice()).unwrap_or_default();
     let scale = scale::scale_in(wanted, seen, &nodes, leaving);
     let claims = claims::claims(wanted, seen);
-    let quorum = seen.kafka.current().and_then(|v| v.quorum.as_ref()).and_then(|q| quorum::next(wanted, q));
+    let keeps = |id| scale.leaving.iter().any(|node| node.id == id) && !scale.spent.contains(&id);
+    let quorum = seen
+        .kafka
+        .current()
+        .and_then(|v| v.quorum.as_ref())
+        .and_then(|q| quorum::next(wanted, &nodes, q, keeps));
     let alter = match (&seen.dynamic, seen.kafka.current()) {
         (Some(described), Some(_)) => dynamic::changes(wanted, described),
         _ => vec![],

@@ -1,8 +1,9 @@
 //! The controller quorum (KIP-853): who votes, against who should. One change at a time, the safest first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::gate;
+use super::node::Node;
 use super::wanted::Wanted;
 use crate::view::kafka::{KafkaUuid, NodeId, QuorumReplica, QuorumView};
 
@@ -26,19 +27,30 @@ pub enum QuorumStep {
     Wait(String),
 }
 
-/// The next change, or `None` when the voters are the controllers that are wanted.
-pub fn next(wanted: &Wanted, quorum: &QuorumView) -> Option<QuorumStep> {
+/// The next change, or `None` when the voters are the controllers that are wanted. `keeps` are nodes that leave and
+/// keep their vote for now: a scale-in that is refused touches nothing.
+pub fn next(
+    wanted: &Wanted,
+    nodes: &BTreeMap<NodeId, Node>,
+    quorum: &QuorumView,
+    keeps: impl Fn(NodeId) -> bool,
+) -> Option<QuorumStep> {
     let controllers: BTreeSet<_> = wanted.controllers().collect();
     let voters: BTreeSet<_> = quorum.voters.iter().map(|v| v.id).collect();
     if quorum.leader.is_none() {
         return Some(QuorumStep::Wait("the quorum has no leader".into()));
     }
     if let Some(lost) = quorum.voters.iter().find(|voter| lost_its_disk(voter, quorum)) {
-        return Some(remove(lost, quorum, "its disk is gone: it has come back with another directory"));
+        return Some(remove(
+            lost,
+            nodes,
+            quorum,
+            "its disk is gone: it has come back with another directory",
+        ));
     }
     let missing: Vec<_> = controllers.difference(&voters).copied().collect();
-    if let Some(ready) = missing.iter().find_map(|id| candidate(*id, quorum)) {
-        return Some(match gate::may_add_voter(quorum) {
+    if let Some(ready) = missing.iter().find_map(|id| candidate(*id, nodes, quorum)) {
+        return Some(match gate::may_add_voter(quorum, nodes) {
             Ok(()) => QuorumStep::Add { id: ready.id, directory: ready.directory },
             Err(refusal) => QuorumStep::Wait(refusal.text()),
         });
@@ -48,13 +60,19 @@ pub fn next(wanted: &Wanted, quorum: &QuorumView) -> Option<QuorumStep> {
         return Some(QuorumStep::Wait(format!("controllers {} to catch up", gate::list(&missing))));
     }
     // the leader last: when it goes there is an election
-    let mut leaving: Vec<_> = quorum.voters.iter().filter(|v| !controllers.contains(&v.id)).collect();
+    let mut leaving: Vec<_> =
+        quorum.voters.iter().filter(|v| !controllers.contains(&v.id) && !keeps(v.id)).collect();
     leaving.sort_by_key(|v| (Some(v.id) == quorum.leader, std::cmp::Reverse(v.id)));
-    leaving.first().map(|voter| remove(voter, quorum, "it is no controller in spec.pools any more"))
+    leaving.first().map(|voter| remove(voter, nodes, quorum, "it is no controller in spec.pools any more"))
 }
 
-fn remove(voter: &QuorumReplica, quorum: &QuorumView, why: &'static str) -> QuorumStep {
-    match gate::may_remove_voter(quorum, voter.id, voter.directory) {
+fn remove(
+    voter: &QuorumReplica,
+    nodes: &BTreeMap<NodeId, Node>,
+    quorum: &QuorumView,
+    why: &'static str,
+) -> QuorumStep {
+    match gate::may_remove_voter(quorum, nodes, voter.id, voter.directory) {
         Ok(()) => QuorumStep::Remove { id: voter.id, directory: voter.directory, why },
         Err(refusal) => QuorumStep::Wait(refusal.text()),
     }
@@ -72,7 +90,12 @@ fn lost_its_disk(voter: &QuorumReplica, quorum: &QuorumView) -> bool {
 }
 
 /// An observer that could vote from the first moment on.
-fn candidate(id: NodeId, quorum: &QuorumView) -> Option<&QuorumReplica> {
+fn candidate<'a>(
+    id: NodeId,
+    nodes: &BTreeMap<NodeId, Node>,
+    quorum: &'a QuorumView,
+) -> Option<&'a QuorumReplica> {
+    nodes.get(&id).filter(|node| node.serves())?;
     quorum.observers.iter().find(|o| {
         o.id == id
             && o.directory != KafkaUuid::default()

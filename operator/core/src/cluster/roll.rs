@@ -41,7 +41,8 @@ pub struct Ground<'a> {
 
 pub fn roll(ground: &Ground<'_>) -> Roll {
     let leader = ground.view.ok().and_then(|view| view.quorum.as_ref()).and_then(|quorum| quorum.leader);
-    let nodes = || ground.nodes.values().filter(|node| !node.leaving);
+    // a node that leaves is only mended: the quorum may need its vote to let it go
+    let nodes = || ground.nodes.values().filter(|node| !node.leaving || node.is_dead());
     let mut left: Vec<&Node> =
         nodes().filter(|node| !node.restart.is_empty() && node.uid.is_some()).collect();
     left.sort_by_key(|node| order(node, leader, ground.restarting));
@@ -50,7 +51,7 @@ pub fn roll(ground: &Ground<'_>) -> Roll {
         return roll;
     }
     roll.reasons = together(&left);
-    let failed = nodes().find(|node| node.fails() && node.restart.is_empty());
+    let failed = nodes().find(|node| node.fails() && node.restart.is_empty() && !node.leaving);
     for node in &left {
         let others = left.iter().any(|other| other.id != node.id && other.controller);
         let answer = if Some(node.id) == leader && others && !node.is_dead() {

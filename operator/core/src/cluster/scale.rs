@@ -1,7 +1,7 @@
 //! Nodes that are not wanted any more. A broker is let go only when Kafka has twice reported that it holds nothing,
 //! and a controller only when it does not vote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -27,6 +27,8 @@ pub struct ScaleIn {
     pub leaving: Vec<LeavingNode>,
     /// Brokers that still hold replicas.
     pub blocked: Vec<Blocked>,
+    /// Leaving nodes that Kafka has twice reported to be empty: they may lose their vote.
+    pub spent: BTreeSet<NodeId>,
     /// What else leaving nodes wait for.
     pub waits_for: Vec<String>,
 }
@@ -75,6 +77,11 @@ pub fn scale_in(
             let empty_since = match found {
                 Found::Free => known,
                 Found::Empty(since) => Some(since),
+                Found::Votes(since) => {
+                    scale.spent.insert(id);
+                    scale.waits_for.push(format!("node {id}: it still has a vote in the controller quorum"));
+                    Some(since)
+                }
                 Found::Blocked(blocked) => {
                     scale.blocked.push(blocked);
                     None
@@ -113,6 +120,8 @@ enum Found {
     Free,
     /// It holds nothing, since then; one more look must agree.
     Empty(Timestamp),
+    /// It holds nothing, and is a voter.
+    Votes(Timestamp),
     Blocked(Blocked),
     Wait(String),
 }
@@ -121,21 +130,17 @@ fn look(id: NodeId, node: Option<&Node>, seen: &Seen, empty_since: Option<Timest
     let (Some(view), Some(looked_at)) = (seen.kafka.current(), seen.looked_at) else {
         return Found::Wait("Sluice does not see what it holds".into());
     };
-    if is_voter(id, view) {
-        return Found::Wait("it still has a vote in the controller quorum".into());
-    }
     let (topics, partitions) = gate::replicas_on(id, view);
     if partitions > 0 {
         return Found::Blocked(Blocked { id, topics, partitions });
     }
-    if node.is_some_and(|node| !node.broker) {
-        return Found::Free;
-    }
     // times in status have seconds: the second look must be later than the recorded one by more than that
-    match empty_since {
-        Some(since) if looked_at.as_second() > since.as_second() => Found::Free,
-        Some(since) => Found::Empty(since),
-        None => Found::Empty(looked_at),
+    let twice = empty_since.filter(|since| looked_at.as_second() > since.as_second());
+    let holds_nothing = twice.or_else(|| node.filter(|node| !node.broker).map(|_| looked_at));
+    match holds_nothing {
+        Some(since) if is_voter(id, view) => Found::Votes(since),
+        Some(_) => Found::Free,
+        None => Found::Empty(empty_since.unwrap_or(looked_at)),
     }
 }
 

@@ -228,7 +228,11 @@ fn attention(nodes: &BTreeMap<NodeId, Node>, view: Option<&ClusterView>) -> Vec<
                 pod: node.pod.clone(),
                 state: state.into(),
                 message: message.into(),
-                restart_reasons: node.restart.iter().map(RestartReason::text).collect(),
+                restart_reasons: if node.leaving {
+                    vec![]
+                } else {
+                    node.restart.iter().map(RestartReason::text).collect()
+                },
             })
         })
         .take(NODES)

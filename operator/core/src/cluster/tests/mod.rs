@@ -1,6 +1,7 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
 mod objects;
+mod properties;
 mod scenarios;
 mod sim;
 mod validation;

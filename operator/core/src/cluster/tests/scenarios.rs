@@ -141,7 +141,7 @@ fn a_cluster_that_never_came_up_is_healed_by_a_better_spec() {
 
 #[test]
 fn k6_a_sluice_that_is_killed_anywhere_restarts_each_pod_once() {
-    for kill_at in 0..60 {
+    for kill_at in (0..60).step_by(4) {
         let mut sim = Sim::running(three()).topic("orders", 2, &[&[0, 1, 2]]);
         sim.edit("/config", json!({ "num.partitions": 6 }));
         for second in 0..400 {
@@ -179,7 +179,7 @@ fn k7_a_broker_that_holds_replicas_does_not_leave() {
     );
     assert!(sim.is_up(3));
     assert_eq!(sim.sets["shop-kafka"].spec.as_ref().unwrap().replicas, Some(4));
-    assert_eq!(sim.restarts, [] as [&str; 0]);
+    assert_eq!((sim.restarts.len(), sim.votes.len()), (0, 0), "nothing is touched");
     // moved away by hand
     sim.topics[0].partitions[0] = (vec![0, 1, 2], vec![0, 1, 2]);
     sim.topics[1].partitions[0] = (vec![0, 1, 2], vec![0, 1, 2]);

@@ -16,13 +16,15 @@ impl Sim {
     pub(super) fn assert_may_stop(&self, id: NodeId) {
         for topic in &self.topics {
             for (number, (replicas, in_sync)) in topic.partitions.iter().enumerate() {
-                if !in_sync.contains(&id) {
+                // what does not serve is not taken from anybody
+                if !in_sync.contains(&id) || !self.is_up(id) {
                     continue;
                 }
+                let min_isr = topic.min_isr.min(replicas.len());
                 let left = in_sync.iter().filter(|other| **other != id && self.is_up(**other)).count();
-                let spare = replicas.len() > topic.min_isr;
+                let spare = replicas.len() > min_isr;
                 assert!(
-                    left >= topic.min_isr || (!spare && left == replicas.len() - 1),
+                    left >= min_isr || (!spare && left == replicas.len() - 1),
                     "restarting {id} leaves {}-{number} with {left} in sync of {replicas:?}",
                     topic.name
                 );
@@ -33,8 +35,18 @@ impl Sim {
         if self.leader.is_some() && self.voters.iter().any(|(voter, _)| *voter == id) {
             assert!(
                 alive >= (voters / 2 + 1).min(voters - 1),
-                "restarting {id} leaves {alive} of {voters} voters"
+                "restarting {id} leaves {alive} of {:?}, with {:?}",
+                self.voters,
+                self.pods.iter().map(|(n, p)| (n, p.phase, p.since)).collect::<Vec<_>>()
             );
+        }
+    }
+
+    pub(super) fn assert_may_leave(&self, id: NodeId) {
+        assert!(self.voters.iter().all(|(voter, _)| *voter != id), "{id} leaves with its vote");
+        for topic in &self.topics {
+            let holds = topic.partitions.iter().any(|(replicas, _)| replicas.contains(&id));
+            assert!(!holds, "{id} leaves with replicas of {}", topic.name);
         }
     }
 
@@ -103,7 +115,7 @@ impl Sim {
         }
     }
 
-    pub(super) fn look(&mut self) {
+    pub fn look(&mut self) {
         let answers = self.leader.is_some() && self.registered.iter().any(|id| self.is_up(*id));
         self.sight = if answers {
             Sight::Clear(Arc::new(self.view()))
@@ -132,7 +144,7 @@ impl Sim {
             (topic.name.clone(), Arc::new(view))
         });
         ClusterView {
-            cluster_id: self.wanted().cluster_id,
+            cluster_id: self.cluster_id.clone(),
             brokers,
             topics: topics.collect(),
             quorum: Some(self.quorum()),

@@ -69,6 +69,9 @@ impl Sim {
                 .filter(|(_, pod)| pod.phase != Phase::Terminating)
                 .map(|(pod, _)| pod.clone())
                 .collect();
+            for pod in &superfluous {
+                self.assert_may_leave(names::node_id(pod).unwrap());
+            }
             self.stop(superfluous);
             for id in ids {
                 let pod = format!("{name}-{id}");
