@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use kube::Client;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -29,9 +29,12 @@ pub use postgres::Postgres;
 use crate::kubernetes::objects::Space;
 use crate::kubernetes::operator::Operator;
 use crate::ui::Ui;
+use crate::wait::chain;
 
 /// Namespace of the agent and of everything that cases share.
 pub const SHARED: &str = "e2e-shared";
+
+type Shared<T> = OnceCell<Result<T, String>>;
 
 pub struct Stage {
     pub client: Client,
@@ -40,9 +43,9 @@ pub struct Stage {
     pub out: PathBuf,
     pub home: Place,
     pub agent: Agent,
-    kafka: OnceCell<Kafka>,
-    connect: OnceCell<Connect>,
-    postgres: OnceCell<Postgres>,
+    kafka: Shared<Kafka>,
+    connect: Shared<Connect>,
+    postgres: Shared<Postgres>,
 }
 
 impl Stage {
@@ -87,7 +90,7 @@ impl Scene<'_> {
     pub async fn shared_kafka(&self) -> Result<&Kafka> {
         let stage = self.stage;
         self.task.waits_for("the shared KafkaCluster");
-        stage.kafka.get_or_try_init(|| kafka::bring_up(&stage.home, "kafka", kafka::spec(3))).await
+        once(&stage.kafka, async { kafka::bring_up(&stage.home, "kafka", kafka::spec(3)).await }).await
     }
 
     /// One worker on the shared Kafka.
@@ -95,23 +98,27 @@ impl Scene<'_> {
         let stage = self.stage;
         self.shared_kafka().await?;
         self.task.waits_for("the shared ConnectCluster");
-        stage
-            .connect
-            .get_or_try_init(|| connect::bring_up(&stage.home, "connect", connect::spec("kafka")))
-            .await
+        once(&stage.connect, async {
+            connect::bring_up(&stage.home, "connect", connect::spec("kafka")).await
+        })
+        .await
     }
 
     /// PostgreSQL with `wal_level=logical`; each case takes a database of its own.
     pub async fn shared_postgres(&self) -> Result<&Postgres> {
         let stage = self.stage;
         self.task.waits_for("the shared PostgreSQL");
-        stage
-            .postgres
-            .get_or_try_init(|| postgres::bring_up(&stage.home, "postgres", postgres::Options::default()))
-            .await
+        let options = postgres::Options::default();
+        once(&stage.postgres, async { postgres::bring_up(&stage.home, "postgres", options).await }).await
     }
 
     pub async fn operator(&self) -> Result<Operator> {
         Operator::find(&self.stage.client).await
     }
+}
+
+/// What one case tries and all share, its failure too: nobody waits a second time for what does not come.
+async fn once<T>(cell: &Shared<T>, bring_up: impl Future<Output = Result<T>>) -> Result<&T> {
+    let made = cell.get_or_init(async || bring_up.await.map_err(|error| chain(error.as_ref()))).await;
+    made.as_ref().map_err(|error| anyhow!("what cases share is not there: {error}"))
 }
