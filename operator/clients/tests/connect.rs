@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sluice_clients::connect::{Client, Error, Restart, changed};
+use sluice_clients::connect::{Client, Error, Initial, Restart, changed};
 use sluice_core::view::connect::{ConnectView, ConnectorView, RunState};
 use support::connect::shared;
 use support::wait::until;
@@ -99,6 +99,54 @@ async fn a_connector_lives_pauses_stops_and_goes() {
     until("it is gone", async || look(&client, "life").await, Option::is_none).await;
     assert_eq!(client.delete("life").await.unwrap_err().reason(), "ConnectorNotFound");
     assert_eq!(client.pause("life").await.unwrap_err().reason(), "ConnectorNotFound");
+}
+
+#[tokio::test]
+async fn a_connector_can_begin_stopped_and_is_not_made_twice() {
+    let client = shared().await.client();
+    let config = heartbeat(&[]).await;
+    done(async || client.create("begins", &config, Initial::Stopped).await).await;
+    let stopped = in_state(&client, "begins", RunState::Stopped).await;
+    assert_eq!(stopped.tasks, []);
+    let other = heartbeat(&[("emit.heartbeats.interval.seconds", "2")]).await;
+    let refused = client.create("begins", &other, Initial::Running).await.unwrap_err();
+    assert_eq!(refused.reason(), "ConnectRebalancing", "{refused}");
+    let kept = look(&client, "begins").await.unwrap();
+    assert_eq!((kept.state, kept.config == stopped.config), (RunState::Stopped, true));
+    done(async || client.delete("begins").await).await;
+}
+
+/// What the operator's plans rely on: they restart after a rotation whatever the state, and a failed one that should pause.
+#[tokio::test]
+async fn a_new_value_needs_a_restart_and_a_failed_connector_pauses_only_by_one() {
+    let connect = shared().await;
+    let client = connect.client();
+    let failed =
+        |seen: &Option<Arc<ConnectorView>>| seen.as_ref().is_some_and(|c| c.state == RunState::Failed);
+    let interval = format!("${{secrets:{}:interval}}", connect.secrets.display());
+    let config = heartbeat(&[("emit.heartbeats.interval.seconds", &interval)]).await;
+    connect.write_secret("interval", "1");
+    done(async || client.create("rotates", &config, Initial::Running).await).await;
+    in_state(&client, "rotates", RunState::Running).await;
+
+    // no number: whoever reads it fails
+    connect.write_secret("interval", "never");
+    done(async || client.stop("rotates").await).await;
+    in_state(&client, "rotates", RunState::Stopped).await;
+    done(async || client.resume("rotates").await).await;
+    in_state(&client, "rotates", RunState::Running).await;
+    done(async || client.restart("rotates", Restart::All).await).await;
+    until("it reads the new value", async || look(&client, "rotates").await, failed).await;
+
+    done(async || client.pause("rotates").await).await;
+    connect.write_secret("interval", "1");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(failed(&look(&client, "rotates").await), "a failed connector ignores the order");
+    done(async || client.restart("rotates", Restart::Failed).await).await;
+    let paused =
+        |seen: &Option<Arc<ConnectorView>>| seen.as_ref().is_some_and(|c| c.state == RunState::Paused);
+    until("it pauses", async || look(&client, "rotates").await, paused).await;
+    done(async || client.delete("rotates").await).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,15 @@ use sluice_core::connector::FieldErrors;
 
 use super::error::Error;
 use super::http::Client;
-use super::wire::Validated;
+use super::wire::{NewConnector, Validated};
+
+/// In which state a connector begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initial {
+    Running,
+    Paused,
+    Stopped,
+}
 
 /// What a restart takes in (KIP-745).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +27,27 @@ pub enum Restart {
 }
 
 impl Client {
-    /// Creates the connector or replaces its configuration. `true` where it did not exist.
+    /// Creates a connector that begins in this state (KIP-980). One of that name that exists is [`Error::NotYet`] and stays as it is:
+    /// Connect answers 409 as during a rebalance.
+    pub async fn create(
+        &self,
+        name: &str,
+        config: &BTreeMap<String, String>,
+        state: Initial,
+    ) -> Result<(), Error> {
+        let initial_state = match state {
+            Initial::Running => "RUNNING",
+            Initial::Paused => "PAUSED",
+            Initial::Stopped => "STOPPED",
+        };
+        let body = NewConnector { name, config, initial_state };
+        self.send_config("create connector", Method::POST, &["connectors"], &body).await.map(drop)
+    }
+
+    /// Replaces the configuration of a connector, or creates it, running. `true` where it did not exist.
     pub async fn put_config(&self, name: &str, config: &BTreeMap<String, String>) -> Result<bool, Error> {
-        let (status, _) = self.put("put config", &["connectors", name, "config"], config).await?;
+        let path = ["connectors", name, "config"];
+        let (status, _) = self.send_config("put config", Method::PUT, &path, config).await?;
         Ok(status == 201)
     }
 
@@ -87,7 +113,7 @@ impl Client {
         config: &BTreeMap<String, String>,
     ) -> Result<Validated, Error> {
         let path = ["connector-plugins", class, "config", "validate"];
-        let (_, body) = self.put(request, &path, config).await?;
+        let (_, body) = self.send_config(request, Method::PUT, &path, config).await?;
         self.read(request, &body)
     }
 }

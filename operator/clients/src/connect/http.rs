@@ -91,14 +91,15 @@ impl Client {
         self.send(request, method, path, query, None::<&()>, self.deadlines.quick).await.map(drop)
     }
 
-    /// PUT of a configuration, which Connect validates first. Gives the status and the answer.
-    pub(super) async fn put<B: Serialize>(
+    /// Sends a configuration, which Connect validates first. Gives the status and the answer.
+    pub(super) async fn send_config<B: Serialize>(
         &self,
         request: &'static str,
+        method: Method,
         path: &[&str],
         body: &B,
     ) -> Result<(u16, Vec<u8>), Error> {
-        self.send(request, Method::PUT, path, &[], Some(body), self.deadlines.validate).await
+        self.send(request, method, path, &[], Some(body), self.deadlines.validate).await
     }
 
     pub(super) fn read<T: DeserializeOwned>(&self, request: &'static str, body: &[u8]) -> Result<T, Error> {

@@ -16,7 +16,7 @@ mod read;
 mod trace;
 mod wire;
 
-pub use change::Restart;
+pub use change::{Initial, Restart};
 pub use changed::changed;
 pub use error::Error;
 pub use http::{Client, Deadlines};

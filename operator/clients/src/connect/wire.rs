@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use sluice_core::view::connect::{ConnectorView, Plugin, RunState, TaskView};
 
 use super::trace;
@@ -28,6 +28,14 @@ pub(super) struct PluginInfo {
     #[serde(rename = "type")]
     kind: String,
     version: Option<String>,
+}
+
+/// `POST /connectors`
+#[derive(Serialize)]
+pub(super) struct NewConnector<'a> {
+    pub name: &'a str,
+    pub config: &'a BTreeMap<String, String>,
+    pub initial_state: &'static str,
 }
 
 /// `GET /connectors?expand=info&expand=status`. One that is being created or deleted can have one half without the other.

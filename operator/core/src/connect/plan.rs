@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use sluice_crds::Topic;
 
@@ -22,6 +23,8 @@ pub struct Seen<'a> {
     /// The internal topics' objects, those of them that exist.
     pub topics: &'a [Topic],
     pub stateful_set: Option<&'a StatefulSet>,
+    /// Every child that exists, by its name in Kubernetes.
+    pub children: &'a [ObjectMeta],
     /// The workers' pods.
     pub pods: &'a [Pod],
     /// `None`: nobody looks yet.
@@ -72,6 +75,9 @@ pub fn plan(wanted: &Wanted, seen: &Seen<'_>) -> Plan {
             ),
         ));
     }
+    if let Some(verdict) = taken(wanted, seen.children) {
+        return nothing(verdict);
+    }
     if wanted.paused {
         let (ready, all) = (ready(wanted, seen.pods), wanted.replicas);
         return nothing(Verdict::stalled(
@@ -86,6 +92,34 @@ pub fn plan(wanted: &Wanted, seen: &Seen<'_>) -> Plan {
     }
     let (step, verdict) = workers(wanted, seen);
     Plan { apply: true, start: true, step, orphans: orphans(wanted, seen), verdict }
+}
+
+/// A child's name may be in use by a child of somebody else, or of an earlier ConnectCluster of our name that is being removed.
+fn taken(wanted: &Wanted, children: &[ObjectMeta]) -> Option<Verdict> {
+    let ours = &wanted.owner.reference;
+    let (child, owner) = children.iter().find_map(|meta| {
+        let owner = meta.owner_references.as_ref()?.iter().find(|owner| owner.controller == Some(true))?;
+        (owner.uid != ours.uid).then_some((meta.name.as_deref().unwrap_or_default(), owner))
+    })?;
+    Some(if (&owner.kind, &owner.name) == (&ours.kind, &ours.name) {
+        Verdict::reconciling(
+            ConnectReason::Starting,
+            format!("{child} of the ConnectCluster of this name that was deleted is still being removed"),
+        )
+    } else {
+        Verdict::stalled(
+            ConnectReason::NameTaken,
+            format!(
+                "{child} belongs to {} {}. Nothing is touched. Create the ConnectCluster under another name",
+                owner.kind, owner.name
+            ),
+        )
+    })
+}
+
+/// The verdict when Kubernetes did not take a change.
+pub fn change_failed(error: &str) -> Verdict {
+    Verdict::reconciling(ConnectReason::ChangeFailed, format!("{error}. It is tried again"))
 }
 
 /// A worker that does not find its topics creates them itself, with the brokers' defaults: so the first one waits for ours.

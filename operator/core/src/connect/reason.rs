@@ -11,6 +11,10 @@ crate::reasons! {
         ReservedConfig,
         /// Something else in the spec that cannot be meant.
         InvalidSpec,
+        /// An object that Sluice would make exists already and belongs to somebody else.
+        NameTaken,
+        /// Kubernetes refused or did not answer a change. It is tried again.
+        ChangeFailed,
         /// The topics in which Connect keeps its state are being created; workers start after that.
         PreparingTopics,
         /// Workers are starting, or are back and not yet ready.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 use sluice_crds::{ConnectCluster, Topic};
 
@@ -40,6 +41,7 @@ struct World {
     kafka_exists: bool,
     topics: Vec<Topic>,
     stateful_set: Option<StatefulSet>,
+    children: Vec<ObjectMeta>,
     pods: Vec<Pod>,
     rest: Option<Sight<ConnectView>>,
     connectors: BTreeSet<String>,
@@ -62,6 +64,7 @@ impl World {
             kafka_exists: true,
             topics,
             stateful_set: Some(set),
+            children: Vec::new(),
             pods,
             rest,
             connectors: BTreeSet::new(),
@@ -90,6 +93,7 @@ impl World {
                 kafka_exists: self.kafka_exists,
                 topics: &self.topics,
                 stateful_set: self.stateful_set.as_ref(),
+                children: &self.children,
                 pods: &self.pods,
                 rest: self.rest.as_ref(),
                 connectors: &self.connectors,
@@ -196,6 +200,33 @@ fn the_first_worker_waits_for_its_topics() {
     assert!(plan.verdict.message.contains("connect-cdc-offsets is not ready (KafkaUnreachable)"), "{plan:?}");
     world.topics.clear();
     assert!(!world.plan(&wanted).start, "what we have not made yet is not ready");
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_not_touched() {
+    let wanted = wanted(&json!({}));
+    let mut world = World::of(&wanted);
+    let mut child = desired::build(&wanted, 3, &[]).config_map.metadata;
+    world.children = vec![child.clone()];
+    assert_eq!(world.plan(&wanted).verdict.reason, "WorkersReady", "it is ours");
+    let owner = &mut child.owner_references.as_mut().unwrap()[0];
+    owner.uid = "earlier".into();
+    world.children = vec![child.clone()];
+    let plan = world.plan(&wanted);
+    assert_eq!(
+        (plan.apply, plan.verdict.reason),
+        (false, "Starting"),
+        "an earlier life is still being removed"
+    );
+    child.owner_references.as_mut().unwrap()[0].kind = "KafkaCluster".into();
+    world.children = vec![child];
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.apply, plan.verdict.reason), (false, "NameTaken"));
+    assert!(
+        plan.verdict.message.starts_with("cdc-connect belongs to KafkaCluster cdc"),
+        "{}",
+        plan.verdict.message
+    );
 }
 
 #[test]

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -11,8 +13,9 @@ use kube::{Resource as _, ResourceExt};
 use sluice_core::cluster::names as kafka;
 use sluice_core::condition::Verdict;
 use sluice_core::connect::credentials::Credentials;
+use sluice_core::connect::desired::Objects;
 use sluice_core::connect::names::{self, Internal};
-use sluice_core::connect::{self, ConnectReason, Seen, Step, Wanted, desired, pods};
+use sluice_core::connect::{self, ConnectReason, Plan, Seen, Step, Wanted, desired, pods};
 use sluice_crds::kafka_cluster::Role;
 use sluice_crds::{ConnectCluster, KafkaCluster, Topic};
 
@@ -21,7 +24,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::observe::connect::{Workers, World};
 use crate::report;
-use crate::scope::{Child as _, Key, Pass, belonging_to};
+use crate::scope::{Child as _, Key, Pass, belonging_to, chain};
 
 /// When a look is due although nothing woke us: orphans that could not be deleted, a REST API that stays silent.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -58,26 +61,38 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
     let world = context.connect.ensure(&context, &key);
     let found = Found::look(&context, &key, &wanted, &world);
     let plan = connect::plan(&wanted, &found.seen(cluster.is_some()));
-    let mut requeue = Action::await_change();
     if let (true, Some(cluster)) = (plan.apply, &cluster) {
-        gather::gather(&context, &key, &wanted).await?;
-        act::apply(&context, &desired::build(&wanted, brokers(cluster), &found.topics), plan.start).await?;
-        let credentials = credentials(&context, &key);
-        act::tell_kubelets(&context, &found.pods, credentials.revision()).await?;
-        world.set_workers(found.workers(credentials.revision()));
-        if let Step::Restart { pod, uid, reasons } = &plan.step {
-            act::restart(&context, connect, pod, uid, reasons).await?;
+        let objects = desired::build(&wanted, brokers(cluster), &found.topics);
+        if let Err(error) = carry_out(&context, connect, &wanted, &world, &found, &objects, &plan).await {
+            let verdict = connect::change_failed(&chain(&error));
+            tell(&context, connect, Some(&wanted), &verdict, &found.pods, Some(&world)).await?;
+            return Err(error);
         }
-        if !plan.orphans.is_empty() {
-            act::forget_orphans(&context, connect, &world, &plan.orphans).await?;
-            requeue = Action::requeue(AGAIN);
-        }
-    }
-    if found.rest.current().is_none() {
-        requeue = Action::requeue(AGAIN);
     }
     tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;
-    Ok(requeue)
+    let waits = found.rest.current().is_none() || !plan.orphans.is_empty();
+    Ok(if waits { Action::requeue(AGAIN) } else { Action::await_change() })
+}
+
+async fn carry_out(
+    context: &Context,
+    connect: &ConnectCluster,
+    wanted: &Wanted,
+    world: &World,
+    found: &Found,
+    objects: &Objects,
+    plan: &Plan,
+) -> Result<(), Error> {
+    let key = Key::of(connect);
+    gather::gather(context, &key, wanted).await?;
+    act::apply(context, objects, plan.start).await?;
+    let revision = credentials(context, &key).revision();
+    act::tell_kubelets(context, &found.pods, revision).await?;
+    world.set_workers(found.workers(revision));
+    if let Step::Restart { pod, uid, reasons } = &plan.step {
+        act::restart(context, connect, pod, uid, reasons).await?;
+    }
+    act::forget_orphans(context, connect, world, &plan.orphans).await
 }
 
 /// What the annotations of the Secret say that the workers mount.
@@ -100,6 +115,7 @@ fn brokers(cluster: &KafkaCluster) -> i32 {
 struct Found {
     topics: Vec<Topic>,
     stateful_set: Option<Arc<StatefulSet>>,
+    children: Vec<ObjectMeta>,
     pods: Vec<Pod>,
     rest: Arc<sluice_core::view::Sight<sluice_core::view::connect::ConnectView>>,
     connectors: BTreeSet<String>,
@@ -107,14 +123,30 @@ struct Found {
 
 impl Found {
     fn look(context: &Context, key: &Key, wanted: &Wanted, world: &World) -> Self {
-        let topics = Internal::ALL.into_iter().filter_map(|internal| {
-            let topic = context.shelves.topics.get(&key.sibling(&internal.topic(&key.name)))?;
-            Some(Topic::clone(&topic))
-        });
-        let set = ObjectRef::new(&names::whole(&wanted.owner.name)).within(&key.namespace);
+        let topics: Vec<Topic> = Internal::ALL
+            .into_iter()
+            .filter_map(|internal| {
+                let topic = context.shelves.topics.get(&key.sibling(&internal.topic(&key.name)))?;
+                Some(Topic::clone(&topic))
+            })
+            .collect();
+        let whole = key.sibling(&names::whole(&wanted.owner.name));
+        let set = ObjectRef::new(&whole.name).within(&key.namespace);
+        let all = &context.children;
+        let children = [
+            StatefulSet::seen(all, &whole),
+            ConfigMap::seen(all, &whole),
+            ServiceAccount::seen(all, &whole),
+            PodDisruptionBudget::seen(all, &whole),
+            Service::seen(all, &whole),
+            Service::seen(all, &key.sibling(&names::workers_service(&key.name))),
+            Secret::seen(all, &key.sibling(&names::secret(&key.name))),
+        ];
+        let children = children.into_iter().flatten().chain(topics.iter().map(|t| t.metadata.clone()));
         let worker_pods = belonging_to(&context.children.pods, names::APP, key);
         Self {
-            topics: topics.collect(),
+            children: children.collect(),
+            topics,
             stateful_set: context.children.stateful_sets.get(&set),
             pods: worker_pods.iter().map(|pod| Pod::clone(pod)).collect(),
             rest: world.sight(),
@@ -127,6 +159,7 @@ impl Found {
             kafka_exists,
             topics: &self.topics,
             stateful_set: self.stateful_set.as_deref(),
+            children: &self.children,
             pods: &self.pods,
             rest: Some(&self.rest),
             connectors: &self.connectors,

@@ -1,4 +1,4 @@
-use sluice_clients::connect::{Client, Error, Restart};
+use sluice_clients::connect::{Client, Error, Initial, Restart};
 use sluice_core::connector::{FieldErrors, Step, Wanted};
 use sluice_crds::common::RunState;
 
@@ -25,7 +25,7 @@ pub async fn step(world: &World, wanted: &Wanted, step: &Step) -> Done {
     let name = &wanted.name;
     let ordered = match step {
         Step::None => return Done::Nothing,
-        Step::Configure { .. } => match configure(client, wanted).await {
+        Step::Configure { fresh } => match configure(client, wanted, *fresh).await {
             Ok(errors) if errors.is_empty() => Ok(()),
             Ok(errors) => return Done::Invalid(errors),
             Err(error) => Err(error),
@@ -51,13 +51,18 @@ pub async fn step(world: &World, wanted: &Wanted, step: &Step) -> Done {
 }
 
 /// Asks the plugin first. Connect would ask it too, but its refusal does not say which field is meant.
-async fn configure(client: &Client, wanted: &Wanted) -> Result<Vec<FieldErrors>, Error> {
+async fn configure(client: &Client, wanted: &Wanted, fresh: bool) -> Result<Vec<FieldErrors>, Error> {
     let errors = client.validate(&wanted.class, &wanted.config).await?;
     if errors.is_empty() {
-        client.put_config(&wanted.name, &wanted.config).await?;
-        // a connector is created running: one that is declared otherwise hardly comes to run
-        if wanted.state != RunState::Running {
-            state(client, &wanted.name, wanted.state).await?;
+        if fresh {
+            let initial = match wanted.state {
+                RunState::Running => Initial::Running,
+                RunState::Paused => Initial::Paused,
+                RunState::Stopped => Initial::Stopped,
+            };
+            client.create(&wanted.name, &wanted.config, initial).await?;
+        } else {
+            client.put_config(&wanted.name, &wanted.config).await?;
         }
     }
     Ok(errors)
