@@ -37,7 +37,8 @@ pub struct ApiServer {
 pub async fn shared() -> &'static ApiServer {
     static SHARED: OnceLock<ApiServer> = OnceLock::new();
     let server = tokio::task::spawn_blocking(|| SHARED.get_or_init(ApiServer::start)).await;
-    let server = server.expect("start the API server");
+    // the panic has said what is missing; another around it would only bury that
+    let server = server.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
     server.ready().await;
     server
 }

@@ -1,4 +1,5 @@
-//! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`.
+//! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`,
+//! and objects that were stored under another schema (`unparsable`).
 
 // `json!({ … })` reads best where it is used, as an argument
 #![allow(clippy::needless_pass_by_value)]
@@ -6,3 +7,15 @@
 mod apply;
 mod lease;
 mod status;
+mod unparsable;
+
+use apiserver_harness::{ApiServer, shared};
+use tokio::sync::OnceCell;
+
+/// The shared server, with our CRDs.
+async fn with_crds() -> &'static ApiServer {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let server = shared().await;
+    INSTALLED.get_or_init(|| async { server.install(&sluice_crds::all()).await }).await;
+    server
+}

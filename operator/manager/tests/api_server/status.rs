@@ -1,11 +1,12 @@
 //! Status writes: only what differs, only to the object that was looked at.
 
-use apiserver_harness::{ApiServer, Link, shared};
+use apiserver_harness::Link;
 use kube::api::{Api, DeleteParams, PostParams};
 use kube::{Client, ResourceExt};
 use sluice::{Error, Metrics, status};
 use sluice_crds::{Topic, TopicSpec, TopicStatus};
-use tokio::sync::OnceCell;
+
+use crate::with_crds;
 
 struct Desk {
     link: Link,
@@ -16,9 +17,7 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Self {
-        static INSTALLED: OnceCell<()> = OnceCell::const_new();
-        let server: &ApiServer = shared().await;
-        INSTALLED.get_or_init(|| async { server.install(&sluice_crds::all()).await }).await;
+        let server = with_crds().await;
         let namespace = server.namespace().await;
         let link = server.link().await;
         let (client, metrics) = (link.client(), Metrics::default());
