@@ -34,7 +34,7 @@ pub use claims::GrowClaim;
 pub use dynamic::ConfigChange;
 pub use plan::{Plan, Step, Told, plan};
 pub use reason::ClusterReason;
-pub use scale::OldPool;
+pub use scale::Obsolete;
 pub use seen::{DynamicConfigs, Seen};
 pub use status::{Doing, Outcome, rejected, status};
 pub use validate::validate;

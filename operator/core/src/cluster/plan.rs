@@ -15,7 +15,7 @@ use super::names::CONTROLLER_PORT;
 use super::node::{self, Node};
 use super::quorum::{self, QuorumStep};
 use super::roll::{self, Ground, Roll};
-use super::scale::{self, OldPool, ScaleIn};
+use super::scale::{self, Obsolete, ScaleIn};
 use super::seen::Seen;
 use super::verdict;
 use super::wanted::Wanted;
@@ -25,7 +25,11 @@ use crate::view::kafka::{ClusterView, KafkaUuid, NodeId};
 /// A view that is older than this is no ground for a restart.
 const FRESH_SECONDS: i64 = 30;
 
-/// The one step that disturbs a node or the quorum. Status is written before it is made.
+/// The one step that disturbs a node or the quorum.
+///
+/// Two things happen before it is made. Status is written, so that a later pass knows of it. And pods are read from
+/// the API server, not from a cache, and `plan` is asked once more with them: a cache that does not show yet what the
+/// step before has done would let two nodes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     None,
@@ -61,8 +65,10 @@ pub enum Step {
 pub struct Plan {
     /// What should exist; `None` when nothing may be touched.
     pub objects: Option<Objects>,
-    /// Each a `StatefulSet` and a ConfigMap of the same name that are to be deleted (uid as precondition).
-    pub delete: Vec<OldPool>,
+    /// StatefulSets to be deleted, with their uid as precondition.
+    pub delete: Vec<Obsolete>,
+    /// ConfigMaps to be deleted, with their uid as precondition.
+    pub delete_config_maps: Vec<Obsolete>,
     /// Dynamic configuration to be altered. Disturbs nobody.
     pub alter: Vec<ConfigChange>,
     /// Claims to be enlarged. Disturbs nobody.
@@ -150,6 +156,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     let mut plan = Plan {
         objects: Some(desired::build(wanted, &standing)),
         delete: scale.delete.clone(),
+        delete_config_maps: scale.delete_config_maps.clone(),
         alter,
         grow: claims.grow,
         step,
@@ -169,6 +176,7 @@ impl Plan {
     fn hold(&mut self) {
         self.objects = None;
         self.delete.clear();
+        self.delete_config_maps.clear();
         self.alter.clear();
         self.grow.clear();
         self.step = Step::None;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use sluice_crds::kafka_cluster::LeavingNode;
 
 use super::gate;
@@ -19,8 +19,10 @@ use crate::view::kafka::{ClusterView, NodeId};
 pub struct ScaleIn {
     /// How many nodes a pool keeps although fewer are wanted.
     pub kept: BTreeMap<String, i32>,
-    /// Pools whose last node may go, or that stand in the way of a pool of the same name.
-    pub delete: Vec<OldPool>,
+    /// StatefulSets whose last node may go, also those that stand in the way of a pool of the same name.
+    pub delete: Vec<Obsolete>,
+    /// ConfigMaps of pools that are gone with all their pods.
+    pub delete_config_maps: Vec<Obsolete>,
     /// Pools whose StatefulSet is not to be touched: an older one of this name has other node ids.
     pub held: Vec<String>,
     /// Nodes that are leaving, and since when each is known to be empty.
@@ -33,9 +35,9 @@ pub struct ScaleIn {
     pub waits_for: Vec<String>,
 }
 
-/// StatefulSet and ConfigMap (of the same name) of a pool that is not wanted any more.
+/// An object of a pool that is not wanted any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OldPool {
+pub struct Obsolete {
     pub name: String,
     pub uid: Option<String>,
 }
@@ -102,11 +104,26 @@ pub fn scale_in(
             }
             if keep == standing.ids.start {
                 let name = standing.set.metadata.name.clone().unwrap_or_default();
-                scale.delete.push(OldPool { name, uid: standing.set.metadata.uid.clone() });
+                scale.delete.push(Obsolete { name, uid: standing.set.metadata.uid.clone() });
             }
         }
     }
+    scale.delete_config_maps = without_pool(wanted, seen, nodes);
     scale
+}
+
+/// A pod mounts its ConfigMap until it is gone.
+fn without_pool(wanted: &Wanted, seen: &Seen, nodes: &BTreeMap<NodeId, Node>) -> Vec<Obsolete> {
+    let pool_of = |meta: &ObjectMeta| meta.labels.as_ref().and_then(|l| l.get(POOL_LABEL)).cloned();
+    let sets: Vec<_> = seen.stateful_sets.iter().filter_map(|set| pool_of(&set.metadata)).collect();
+    let maps = seen.config_maps.iter().map(|map| &map.metadata);
+    maps.filter(|meta| {
+        pool_of(meta).is_some_and(|pool| {
+            wanted.pool(&pool).is_none() && !sets.contains(&pool) && nodes.values().all(|n| n.pool != pool)
+        })
+    })
+    .map(|meta| Obsolete { name: meta.name.clone().unwrap_or_default(), uid: meta.uid.clone() })
+    .collect()
 }
 
 fn standing(set: &StatefulSet) -> Option<Standing<'_>> {

@@ -1,12 +1,12 @@
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use sluice_clients::kafka::{self, ConfigTarget, VoterListener};
 use sluice_core::cluster::desired::Objects;
 use sluice_core::cluster::names::CONTROLLER_LISTENER;
-use sluice_core::cluster::{Doing, GrowClaim, OldPool, Outcome, Plan, Step, Wanted};
+use sluice_core::cluster::{Doing, GrowClaim, Obsolete, Outcome, Plan, Step, Wanted};
 
 use crate::act::apply::{deadline, is_status};
 use crate::context::Context;
@@ -21,10 +21,8 @@ pub async fn quietly(context: &Context, key: &Key, world: &World, plan: &Plan) -
     {
         return failed(Doing::Apply, &error);
     }
-    for old in &plan.delete {
-        if let Err(error) = delete(context, key, old).await {
-            return failed(Doing::Delete, &error);
-        }
+    if let Err(error) = delete_all(context, key, plan).await {
+        return failed(Doing::Delete, &error);
     }
     for claim in &plan.grow {
         if let Err(error) = grow(context, key, claim).await {
@@ -77,11 +75,16 @@ async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> {
     Ok(())
 }
 
-async fn delete(context: &Context, key: &Key, old: &OldPool) -> Result<(), Error> {
-    let Some(uid) = &old.uid else { return Ok(()) };
-    let name = key.sibling(&old.name);
-    let metrics = &context.shared.metrics;
-    context.applier.delete::<StatefulSet>(context.client(), metrics, &name, uid).await?;
+/// What is left of pools that are gone.
+async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Error> {
+    let (client, metrics) = (context.client(), &context.shared.metrics);
+    let named = |old: &Obsolete| Some((key.sibling(&old.name), old.uid.clone()?));
+    for (name, uid) in plan.delete.iter().filter_map(named) {
+        context.applier.delete::<StatefulSet>(client, metrics, &name, &uid).await?;
+    }
+    for (name, uid) in plan.delete_config_maps.iter().filter_map(named) {
+        context.applier.delete::<ConfigMap>(client, metrics, &name, &uid).await?;
+    }
     Ok(())
 }
 

@@ -22,6 +22,9 @@ use crate::report;
 use crate::report::events::Severity;
 use crate::scope::{Key, Pass};
 
+/// When a cache will have caught up.
+const SOON: Duration = Duration::from_millis(200);
+
 /// One pass over a KafkaCluster: look, decide, act, tell. Never waits.
 pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc<Context>) -> Pass {
     let cluster = match &object.0 {
@@ -66,10 +69,13 @@ pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc
             let before = cluster::status(&wanted, &seen, &plan, &outcome, written.as_ref(), now);
             finish(&context, cluster, written.as_ref(), &before).await?;
             written = Some(before);
-            if still_wanted(&context, cluster, &key).await? {
+            // our caches may not show yet what the step before has done
+            let live = Seen { pods: look::live_pods(&context, &key).await?, ..seen.clone() };
+            let again = cluster::plan(&wanted, &live, written.as_ref(), now);
+            if again.step == plan.step && still_wanted(&context, cluster, &key).await? {
                 outcome = disturb(&context, cluster, &key, &world, &wanted, &plan.step).await;
             } else {
-                requeue = Some(Duration::ZERO);
+                requeue = Some(SOON);
             }
         }
         context.failures.note(&key, generation, &outcome);

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::cluster::names::{CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT};
-use crate::cluster::wanted::{Pool, Wanted};
+use crate::cluster::wanted::{Listener, Pool, Wanted};
+use crate::properties::escape;
 
 /// Below the mount, because the root of a volume may hold `lost+found`, which Kafka takes for a partition.
 const DATA: &str = "/var/lib/kafka/data";
@@ -69,53 +70,8 @@ fn protocols(wanted: &Wanted) -> String {
     [CONTROLLER_LISTENER, INTERNAL_LISTENER]
         .into_iter()
         .map(str::to_owned)
-        .chain(wanted.listeners.iter().map(super::super::wanted::Listener::kafka_name))
+        .chain(wanted.listeners.iter().map(Listener::kafka_name))
         .map(|name| format!("{name}:PLAINTEXT"))
         .collect::<Vec<_>>()
         .join(",")
-}
-
-/// As `java.util.Properties` reads it: a value can neither end its line nor begin another key.
-fn escape(text: &str, key: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (i, c) in text.chars().enumerate() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            ' ' if i == 0 || key => out.push_str("\\ "),
-            ':' | '=' if key => {
-                out.push('\\');
-                out.push(c);
-            }
-            '#' | '!' if key && i == 0 => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_ascii() && !c.is_ascii_control() => out.push(c),
-            c => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escape;
-
-    #[test]
-    fn a_value_cannot_smuggle_in_another_key() {
-        assert_eq!(escape("a\nnode.id=7", false), r"a\nnode.id=7");
-        assert_eq!(escape(" leading", false), r"\ leading");
-        assert_eq!(escape(r"c:\temp", false), r"c:\\temp");
-        assert_eq!(escape("grün", false), r"gr\u00fcn");
-        assert_eq!(escape("😀", false), r"\ud83d\ude00");
-        assert_eq!(escape("rsm.config.a b=c", true), r"rsm.config.a\ b\=c");
-    }
 }

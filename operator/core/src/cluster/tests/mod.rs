@@ -1,9 +1,11 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
 mod objects;
+mod parts;
 mod properties;
 mod scenarios;
 mod sim;
+mod start;
 mod validation;
 
 use serde_json::{Value, json};

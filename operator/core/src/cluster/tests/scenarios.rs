@@ -285,7 +285,9 @@ fn a_pool_that_is_taken_out_goes_when_it_is_empty() {
         sim.pods.keys().map(String::as_str).collect::<Vec<_>>(),
         ["shop-new-10", "shop-new-11", "shop-new-12"]
     );
+    sim.run(2);
     assert_eq!(sim.sets.keys().collect::<Vec<_>>(), ["shop-new"]);
+    assert_eq!(sim.maps.keys().collect::<Vec<_>>(), ["shop-new"]);
 }
 
 #[test]

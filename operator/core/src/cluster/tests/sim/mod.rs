@@ -184,10 +184,12 @@ impl Sim {
         }
         for old in &plan.delete {
             self.sets.remove(&old.name);
-            self.maps.remove(&old.name);
             let prefix = format!("{}-", old.name);
             let gone = self.pods.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
             self.stop(gone);
+        }
+        for old in &plan.delete_config_maps {
+            self.maps.remove(&old.name);
         }
         for change in &plan.alter {
             let target = match change.broker {

@@ -1,0 +1,144 @@
+//! `start.sh`, run by a real shell with a `java` that only writes down how it was called.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const ID: &str = "1dDjfgZR4aXwJy-sdRdfKQ";
+
+struct Machine {
+    dir: TempDir,
+}
+
+impl Machine {
+    /// With what a pod of node 1 mounts.
+    fn new() -> Self {
+        let machine = Self { dir: tempfile::tempdir().unwrap() };
+        for folder in ["bin", "etc", "data"] {
+            fs::create_dir(machine.path(folder)).unwrap();
+        }
+        machine.write(
+            "etc/server.abc.properties",
+            "log.dirs=/x\nadvertised.listeners=PLAIN://@HOST@:9092\nodd=@HOST@\n",
+        );
+        machine.write("bin/java", "#!/bin/sh\nprintf '%s\\n' \"$*\" >>\"$CALLS\"\n");
+        let set = Command::new("chmod").arg("+x").arg(machine.path("bin/java")).status().unwrap();
+        assert!(set.success());
+        machine
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    fn start(&self) -> Output {
+        let script = include_str!("../desired/start.sh")
+            .replace("/etc/sluice", &self.path("etc"))
+            .replace("/var/lib/kafka/data", &self.path("data"))
+            .replace("/tmp/server.properties", &self.path("server.properties"));
+        assert!(
+            !script.contains("/tmp/server") || self.dir.path().starts_with("/tmp"),
+            "nothing outside is touched"
+        );
+        self.write("start.sh", &script);
+        let path = format!("{}:{}", self.path("bin"), std::env::var("PATH").unwrap());
+        Command::new("sh")
+            .arg(Path::new(&self.path("start.sh")))
+            .args(["-Xmx1g", "-Dtwo=two words"])
+            .env("PATH", path)
+            .env("CALLS", self.path("calls"))
+            .envs([
+                ("POD_NAME", "shop-kafka-1"),
+                ("NODE_NAME", "machine-b"),
+                ("SLUICE_REVISION", "abc"),
+                ("SLUICE_DOMAIN", "shop-nodes.web.svc"),
+                ("SLUICE_CLUSTER_ID", ID),
+                ("SLUICE_RELEASE", "4.3-IV0"),
+            ])
+            .output()
+            .unwrap()
+    }
+
+    fn calls(&self) -> Vec<String> {
+        self.read("calls").lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn an_empty_volume_is_formatted_without_founding_a_quorum() {
+    let machine = Machine::new();
+    machine.write("etc/standalone", "0");
+    assert!(machine.start().status.success());
+    let calls = machine.calls();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(
+        calls[0].contains("StorageTool format") && calls[0].contains("--no-initial-controllers"),
+        "{calls:?}"
+    );
+    assert!(!calls[0].contains("--standalone"));
+    assert!(
+        calls[1].starts_with("-Xmx1g -Dtwo=two words ") && calls[1].contains(" kafka.Kafka "),
+        "{calls:?}"
+    );
+}
+
+#[test]
+fn only_the_node_that_is_named_founds_the_quorum() {
+    let machine = Machine::new();
+    machine.write("etc/standalone", "1");
+    assert!(machine.start().status.success());
+    assert!(machine.calls()[0].contains("--standalone"), "{:?}", machine.calls());
+}
+
+#[test]
+fn a_volume_with_data_is_never_formatted() {
+    let machine = Machine::new();
+    machine.write("etc/standalone", "1");
+    machine.write("data/meta.properties", &format!("node.id=1\ncluster.id={ID}\n"));
+    assert!(machine.start().status.success());
+    let calls = machine.calls();
+    assert!(calls.len() == 1 && calls[0].contains("kafka.Kafka"), "{calls:?}");
+}
+
+#[test]
+fn a_volume_of_another_cluster_is_refused_with_its_id() {
+    let machine = Machine::new();
+    machine.write("data/meta.properties", "node.id=1\ncluster.id=x-T0ifXFvBADC2mXodPVHA\n");
+    let output = machine.start();
+    assert!(!output.status.success());
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        words.contains("cluster.id=x-T0ifXFvBADC2mXodPVHA") && words.contains("spec.clusterId"),
+        "{words}"
+    );
+    assert_eq!(machine.calls(), [] as [&str; 0]);
+}
+
+#[test]
+fn what_differs_between_nodes_is_added_to_the_pools_configuration() {
+    let machine = Machine::new();
+    machine.write("etc/zones", "machine-a=z1\nmachine-b=z2\n");
+    machine.start();
+    assert_eq!(
+        machine.read("server.properties"),
+        "log.dirs=/x\nadvertised.listeners=PLAIN://shop-kafka-1.shop-nodes.web.svc:9092\nodd=@HOST@\nnode.id=1\nbroker.rack=z2\n"
+    );
+}
+
+#[test]
+fn a_machine_without_a_zone_gives_no_rack() {
+    let machine = Machine::new();
+    machine.write("etc/zones", "machine-a=z1\n");
+    assert!(machine.start().status.success());
+    assert!(!machine.read("server.properties").contains("broker.rack"));
+}
