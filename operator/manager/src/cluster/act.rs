@@ -14,6 +14,9 @@ use crate::error::Error;
 use crate::observe::kafka::World;
 use crate::scope::{Key, chain};
 
+/// What Kafka answers when a voter is one already, or is none any more.
+const MADE: [kafka::Code; 2] = [kafka::Code::DUPLICATE_VOTER, kafka::Code::VOTER_NOT_FOUND];
+
 /// Everything in a plan that disturbs nobody. The first failure ends it; the next pass goes on.
 pub async fn quietly(context: &Context, key: &Key, world: &World, plan: &Plan) -> Outcome {
     if let Some(wanted) = &plan.objects
@@ -61,6 +64,8 @@ pub async fn step(context: &Context, key: &Key, world: &World, wanted: &Wanted, 
             world.look_soon();
             Outcome::Done
         }
+        // made before, with an answer that we did not see
+        Err(error) if error.code().is_some_and(|code| MADE.contains(&code)) => Outcome::Done,
         Err(error) => answered(Doing::Step, &error),
     }
 }

@@ -29,8 +29,19 @@ pub struct Config {
     pub dynamic: BTreeMap<String, String>,
 }
 
-/// Cluster-wide keys that are treated as read-only: what they name is configured by further keys of the file.
-const WITH_THE_FILE: &[&str] = &["config.providers", "metric.reporters"];
+/// Cluster-wide keys that are treated as read-only. What the first two name is configured by further keys of the file.
+/// The others size thread pools: Kafka refuses to more than double one at once, and a broker that starts with such a
+/// jump between its file and the dynamic default drops every dynamic default, `min.insync.replicas` among them.
+const WITH_THE_FILE: &[&str] = &[
+    "config.providers",
+    "metric.reporters",
+    "background.threads",
+    "log.cleaner.threads",
+    "num.io.threads",
+    "num.network.threads",
+    "num.recovery.threads.per.data.dir",
+    "num.replica.fetchers",
+];
 /// Keys of plug-ins, which only the plug-in knows.
 const PLUGINS: &[&str] = &["config.providers.", "rlmm.config.", "rsm.config."];
 

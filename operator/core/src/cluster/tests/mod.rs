@@ -4,6 +4,7 @@ mod objects;
 mod parts;
 mod properties;
 mod scenarios;
+mod sights;
 mod sim;
 mod start;
 mod validation;
