@@ -24,7 +24,7 @@ pub struct Connect {
 pub async fn shared() -> &'static Connect {
     static SHARED: OnceLock<Connect> = OnceLock::new();
     let kafka = kafka::shared().await;
-    let connect = tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Connect::start(kafka)))
+    let connect = tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Connect::start(kafka, "")))
         .await
         .expect("start Connect");
     connect.ready().await;
@@ -37,7 +37,8 @@ pub fn crypto() {
 }
 
 impl Connect {
-    pub fn start(kafka: &Kafka) -> Self {
+    /// `extra`: further lines of `worker.properties`.
+    pub fn start(kafka: &Kafka, extra: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("sluice-connect-").tempdir().expect("temporary directory");
         let secrets = dir.path().join("secrets");
         std::fs::create_dir(&secrets).expect("directory of secrets");
@@ -54,7 +55,7 @@ impl Connect {
              value.converter=org.apache.kafka.connect.json.JsonConverter\n\
              config.providers=secrets\n\
              config.providers.secrets.class=org.apache.kafka.common.config.provider.DirectoryConfigProvider\n\
-             config.providers.secrets.param.allowed.paths={}\n",
+             config.providers.secrets.param.allowed.paths={}\n{extra}\n",
             kafka.bootstrap().join(","),
             secrets.display()
         );
@@ -84,10 +85,14 @@ impl Connect {
             assert!(
                 start.elapsed() < START,
                 "Connect is not up after {START:?}; last look: {seen:?}\n{}",
-                std::fs::read_to_string(self.dir.path().join("connect.log")).unwrap_or_default()
+                self.log()
             );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("connect.log")).unwrap_or_default()
     }
 
     pub fn write_secret(&self, key: &str, value: &str) {

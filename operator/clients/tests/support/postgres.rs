@@ -18,6 +18,9 @@ pub const SECRET: &str = "se'cret \\ of tests";
 
 static BIN: LazyLock<PathBuf> = LazyLock::new(find);
 
+/// Cells as text; `None` is NULL.
+pub type Rows = Vec<Vec<Option<String>>>;
+
 pub struct Postgres {
     pub port: u16,
     process: Option<Jvm>,
@@ -103,24 +106,31 @@ impl Postgres {
     }
 
     /// Rows as text, asked by the superuser.
-    pub async fn rows(&self, database: &str, query: &str) -> Vec<Vec<Option<String>>> {
+    pub async fn rows(&self, database: &str, query: &str) -> Rows {
+        self.ask(database, query).await.expect(query)
+    }
+
+    /// The same; `None` where the server refuses the query or is away.
+    pub async fn try_rows(&self, database: &str, query: &str) -> Option<Rows> {
+        self.ask(database, query).await.ok()
+    }
+
+    async fn ask(&self, database: &str, query: &str) -> Result<Rows, tokio_postgres::Error> {
         use tokio_postgres::SimpleQueryMessage;
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(self.port).dbname(database).user(ADMIN).password(SECRET);
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("enter");
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
         let driver = tokio::spawn(connection);
-        let answer = client.simple_query(query).await.expect(query);
+        let answer = client.simple_query(query).await;
         driver.abort();
         let cells = |row: &tokio_postgres::SimpleQueryRow| {
             (0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect()
         };
-        answer
-            .iter()
-            .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(cells(row)),
-                _ => None,
-            })
-            .collect()
+        let rows = answer?.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(cells(&row)),
+            _ => None,
+        });
+        Ok(rows.collect())
     }
 
     /// Lets everybody in as `pg_hba.conf` says from now on.

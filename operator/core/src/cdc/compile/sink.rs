@@ -11,11 +11,13 @@ use crate::cdc::wanted::Sink;
 const CLASS: &str = "io.debezium.connector.jdbc.JdbcSinkConnector";
 
 /// What does not depend on the pipeline. Each differs from the connector's default for the reason given.
-const FIXED: [(&str, &str); 13] = [
+const FIXED: [(&str, &str); 14] = [
     ("insert.mode", "upsert"), // at-least-once delivery repeats records
     ("delete.enabled", "true"),
     ("primary.key.mode", "record_key"),
     ("quote.identifiers", "true"), // names as they are in the source
+    // the default guesses a type for each header, and the connector fails on what it guesses (`__debezium.newkey`)
+    ("header.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"),
     // one statement per row and batch; also what makes rewritten batches possible: a statement must not touch a row twice
     ("use.reduction.buffer", "true"),
     ("batch.size", "2000"),

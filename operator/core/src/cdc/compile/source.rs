@@ -10,7 +10,7 @@ use crate::cdc::{Wanted, sql};
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
-const FIXED: [(&str, &str); 17] = [
+const FIXED: [(&str, &str); 19] = [
     ("plugin.name", "pgoutput"),
     // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
     ("publication.autocreate.mode", "disabled"),
@@ -33,6 +33,9 @@ const FIXED: [(&str, &str); 17] = [
     ("post.processors.reselect.type", "io.debezium.processors.reselect.ReselectColumnsPostProcessor"),
     ("post.processors.reselect.reselect.unavailable.values", "true"),
     ("post.processors.reselect.reselect.null.values", "false"),
+    // what a header holds (the other key, where a key has changed) as JSON, and not as Java prints it
+    ("header.converter", "org.apache.kafka.connect.json.JsonConverter"),
+    ("header.converter.schemas.enable", "false"),
     // the schema in every record is most of it, and always the same
     ("producer.override.compression.type", "lz4"),
 ];

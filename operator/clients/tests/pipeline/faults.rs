@@ -1,0 +1,102 @@
+//! What goes wrong on the way, and what must not come of it.
+
+use std::time::Duration;
+
+use sluice_core::view::connect::RunState;
+
+use crate::flow::Flow;
+use crate::support::kafka;
+
+const ORDERS: &str = "CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL);
+    INSERT INTO orders SELECT n, 'c' || n FROM generate_series(1, 500) n";
+const ALL: &str = "SELECT count(*), md5(string_agg(id || '|' || customer, ',' ORDER BY id)) FROM orders";
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_goes_to_the_dead_letters_and_the_flow_goes_on() {
+    let flow = Flow::start("poison", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    let kafka = kafka::shared().await;
+    let class = "org.apache.kafka.tools.ConsoleProducer";
+    kafka.tool(class, &["--topic", "poison.public.orders"], "this is no change event\n").await;
+    flow.source(&["INSERT INTO orders VALUES (1001, 'after the poison')"]).await;
+    flow.same(ALL).await;
+    assert_eq!(flow.records("poison.copy.dead-letter").await, 1);
+    flow.until(&flow.sink_name(), RunState::Running).await;
+    flow.end().await;
+}
+
+/// F7. Without `offset.mismatch.strategy` the connector goes on as if nothing were missing.
+#[tokio::test]
+async fn a_slot_that_was_moved_past_the_stored_offset_is_refused_and_not_skipped_over() {
+    let flow = Flow::start("moved", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    flow.source(&["INSERT INTO orders VALUES (1001, 'x')"]).await;
+    flow.same(ALL).await;
+    flow.stop(&flow.source_name()).await;
+    let advance =
+        format!("SELECT pg_replication_slot_advance('{}', pg_current_wal_lsn())", flow.wanted.source.slot);
+    flow.source(&["INSERT INTO orders SELECT n, 'lost' FROM generate_series(2001, 2005) n", &advance]).await;
+    flow.source(&["INSERT INTO orders VALUES (3001, 'y')"]).await;
+    flow.resume(&flow.source_name()).await;
+    let trace = flow.until(&flow.source_name(), RunState::Failed).await;
+    assert!(trace.to_lowercase().contains("offset"), "{trace}");
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn stopping_and_going_on_loses_nothing_and_raises_no_false_alarm() {
+    let flow = Flow::start("stops", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    for round in 0..3 {
+        flow.stop(&flow.source_name()).await;
+        let first = 1000 + round * 100;
+        let insert =
+            format!("INSERT INTO orders SELECT n, 'r{round}' FROM generate_series({first}, {}) n", first + 9);
+        flow.source(&[&insert]).await;
+        flow.resume(&flow.source_name()).await;
+        flow.same(ALL).await;
+    }
+    flow.until(&flow.source_name(), RunState::Running).await;
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_and_returns_is_found_again_by_both_connectors() {
+    let mut flow = Flow::start("dies", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    flow.source(&["INSERT INTO orders SELECT n, 'on the way' FROM generate_series(1001, 1100) n"]).await;
+    flow.server.kill();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    flow.server.up().await;
+    flow.source(&["INSERT INTO orders SELECT n, 'after' FROM generate_series(2001, 2100) n"]).await;
+    flow.same(ALL).await;
+    flow.until(&flow.source_name(), RunState::Running).await;
+    flow.until(&flow.sink_name(), RunState::Running).await;
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn offsets_that_were_forgotten_mean_a_new_beginning() {
+    let flow = Flow::start("again", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    assert!(flow.client.delete_offsets(&flow.source_name()).await.is_err(), "Connect refuses while it runs");
+    for name in [flow.source_name(), flow.sink_name()] {
+        flow.stop(&name).await;
+        flow.client.delete_offsets(&name).await.unwrap();
+        flow.client.delete(&name).await.unwrap();
+    }
+    assert!(flow.client.connectors(None).await.unwrap().get(&flow.source_name()).is_none());
+    let drop_slot = sluice_core::cdc::sql::drop_slot(&flow.wanted.source.slot);
+    for _ in 0..100 {
+        flow.source(&[&drop_slot]).await;
+        if flow.server.rows("source", "SELECT slot_name FROM pg_replication_slots").await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    flow.sink(&["DELETE FROM orders"]).await;
+    flow.source(&["INSERT INTO orders VALUES (7001, 'new')"]).await;
+    flow.connectors().await;
+    flow.same(ALL).await;
+    flow.end().await;
+}

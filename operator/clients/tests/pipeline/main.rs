@@ -1,0 +1,9 @@
+//! What a pipeline compiles to, on real Debezium: does it do in truth what its settings say?
+//!
+//! `flow` makes of a spec what the operator would make, without Kubernetes: publication, tables, topics, connectors.
+
+mod faults;
+mod flow;
+mod rows;
+#[path = "../support/mod.rs"]
+mod support;
