@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
-use crate::cases::{CASES, Case, Company, Home};
+use crate::cases::{CASES, Case, Company, Home, OPEN};
 use crate::kubernetes::objects::{OURS, Space, background, gone_is_fine};
 use crate::kubernetes::operator::Operator;
 use crate::kubernetes::{self, dump};
@@ -22,7 +22,7 @@ use crate::wait::{chain, eventually, said, seconds};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Cases to play, by number; all of them without it
+    /// Cases to play, by number; all that are not open without it
     #[arg(long = "case", value_delimiter = ' ')]
     cases: Vec<String>,
     /// Only list the cases
@@ -54,6 +54,9 @@ pub async fn main(args: Args) -> Result<ExitCode> {
     }
     let client = kubernetes::connect().await?;
     let ui = Ui::new();
+    for (id, why) in OPEN.iter().filter(|_| args.cases.iter().all(String::is_empty)) {
+        ui.say(format!("{id:<4} open  not played unless it is named: {why}"));
+    }
     let failed = ui.during(play(&ui, &client, &args, &chosen)).await?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -65,7 +68,8 @@ fn choose(names: &[String]) -> Result<Vec<&'static Case>> {
     }
     let wanted = |case: &&Case| names.iter().any(|name| case.id.eq_ignore_ascii_case(name));
     let all = names.iter().all(String::is_empty);
-    Ok(CASES.iter().filter(|case| all || wanted(case)).collect())
+    let open = |case: &&Case| OPEN.iter().any(|(id, _)| *id == case.id);
+    Ok(CASES.iter().filter(|case| if all { !open(case) } else { wanted(case) }).collect())
 }
 
 async fn play(

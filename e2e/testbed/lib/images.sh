@@ -7,7 +7,13 @@ INPUTS[base]="$DEBIAN"
 build_base() { # `root` stays for the layers above; docs and package lists do not go into the image
   local junk=(usr/share/doc usr/share/man usr/share/locale usr/share/info var/cache var/lib/apt var/log dev proc sys)
   debootstrap --variant=minbase --include=ca-certificates "$DEBIAN" "$1/root"
-  echo "deb http://deb.debian.org/debian-security $DEBIAN-security main" >> "$1/root/etc/apt/sources.list"
+  # security updates come from where this machine has its own
+  local sources
+  for sources in sources.list sources.list.d/debian.sources; do
+    [ ! -s "/etc/apt/$sources" ] || cp "/etc/apt/$sources" "$1/root/etc/apt/sources.list.d/host-${sources##*/}"
+  done
+  [ ! -f "$1/root/etc/apt/sources.list.d/host-sources.list" ] ||
+    mv "$1/root/etc/apt/sources.list.d/host-sources.list" "$1/root/etc/apt/sources.list.d/host.list"
   printf 'path-exclude /usr/share/%s/*\n' doc man locale info > "$1/root/etc/dpkg/dpkg.cfg.d/slim"
   tar -C "$1/root" --numeric-owner --sort=name --mtime=@0 "${junk[@]/#/--exclude=./}" -cf "$1/layer.tar" .
 }
