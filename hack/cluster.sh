@@ -40,5 +40,4 @@ load() {
   fi
 }
 
-crds() { "$HELM" upgrade --install sluice-crds charts/sluice-crds --namespace sluice-system --create-namespace; }
 installed() { "$E2E" install --set "image.tag=$(< "$IMAGES/tag")"; }

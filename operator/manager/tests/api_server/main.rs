@@ -1,11 +1,12 @@
 //! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`,
-//! and objects that were stored under another schema (`unparsable`).
+//! and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`.
 
 // `json!({ … })` reads best where it is used, as an argument
 #![allow(clippy::needless_pass_by_value)]
 
 mod apply;
 mod lease;
+mod manifests;
 mod status;
 mod unparsable;
 
