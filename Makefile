@@ -17,7 +17,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\
 IMAGE ?= sluice.dev/sluice:$(VERSION)
 
 ##@ Everyday
-.PHONY: help check test generate image clean
+.PHONY: help check test generate broker-keys image clean
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: ready ## Everything: check, then Kafka, API server and end-to-end tests
 
 generate: ready ## Write manifests/, the CRD chart and docs/reference/api.md from the API types
 	@hack/generate
+
+broker-keys: ## Write the table of broker configuration keys from Kafka's own jars: KAFKA_LIBS=folder
+	@operator/core/generate/broker-keys.sh
 
 image: ## Build the operator for release and pack its image: IMAGE=name:tag TAR=file
 	@cargo build --release -p sluice

@@ -1,5 +1,6 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
+mod gates;
 mod objects;
 mod parts;
 mod properties;

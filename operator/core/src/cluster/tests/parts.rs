@@ -200,7 +200,7 @@ fn dynamic_configuration_is_compared_as_declared() {
             ("log.retention.bytes", "7"),
             ("leader.replication.throttled.rate", "1000"),
         ]),
-        brokers: [(2, map(&[("num.io.threads", "4"), ("follower.replication.throttled.rate", "1000")]))]
+        brokers: [(2, map(&[("max.connections", "4"), ("follower.replication.throttled.rate", "1000")]))]
             .into(),
     };
     let changes = dynamic::changes(&wanted, &described);
@@ -212,7 +212,7 @@ fn dynamic_configuration_is_compared_as_declared() {
         "throttles are somebody else's"
     );
     assert_eq!(broker.broker, Some(2));
-    assert_eq!(broker.reset.iter().collect::<Vec<_>>(), ["num.io.threads"], "brokers are alike");
+    assert_eq!(broker.reset.iter().collect::<Vec<_>>(), ["max.connections"], "brokers are alike");
 }
 
 #[test]
