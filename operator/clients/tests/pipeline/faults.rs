@@ -25,26 +25,8 @@ async fn a_record_that_cannot_be_read_goes_to_the_dead_letters_and_the_flow_goes
     flow.end().await;
 }
 
-/// F7. Without `offset.mismatch.strategy` the connector goes on as if nothing were missing.
 #[tokio::test]
-async fn a_slot_that_was_moved_past_the_stored_offset_is_refused_and_not_skipped_over() {
-    let flow = Flow::start("moved", &["public.orders"], &[ORDERS], |_| {}).await;
-    flow.same(ALL).await;
-    flow.source(&["INSERT INTO orders VALUES (1001, 'x')"]).await;
-    flow.same(ALL).await;
-    flow.stop(&flow.source_name()).await;
-    let advance =
-        format!("SELECT pg_replication_slot_advance('{}', pg_current_wal_lsn())", flow.wanted.source.slot);
-    flow.source(&["INSERT INTO orders SELECT n, 'lost' FROM generate_series(2001, 2005) n", &advance]).await;
-    flow.source(&["INSERT INTO orders VALUES (3001, 'y')"]).await;
-    flow.resume(&flow.source_name()).await;
-    let trace = flow.until(&flow.source_name(), RunState::Failed).await;
-    assert!(trace.to_lowercase().contains("offset"), "{trace}");
-    flow.end().await;
-}
-
-#[tokio::test]
-async fn stopping_and_going_on_loses_nothing_and_raises_no_false_alarm() {
+async fn stopping_and_going_on_loses_nothing() {
     let flow = Flow::start("stops", &["public.orders"], &[ORDERS], |_| {}).await;
     flow.same(ALL).await;
     for round in 0..3 {
@@ -85,7 +67,7 @@ async fn offsets_that_were_forgotten_mean_a_new_beginning() {
         flow.client.delete_offsets(&name).await.unwrap();
         flow.client.delete(&name).await.unwrap();
     }
-    assert!(flow.client.connectors(None).await.unwrap().get(&flow.source_name()).is_none());
+    assert!(!flow.client.connectors(None).await.unwrap().contains_key(&flow.source_name()));
     let drop_slot = sluice_core::cdc::sql::drop_slot(&flow.wanted.source.slot);
     for _ in 0..100 {
         flow.source(&[&drop_slot]).await;

@@ -142,9 +142,12 @@ impl Flow {
             if here.as_ref() == Some(&there) {
                 return start.elapsed();
             }
-            if start.elapsed() > Duration::from_secs(60) {
-                panic!("{query}\n{}\n{}", difference(&there, here.as_deref()), self.trouble().await);
-            }
+            assert!(
+                start.elapsed() < Duration::from_mins(1),
+                "{query}\n{}\n{}",
+                difference(&there, here.as_deref()),
+                self.trouble().await
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -191,7 +194,7 @@ impl Flow {
                     return task.and_then(|task| task.trace.clone()).unwrap_or_default();
                 }
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "{name} is not {state:?}: {seen:#?}");
+            assert!(start.elapsed() < Duration::from_mins(1), "{name} is not {state:?}: {seen:#?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -207,7 +210,7 @@ impl Flow {
             .get(name)
             .is_some_and(|c| c.state == RunState::Stopped && c.tasks.is_empty())
         {
-            assert!(start.elapsed() < Duration::from_secs(60), "{name} does not stop");
+            assert!(start.elapsed() < Duration::from_mins(1), "{name} does not stop");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -10,13 +10,11 @@ use crate::cdc::{Wanted, sql};
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
-const FIXED: [(&str, &str); 19] = [
+const FIXED: [(&str, &str); 18] = [
     ("plugin.name", "pgoutput"),
     // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
     ("publication.autocreate.mode", "disabled"),
     ("slot.drop.on.stop", "false"),
-    // refuses to go on where the slot is past the stored offset, instead of skipping what lies between (F7)
-    ("offset.mismatch.strategy", "trust_offset"),
     // a dead reader holds the slot until wal_sender_timeout, a minute by default: wait two (F14)
     ("slot.max.retries", "24"),
     ("slot.retry.delay.ms", "5000"),
