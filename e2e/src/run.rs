@@ -212,7 +212,15 @@ mod tests {
         let chosen = choose(&["k1".into(), "T6".into()]).unwrap();
         assert_eq!(chosen.iter().map(|case| case.id).collect::<Vec<_>>(), ["K1", "T6"]);
         assert!(choose(&["K99".into()]).is_err());
-        assert_eq!(choose(&[]).unwrap().len(), CASES.len());
+        assert_eq!(choose(&[]).unwrap().len(), CASES.len() - OPEN.len());
+    }
+
+    #[test]
+    fn an_open_case_is_a_case_and_is_played_when_it_is_named() {
+        for (id, why) in OPEN {
+            assert_eq!(choose(&[(*id).to_owned()]).unwrap().len(), 1, "{id}");
+            assert!(!why.is_empty());
+        }
     }
 
     #[test]
