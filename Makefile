@@ -75,4 +75,5 @@ ready: $(HELM)
 $(CACHE)/bin/helm:
 	@command -v go > /dev/null || { echo 'sluice: Helm is needed: install helm, or Go (https://go.dev/dl) to build it'; exit 1; }
 	@echo '  building Helm, once; it takes about a minute'
-	@mkdir -p $(@D) && cd e2e/testbed/go/helm && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ helm.sh/helm/v3/cmd/helm
+	@mkdir -p $(@D) && cd e2e/testbed/go/helm && \
+	  CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ helm.sh/helm/v3/cmd/helm > $@.log 2>&1 || { cat $@.log; exit 1; }

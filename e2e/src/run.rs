@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
-use crate::cases::{CASES, Case, Company, Home, OPEN};
+use crate::cases::{CASES, Case, Company, Home};
 use crate::kubernetes::objects::{OURS, Space, background, gone_is_fine};
 use crate::kubernetes::operator::Operator;
 use crate::kubernetes::{self, dump};
@@ -54,9 +54,6 @@ pub async fn main(args: Args) -> Result<ExitCode> {
     }
     let client = kubernetes::connect().await?;
     let ui = Ui::new();
-    for (id, why) in OPEN.iter().filter(|_| args.cases.iter().all(String::is_empty)) {
-        ui.say(format!("{id:<4} open  not played unless it is named: {why}"));
-    }
     let failed = ui.during(play(&ui, &client, &args, &chosen)).await?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -68,8 +65,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static Case>> {
     }
     let wanted = |case: &&Case| names.iter().any(|name| case.id.eq_ignore_ascii_case(name));
     let all = names.iter().all(String::is_empty);
-    let open = |case: &&Case| OPEN.iter().any(|(id, _)| *id == case.id);
-    Ok(CASES.iter().filter(|case| if all { !open(case) } else { wanted(case) }).collect())
+    Ok(CASES.iter().filter(|case| all || wanted(case)).collect())
 }
 
 async fn play(
@@ -212,15 +208,7 @@ mod tests {
         let chosen = choose(&["k1".into(), "T6".into()]).unwrap();
         assert_eq!(chosen.iter().map(|case| case.id).collect::<Vec<_>>(), ["K1", "T6"]);
         assert!(choose(&["K99".into()]).is_err());
-        assert_eq!(choose(&[]).unwrap().len(), CASES.len() - OPEN.len());
-    }
-
-    #[test]
-    fn an_open_case_is_a_case_and_is_played_when_it_is_named() {
-        for (id, why) in OPEN {
-            assert_eq!(choose(&[(*id).to_owned()]).unwrap().len(), 1, "{id}");
-            assert!(!why.is_empty());
-        }
+        assert_eq!(choose(&[]).unwrap().len(), CASES.len());
     }
 
     #[test]

@@ -112,10 +112,3 @@ cases! {
     "B9" Own Beside 120 away::b09_kafka_and_connect_are_away,
         "Kafka, then Connect is away: status is Unknown with since when, and recovers";
 }
-
-/// Cases that do not pass yet, and why. They are played when they are named.
-pub const OPEN: &[(&str, &str)] = &[
-    ("B4", "its clean-up deletes the Secret beside the pipeline, whose teardown needs it"),
-    ("B7", "it does not take the restored schema's refusal, an error 500, for one"),
-    ("B8", "a leader that cannot renew its lease ends, and is started again"),
-];

@@ -9,7 +9,7 @@ use serde_json::json;
 use sluice_crds::Topic;
 
 use crate::kubernetes::conditions::condition;
-use crate::kubernetes::objects::MANAGER;
+use crate::kubernetes::objects::{MANAGER, is_refusal};
 use crate::scene::{Scene, kafka};
 use crate::wait::{said, seconds};
 
@@ -74,7 +74,7 @@ async fn store_a_wrong_type(s: &Scene<'_>, topics: &Api<DynamicObject>) -> Resul
         wrong["metadata"]["name"] = "refused".into();
         let dry = PatchParams { dry_run: true, ..PatchParams::apply(MANAGER) };
         match topics.patch("refused", &dry, &Patch::Apply(&wrong)).await {
-            Err(kube::Error::Api(status)) if status.code == 422 => Ok(()),
+            Err(kube::Error::Api(status)) if is_refusal(&status) => Ok(()),
             other => Err(format!("{:?}", other.map(|_| "accepted"))),
         }
     })

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PropagationPolicy};
-use kube::core::{NamespaceResourceScope, Resource};
+use kube::core::{NamespaceResourceScope, Resource, Status};
 use kube::{Client, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -95,6 +95,12 @@ impl Space {
 
 pub fn background() -> DeleteParams {
     DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..Default::default() }
+}
+
+/// Whether the API server refused an object as invalid. Server-side apply meets a value of a wrong type before validation
+/// does, and then says 500.
+pub fn is_refusal(status: &Status) -> bool {
+    [400, 422].contains(&status.code) || status.message.contains("failed to create typed patch")
 }
 
 pub fn gone_is_fine(result: Result<(), Error>) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use kube::api::{Api, ApiResource, DynamicObject};
 use serde_json::{Value, json};
 
 use crate::kubernetes::conditions::{current, ready, verdict};
-use crate::kubernetes::objects::{Object, Space, background, gone_is_fine};
+use crate::kubernetes::objects::{Object, Space, background, gone_is_fine, is_refusal};
 use crate::ui::Task;
 use crate::wait::{self, said, seconds};
 
@@ -64,11 +64,7 @@ impl Place {
     /// The API server's words, when it refuses an object with this spec.
     pub async fn refused<K: Object>(&self, name: &str, spec: Value) -> Result<String> {
         match self.space.apply::<K>(name, json!({"spec": spec})).await {
-            Err(Error::Api(status)) if status.code == 422 || status.code == 400 => Ok(status.message),
-            // server-side apply meets a value of a wrong type before validation does, and says 500
-            Err(Error::Api(status)) if status.message.contains("failed to create typed patch") => {
-                Ok(status.message)
-            }
+            Err(Error::Api(status)) if is_refusal(&status) => Ok(status.message),
             Err(error) => bail!("{} {name} was not refused but failed: {}", K::kind(&()), said(error)),
             Ok(_) => {
                 self.remember::<K>(name);

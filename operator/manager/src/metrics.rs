@@ -127,6 +127,21 @@ impl Metrics {
         self.kube_writes.get_or_create(&KubeLabels { verb, kind: kind.to_owned() }).inc();
     }
 
+    /// Nothing is known any more of what only a leader looks at.
+    pub fn stand_by(&self) {
+        self.leader.set(0);
+        for of_a_cluster in
+            [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
+        {
+            of_a_cluster.clear();
+        }
+        for of_a_pipeline in
+            [&self.pipeline_lag_bytes, &self.pipeline_retained_wal_bytes, &self.pipeline_dead_letters]
+        {
+            of_a_pipeline.clear();
+        }
+    }
+
     /// The exposition text (`OpenMetrics`).
     pub fn text(&self) -> String {
         let mut text = String::new();

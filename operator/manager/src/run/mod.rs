@@ -1,20 +1,21 @@
 //! `sluice run`: `http` (probes, metrics) from the start; then wait to lead (`lease`); then one scope per watched
-//! namespace, until told to stop or until the lease is lost.
+//! namespace, until told to stop. Who loses the lease drops all of that and waits to lead again.
 
 mod http;
 pub mod lease;
 mod logs;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::{info, warn};
 
 use crate::context::Shared;
 use crate::metrics::Metrics;
@@ -47,7 +48,7 @@ pub struct RunArgs {
     log_format: logs::Format,
 }
 
-/// Runs until a signal or a lost lease. An error ends the process, so that Kubernetes starts a fresh one.
+/// Runs until a signal. An error ends the process, so that Kubernetes starts a fresh one.
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
     logs::start(&args.log, args.log_format)?;
     rustls::crypto::ring::default_provider()
@@ -68,43 +69,50 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
     let client = Client::try_from(config).context("make a client of the Kubernetes API")?;
     let shared = Arc::new(Shared { client: client.clone(), metrics: Metrics::default() });
     let state = http::State::new(Arc::clone(&shared));
-    let server = http::serve(args.listen, state.clone()).await?;
+    let mut server = http::serve(args.listen, state.clone()).await?;
     let mut stop = Box::pin(told_to_stop()?);
 
-    let election = Election::new(client, &args.lease_namespace, &args.identity, Timing::default());
     state.standing_by();
-    info!(identity = args.identity, version = env!("CARGO_PKG_VERSION"), "waiting to lead");
-    let mut reign = tokio::select! {
-        reign = election.win() => reign,
-        () = &mut stop => return Ok(()),
-    };
-    info!("leading");
-    shared.metrics.leader.set(1);
+    loop {
+        let election =
+            Election::new(client.clone(), &args.lease_namespace, &args.identity, Timing::default());
+        info!(identity = args.identity, version = env!("CARGO_PKG_VERSION"), "waiting to lead");
+        let mut reign = tokio::select! {
+            reign = election.win() => reign,
+            () = &mut stop => return Ok(()),
+            ended = &mut server => bail!("the HTTP server has ended: {ended:?}"),
+        };
+        info!("leading");
+        let ended = tokio::select! {
+            never = lead(&shared, &args.watch_namespaces) => match never? {},
+            lost = reign.lost() => Some(lost),
+            () = &mut stop => None,
+            ended = &mut server => bail!("the HTTP server has ended: {ended:?}"),
+        };
+        shared.metrics.stand_by();
+        match ended {
+            Some(lost) => warn!(error = %lost, "the lease is lost: standing by"),
+            None => {
+                reign.release().await;
+                info!("stopped");
+                return Ok(());
+            }
+        }
+    }
+}
 
+/// Watches and reconciles until it is dropped: no pass goes on once another may lead.
+async fn lead(shared: &Arc<Shared>, namespaces: &[String]) -> anyhow::Result<Infallible> {
+    shared.metrics.leader.set(1);
     let mut tasks = JoinSet::new();
-    let scopes: Vec<Option<&str>> = match args.watch_namespaces.as_slice() {
+    let scopes = match namespaces {
         [] => vec![None],
         names => names.iter().map(|name| Some(name.as_str())).collect(),
     };
-    let contexts: Vec<_> =
-        scopes.iter().map(|namespace| scope::start(&shared, *namespace, &mut tasks)).collect();
-    let ended = tokio::select! {
-        () = &mut stop => Ok(()),
-        error = reign.lost() => Err(anyhow::Error::new(error).context("the lease is lost")),
-        ended = tasks.join_next() => Err(anyhow::anyhow!("a task that should not end has ended: {ended:?}")),
-        ended = server => Err(anyhow::anyhow!("the HTTP server has ended: {ended:?}")),
-    };
-    // no pass goes on once another may lead
-    tasks.shutdown().await;
-    drop(contexts);
-    match &ended {
-        Ok(()) => {
-            reign.release().await;
-            info!("stopped");
-        }
-        Err(error) => error!(error = format!("{error:#}"), "stopping"),
-    }
-    ended
+    let _contexts: Vec<_> =
+        scopes.into_iter().map(|namespace| scope::start(shared, namespace, &mut tasks)).collect();
+    let ended = tasks.join_next().await;
+    bail!("a task that should not end has ended: {ended:?}")
 }
 
 fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {

@@ -20,24 +20,37 @@ impl From<PostgresError> for Failure {
     }
 }
 
-/// A new session, with the password that the Secret has.
+/// A new session, with the password that the Secret has, or had when all that is left is to clean up.
 pub(super) async fn enter<V>(world: &World<V>) -> Result<Session, Failure> {
     let place = &world.place;
     let password = if let Some(known) = world.password() {
         known
     } else {
-        let read = read(world).await?;
-        world.set_password(Some(read.clone()));
-        read
-    };
-    let target = Target::new(&place.host(), place.port, &place.database, &place.user, password);
-    Session::enter(&target).await.map_err(|error| {
-        let failure = Failure::from(error);
-        if failure.trouble == Trouble::PasswordRefused {
-            world.set_password(None);
+        match read(world).await {
+            Ok(read) => {
+                world.set_password(Some(read.clone()));
+                read
+            }
+            Err(failure) if failure.trouble == Trouble::SecretMissing => {
+                world.parting_password().ok_or(failure)?
+            }
+            Err(failure) => return Err(failure),
         }
-        failure
-    })
+    };
+    let target = Target::new(&place.host(), place.port, &place.database, &place.user, password.clone());
+    match Session::enter(&target).await {
+        Ok(session) => {
+            world.password_worked(password);
+            Ok(session)
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            if failure.trouble == Trouble::PasswordRefused {
+                world.set_password(None);
+            }
+            Err(failure)
+        }
+    }
 }
 
 async fn read<V>(world: &World<V>) -> Result<Password, Failure> {

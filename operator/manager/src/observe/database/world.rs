@@ -60,6 +60,8 @@ pub struct Interest {
     pub publication: Option<String>,
     /// It waits for something in the database.
     pub brisk: bool,
+    /// It is being deleted.
+    pub leaving: bool,
 }
 
 /// What the newest looks gave.
@@ -75,14 +77,21 @@ impl<V> Seen<V> {
     }
 }
 
+#[derive(Default)]
+struct Passwords {
+    /// As the Secret said when it was read last; forgotten when it changes, and when the database refuses it.
+    current: Option<Password>,
+    /// What let us in last.
+    worked: Option<Password>,
+}
+
 /// A database as we see it and reach it.
 pub struct World<V> {
     pub place: Place,
     pub(super) shared: Arc<Shared>,
     seen: ArcSwap<Seen<V>>,
     interests: Mutex<HashMap<Key, Interest>>,
-    /// As the Secret said when it was read last; forgotten when it changes, and when the database refuses it.
-    password: Mutex<Option<Password>>,
+    passwords: Mutex<Passwords>,
     nudge: Notify,
 }
 
@@ -94,7 +103,7 @@ impl<V> World<V> {
             shared,
             seen: ArcSwap::from_pointee(unseen),
             interests: Mutex::default(),
-            password: Mutex::default(),
+            passwords: Mutex::default(),
             nudge: Notify::new(),
         }
     }
@@ -122,6 +131,7 @@ impl<V> World<V> {
             before.tables != interest.tables
                 || before.publication != interest.publication
                 || (interest.brisk && !before.brisk)
+                || (interest.leaving && !before.leaving)
         });
         interests.insert(pipeline.clone(), interest);
         if asks_more {
@@ -140,10 +150,11 @@ impl<V> World<V> {
         self.interests.lock().expect("no panic while noting").keys().cloned().collect()
     }
 
-    /// What all of them want to know, and whether one waits.
+    /// What all of them want to know, whether one waits, and whether all are leaving.
     pub(super) fn question(&self) -> Interest {
         let interests = self.interests.lock().expect("no panic while noting");
-        let mut all = Interest::default();
+        let leaving = interests.values().all(|interest| interest.leaving);
+        let mut all = Interest { leaving, ..Interest::default() };
         for interest in interests.values() {
             all.tables.extend(interest.tables.iter().cloned());
             all.brisk |= interest.brisk;
@@ -166,11 +177,21 @@ impl<V> World<V> {
     }
 
     pub(super) fn password(&self) -> Option<Password> {
-        self.password.lock().expect("no panic while noting").clone()
+        self.passwords.lock().expect("no panic while noting").current.clone()
     }
 
     pub(super) fn set_password(&self, password: Option<Password>) {
-        *self.password.lock().expect("no panic while noting") = password;
+        self.passwords.lock().expect("no panic while noting").current = password;
+    }
+
+    pub(super) fn password_worked(&self, password: Password) {
+        self.passwords.lock().expect("no panic while noting").worked = Some(password);
+    }
+
+    /// The password with which those who leave may still clean up: a Secret is often deleted in one go with its pipeline.
+    pub(super) fn parting_password(&self) -> Option<Password> {
+        let worked = self.passwords.lock().expect("no panic while noting").worked.clone();
+        worked.filter(|_| self.question().leaving)
     }
 
     /// The Secret has changed: the next look enters anew.
