@@ -31,18 +31,22 @@ impl<R: Reason> Finding<R> {
 
     /// One line: field, what is wrong, what mends it.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        if let Some(field) = &self.field {
-            text.push_str(field);
-            text.push_str(": ");
+        let text = match &self.field {
+            Some(field) => format!("{field}: {}", self.message),
+            None => self.message.clone(),
+        };
+        match &self.mend {
+            Some(mend) => and_then(text, mend),
+            None => text,
         }
-        text.push_str(&self.message);
-        if let Some(mend) = &self.mend {
-            text.push_str(". ");
-            text.push_str(mend);
-        }
-        text
     }
+}
+
+/// Another sentence after a text that may or may not end in a mark of its own.
+pub fn and_then(mut text: String, sentence: &str) -> String {
+    text.push_str(if text.ends_with(['?', '.', '!']) { " " } else { ". " });
+    text.push_str(sentence);
+    text
 }
 
 /// All findings in one message, the first one's reason first.

@@ -162,6 +162,7 @@ impl Context {
     pub fn cluster_deleted(&self, key: &Key) {
         self.kafka.forget(key);
         self.failures.forget(key);
+        self.shared.metrics.forget_cluster(&key.namespace, &key.name);
         self.wake_users_of(key);
     }
 

@@ -1,6 +1,8 @@
 use sluice_core::reason::Reason as _;
 use thiserror::Error;
 
+use crate::act::apply::is_status;
+
 /// Why a pass could not finish. "Not yet" is no error: that is an [`Outcome`](crate::act::Outcome).
 #[derive(Debug, Error)]
 pub enum Error {
@@ -37,6 +39,11 @@ impl Error {
     pub fn kube(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Kube { doing, source: Box::new(source) }
+    }
+
+    /// Somebody wrote the object before us; its watch brings what they wrote.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Kube { source, .. } if is_status(source, &[409]))
     }
 
     pub fn reason(&self) -> &'static str {

@@ -127,6 +127,17 @@ impl Metrics {
         self.kube_writes.get_or_create(&KubeLabels { verb, kind: kind.to_owned() }).inc();
     }
 
+    /// A cluster is gone.
+    pub fn forget_cluster(&self, namespace: &str, cluster: &str) {
+        let labels = ClusterLabels { namespace: namespace.to_owned(), cluster: cluster.to_owned() };
+        self.kafka_requests.remove(&labels);
+        for gauge in
+            [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
+        {
+            gauge.remove(&labels);
+        }
+    }
+
     /// Nothing is known any more of what only a leader looks at.
     pub fn stand_by(&self) {
         self.leader.set(0);

@@ -16,7 +16,7 @@ use super::plan::Plan;
 use super::seen::Seen;
 use super::wanted::Wanted;
 use crate::condition::{self, Verdict, VerdictKind};
-use crate::finding::Finding;
+use crate::finding::{self, Finding};
 use crate::view::Sight;
 use crate::view::kafka::{ClusterView, NodeId};
 
@@ -102,11 +102,12 @@ pub fn rejected(
     let before = cluster.status.clone().unwrap_or_default();
     let generation = cluster.metadata.generation;
     let mut verdict = Verdict::refused(findings);
-    verdict.message += if before.bootstrapped {
-        ". What runs keeps running as it is"
+    let meanwhile = if before.bootstrapped {
+        "What runs keeps running as it is"
     } else {
-        ". Nothing is created until this is mended"
+        "Nothing is created until this is mended"
     };
+    verdict.message = finding::and_then(verdict.message, meanwhile);
     let view = kafka.and_then(Sight::latest);
     KafkaClusterStatus {
         observed_generation: generation,

@@ -58,7 +58,11 @@ pub fn spawn<K, F>(
             let key = Key::of(object.as_ref());
             let failed = shelf(&context).note(&key, true);
             let wait = BACKOFF.1.min(BACKOFF.0 * 2u32.saturating_pow(failed.min(10) - 1));
-            warn!(kind, object = %key, reason = error.reason(), error = %chain(error), retry_in = ?wait, "pass failed");
+            if error.is_conflict() {
+                debug!(kind, object = %key, error = %chain(error), retry_in = ?wait, "somebody else wrote first");
+            } else {
+                warn!(kind, object = %key, reason = error.reason(), error = %chain(error), retry_in = ?wait, "pass failed");
+            }
             Action::requeue(wait)
         };
         let config = Config::default().concurrency(concurrency);
