@@ -33,11 +33,7 @@ images() {
 }
 
 load() {
-  if [ "$("$CLUSTER" kind)" = given ]; then
-    echo "your cluster must find sluice.dev/sluice:$(< "$IMAGES/tag") and docker.io/sluice/e2e:dev; archives: $IMAGES/*.tar"
-  else
-    "$CLUSTER" load "$IMAGES/sluice.tar" "$IMAGES/e2e.tar"
-  fi
+  "$CLUSTER" load "$IMAGES/sluice.tar" "$IMAGES/e2e.tar"
 }
 
 installed() { "$E2E" install --set "image.tag=$(< "$IMAGES/tag")"; }

@@ -241,8 +241,10 @@ pub struct Sink {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub tasks_max: i32,
-    /// What to do with a record that cannot be written: with a dead-letter topic it goes there and the flow
-    /// continues; without one (default) the sink stops and says so.
+    /// What to do with a record that cannot be read (no converter or transform understands it): with a
+    /// dead-letter topic it goes there and the flow continues; without one (default) the sink stops and says so.
+    /// A row that the database refuses, by a constraint or a type, always stops the sink: Debezium's JDBC sink does
+    /// not report such rows to Connect. Nothing is skipped; the pipeline says what the database said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
 }
@@ -279,7 +281,7 @@ pub enum SchemaEvolution {
     None,
 }
 
-/// A topic for records that cannot be written.
+/// A topic for records that cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeadLetter {
