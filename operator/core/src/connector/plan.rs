@@ -95,7 +95,21 @@ pub fn plan(wanted: &Wanted, status: &ConnectorStatus, seen: &Seen<'_>, now: Tim
         );
         return plan;
     }
-    if let Some(verdict) = paused(wanted, connector).or_else(|| plugin_missing(wanted, view)) {
+    if let Some(verdict) = paused(wanted, connector) {
+        plan.verdict = verdict;
+        return plan;
+    }
+    // to stop takes neither plugin nor Secret: who deletes a pipeline may have deleted its Secret before
+    if let Some(connector) = connector
+        && wanted.state == Declared::Stopped
+        && !seen.settling
+        && let Some(step) = towards(wanted.state, connector)
+    {
+        plan.verdict = changing_state(wanted);
+        plan.step = step;
+        return plan;
+    }
+    if let Some(verdict) = plugin_missing(wanted, view) {
         plan.verdict = verdict;
         return plan;
     }
@@ -138,8 +152,7 @@ pub fn plan(wanted: &Wanted, status: &ConnectorStatus, seen: &Seen<'_>, now: Tim
         return plan;
     }
     if let Some(step) = towards(wanted.state, connector) {
-        plan.verdict =
-            Verdict::reconciling(Why::ChangingState, format!("Changing its state to {:?}", wanted.state));
+        plan.verdict = changing_state(wanted);
         plan.step = step;
         return plan;
     }
@@ -162,6 +175,10 @@ pub fn plan(wanted: &Wanted, status: &ConnectorStatus, seen: &Seen<'_>, now: Tim
         return plan;
     }
     judge(plan, wanted, connector, now)
+}
+
+fn changing_state(wanted: &Wanted) -> Verdict {
+    Verdict::reconciling(Why::ChangingState, format!("Changing its state to {:?}", wanted.state))
 }
 
 fn configure(

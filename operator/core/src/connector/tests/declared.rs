@@ -144,6 +144,22 @@ fn a_connector_that_uses_no_secret_is_not_restarted_by_one() {
 }
 
 #[test]
+fn a_connector_is_stopped_also_when_its_secret_or_its_plugin_is_gone() {
+    let running = wanted(&with_secret());
+    let mut stopped = with_secret();
+    stopped["state"] = json!("Stopped");
+    let stopped = wanted(&stopped);
+    let mut world = World::running(&running);
+    world.credentials = credentials(Found::NoSecret, 500);
+    world.view.plugins.clear();
+    assert_eq!(said(&world.plan(&stopped)), (&Step::Stop, "ChangingState"));
+    let mut paused = with_secret();
+    paused["paused"] = json!(true);
+    paused["state"] = json!("Stopped");
+    assert_eq!(said(&world.plan(&wanted(&paused))), (&Step::None, "Paused"));
+}
+
+#[test]
 fn nothing_is_created_before_its_secrets_are_there_and_mounted() {
     let wanted = wanted(&with_secret());
     let mut world = World::empty();
