@@ -23,7 +23,8 @@ const CLASSES: [&str; 3] = ["e2e-leases", "e2e-writes", "e2e-reads"];
 pub async fn kubernetes(bench: &mut Bench<'_>) -> Result<()> {
     let schemas: Api<FlowSchema> = Api::all(bench.place.space.client.clone());
     let account = account(bench).await?;
-    for (class, body) in CLASSES.iter().zip(rules(&bench.operator.space.name, &account)) {
+    for (class, mut body) in CLASSES.iter().zip(rules(&bench.operator.space.name, &account)) {
+        body["metadata"] = json!({"name": class});
         schemas.patch(class, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body)).await?;
     }
     let counted = counted(bench).await;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use futures::future::try_join_all;
+use kube::api::PostParams;
 use kube::runtime::watcher::Config;
 use serde_json::json;
 use sluice_crds::Topic;
@@ -96,7 +97,10 @@ async fn one(space: &Space, name: &str, phase: &Phase) -> Result<(), kube::Error
         "clusterRef": {"name": cluster::NAME}, "partitions": 1, "replicationFactor": 3, "deletionPolicy": "Delete",
     });
     match phase {
-        Phase::Create => space.apply::<Topic>(name, json!({"spec": spec})).await.map(drop),
+        Phase::Create => {
+            let topic: Topic = Topic::new(name, serde_json::from_value(spec).expect("a spec by its shape"));
+            space.api().create(&PostParams::default(), &topic).await.map(drop)
+        }
         Phase::Change => {
             space.merge::<Topic>(name, json!({"spec": {"retention": {"time": "1h"}}})).await.map(drop)
         }

@@ -56,6 +56,13 @@ impl Verdict {
     }
 }
 
+/// Whether `conditions` say something about this generation of the spec.
+pub fn speak_of(conditions: &[Condition], generation: Option<i64>) -> bool {
+    conditions
+        .iter()
+        .any(|c| c.type_ == "Ready" && generation.is_some() && c.observed_generation == generation)
+}
+
 /// The conditions that say `verdict`. A condition that keeps its status keeps its `lastTransitionTime`.
 pub fn build(
     verdict: &Verdict,

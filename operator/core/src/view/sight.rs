@@ -27,6 +27,12 @@ impl<V> Clone for Sight<V> {
 }
 
 impl<V> Sight<V> {
+    /// Whether a look has ended at all, well or badly. Before that, what status says still holds: a Sluice that has just
+    /// started knows no better.
+    pub fn has_looked(&self) -> bool {
+        !matches!(self, Self::Never { error: None, .. })
+    }
+
     /// The view, if the newest look succeeded. What a plan may act on.
     pub fn current(&self) -> Option<&Arc<V>> {
         match self {

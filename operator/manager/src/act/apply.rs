@@ -11,6 +11,8 @@ use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use tokio::sync::Semaphore;
+
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::scope::{Child, Children, Key};
@@ -19,6 +21,9 @@ use crate::scope::{Child, Children, Key};
 const FIELD_MANAGER: &str = "sluice";
 /// Nothing that we ask of the API server takes longer, or we ask again.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The most requests at a time. More make none of them faster: each opens a connection of its own, and the API server queues
+/// them by user (API Priority and Fairness), until they run into the deadline and are sent once more.
+static REQUESTS: Semaphore = Semaphore::const_new(16);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -129,8 +134,9 @@ pub fn is_status(error: &kube::Error, codes: &[u16]) -> bool {
     matches!(error, kube::Error::Api(status) if codes.contains(&status.code))
 }
 
-/// Runs a request to the API server with a deadline: kube has no read timeout of its own.
+/// Runs a request to the API server when its turn has come, with a deadline: kube has no read timeout of its own.
 pub async fn deadline<T>(doing: &str, request: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+    let _turn = REQUESTS.acquire().await.expect("nobody closes it");
     match tokio::time::timeout(DEADLINE, request).await {
         Ok(answer) => answer.map_err(Error::kube(doing)),
         Err(_) => Err(Error::TimedOut { doing: doing.to_owned(), seconds: DEADLINE.as_secs() }),

@@ -5,7 +5,8 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt as _};
 use sluice_core::cdc::{self, CdcReason, FINALIZER, Phase, Plan, Wanted};
-use sluice_core::condition::{Verdict, VerdictKind};
+use sluice_core::condition::{self, Verdict, VerdictKind};
+use sluice_core::reason::Reason as _;
 use sluice_crds::common::DeletionPolicy;
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
@@ -75,7 +76,12 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
             REFUSED
         }
     };
-    tell(&context, pipeline, &wanted, &found, &plan).await?;
+    let status = pipeline.status.as_ref();
+    let spoken = status.is_some_and(|s| condition::speak_of(&s.conditions, pipeline.metadata.generation));
+    // until the databases have been looked at for the first time, what status says still holds
+    if !(spoken && plan.verdict.reason == CdcReason::Looking.as_str()) {
+        tell(&context, pipeline, &wanted, &found, &plan).await?;
+    }
     Ok(Action::requeue(again))
 }
 

@@ -11,11 +11,12 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt};
 use sluice_core::cluster::names as kafka;
-use sluice_core::condition::Verdict;
+use sluice_core::condition::{self, Verdict};
 use sluice_core::connect::credentials::Credentials;
 use sluice_core::connect::desired::Objects;
 use sluice_core::connect::names::{self, Internal};
 use sluice_core::connect::{self, ConnectReason, Plan, Seen, Step, Wanted, desired, pods};
+use sluice_core::reason::Reason as _;
 use sluice_crds::kafka_cluster::Role;
 use sluice_crds::{ConnectCluster, KafkaCluster, Topic};
 
@@ -69,7 +70,12 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
             return Err(error);
         }
     }
-    tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;
+    let status = connect.status.as_ref();
+    let spoken = status.is_some_and(|s| condition::speak_of(&s.conditions, connect.metadata.generation));
+    // until the workers have been asked for the first time, what status says still holds
+    if !(spoken && !found.rest.has_looked() && plan.verdict.reason == ConnectReason::Starting.as_str()) {
+        tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;
+    }
     let waits = found.rest.current().is_none() || !plan.orphans.is_empty();
     Ok(if waits { Action::requeue(AGAIN) } else { Action::await_change() })
 }

@@ -6,7 +6,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt};
 use sluice_clients::connect::Error as ConnectError;
-use sluice_core::condition::Verdict;
+use sluice_core::condition::{self, Verdict, VerdictKind};
 use sluice_core::connector::{
     self, ConnectorReason, FINALIZER, Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted,
 };
@@ -85,6 +85,13 @@ impl One<'_> {
             },
             now,
         );
+        if plan.verdict.kind == VerdictKind::Unknown
+            && !sight.as_deref().is_some_and(Sight::has_looked)
+            && condition::speak_of(&status.conditions, self.connector.metadata.generation)
+        {
+            // the observer wakes us once it has looked; what status says until then still holds
+            return Ok(Action::requeue(SOON));
+        }
         let (Some(world), true) = (self.world, plan.step != Step::None) else {
             self.tell(&plan.verdict, &plan.before, plan.owned).await?;
             return Ok(if settling { Action::requeue(SOON) } else { due(plan.again, now) });

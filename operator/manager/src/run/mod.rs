@@ -66,8 +66,10 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 async fn operate(args: RunArgs) -> anyhow::Result<()> {
     let mut config = Config::infer().await.context("find the Kubernetes API")?;
     config.connect_timeout = Some(CONNECT);
-    let client = Client::try_from(config).context("make a client of the Kubernetes API")?;
-    let shared = Arc::new(Shared { client: client.clone(), metrics: Metrics::default() });
+    let connect = || Client::try_from(config.clone()).context("make a client of the Kubernetes API");
+    // the lease has connections of its own: a renewal must not wait behind anything else
+    let (client, lease_client) = (connect()?, connect()?);
+    let shared = Arc::new(Shared { client, metrics: Metrics::default() });
     let state = http::State::new(Arc::clone(&shared));
     let mut server = http::serve(args.listen, state.clone()).await?;
     let mut stop = Box::pin(told_to_stop()?);
@@ -75,7 +77,7 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
     state.standing_by();
     loop {
         let election =
-            Election::new(client.clone(), &args.lease_namespace, &args.identity, Timing::default());
+            Election::new(lease_client.clone(), &args.lease_namespace, &args.identity, Timing::default());
         info!(identity = args.identity, version = env!("CARGO_PKG_VERSION"), "waiting to lead");
         let mut reign = tokio::select! {
             reign = election.win() => reign,

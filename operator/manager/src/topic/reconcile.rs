@@ -4,7 +4,7 @@ use std::time::Duration;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
-use sluice_core::condition::Verdict;
+use sluice_core::condition::{self, Verdict, VerdictKind};
 use sluice_core::reason::Reason as _;
 use sluice_core::topic::{self, CREATED, FINALIZER, Plan, Seen, Teardown, TeardownSeen, TopicReason, Wanted};
 use sluice_core::view::Sight;
@@ -66,12 +66,21 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
             }
         }
     }
-    if plan.verdict.reason == TopicReason::Describing.as_str() {
-        // the observer wakes us once it has read the configs; what status says until then still holds
+    // the observer wakes us once it has looked, or read the configs; what status says until then still holds
+    if plan.verdict.reason == TopicReason::Describing.as_str()
+        || (plan.verdict.kind == VerdictKind::Unknown && nothing_seen(&context, topic, &cluster))
+    {
         return Ok(Action::requeue(SOON));
     }
     tell(&context, topic, &plan.verdict, plan.owned.as_ref()).await?;
     Ok(requeue)
+}
+
+/// Nobody has looked at Kafka yet, and status speaks of this spec.
+fn nothing_seen(context: &Context, topic: &Topic, cluster: &Key) -> bool {
+    let status = topic.status.as_ref();
+    !context.kafka.get(cluster).is_some_and(|world| world.sight().has_looked())
+        && status.is_some_and(|status| condition::speak_of(&status.conditions, topic.metadata.generation))
 }
 
 fn look(context: &Context, topic: &Topic, key: &Key, cluster: &Key, wanted: &Wanted) -> Plan {
