@@ -11,6 +11,8 @@ crate::reasons! {
         ReservedConfig,
         /// Something else in the spec that cannot be meant.
         InvalidSpec,
+        /// A key in `spec.config` that workers of this Kafka version do not have.
+        UnknownConfig,
         /// An object that Sluice would make exists already and belongs to somebody else.
         NameTaken,
         /// Kubernetes refused or did not answer a change. It is tried again.

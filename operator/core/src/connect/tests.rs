@@ -173,6 +173,8 @@ fn keys_that_sluice_sets_are_refused_with_their_path() {
     assert!(told.starts_with("spec.template.env: POD_NAME"), "{told}");
     let told = refused(&json!({ "jvm": { "heap": "2Gi" }, "resources": { "limits": { "memory": "1Gi" } } }));
     assert!(told.starts_with("spec.jvm.heap: "), "{told}");
+    let told = refused(&json!({ "config": { "plugin.paths": "/y" } }));
+    assert!(told.ends_with("Did you mean plugin.path?"), "{told}");
 }
 
 #[test]
