@@ -110,9 +110,11 @@ impl One<'_> {
                 (connector::not_yet(&plan.verdict, &words), &plan.before, Action::requeue(SOON))
             }
             Done::Invalid(errors) => {
-                (connector::invalid(&errors, exists), &plan.before, Action::requeue(REFUSED))
+                (connector::invalid(wanted, &errors, exists), &plan.before, Action::requeue(REFUSED))
             }
-            Done::Refused(words) => (connector::refused(&words), &plan.before, Action::requeue(REFUSED)),
+            Done::Refused(words) => {
+                (connector::refused(wanted, &words), &plan.before, Action::requeue(REFUSED))
+            }
         };
         self.tell(&verdict, progress, plan.owned).await?;
         Ok(requeue)

@@ -14,7 +14,10 @@ use sluice_crds::common::RunState as Declared;
 use sluice_crds::connector::Restarts;
 use sluice_crds::{Connector, ConnectorStatus};
 
-use super::{Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted, plan, status, teardown, validate};
+use super::{
+    FieldErrors, Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted, invalid, plan, refused, status,
+    teardown, validate,
+};
 use crate::condition::VerdictKind;
 use crate::connect::credentials::{self, Credentials, Found, SecretKey};
 use crate::connect::owner;
