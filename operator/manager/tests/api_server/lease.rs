@@ -292,7 +292,13 @@ async fn who_stands_by_is_ready_once_the_lease_could_be_looked_at() {
     link.cut();
     let (answered, mut ready) = tokio::sync::watch::channel(false);
     let election = arena.election(client, "new");
-    let waiting = tokio::spawn(async move { election.win(|| drop(answered.send(true))).await });
+    let waiting = tokio::spawn(async move {
+        election
+            .win(|| {
+                answered.send_replace(true);
+            })
+            .await
+    });
     sleep(RETRY * 3).await;
     assert!(!*ready.borrow(), "nobody has answered yet");
     link.mend();

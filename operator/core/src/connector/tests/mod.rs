@@ -23,6 +23,7 @@ use crate::connect::credentials::{self, Credentials, Found, SecretKey};
 use crate::connect::owner;
 use crate::finding;
 use crate::meta::Owner;
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::connect::{ConnectView, ConnectorView, Plugin, RunState, TaskView};
 
@@ -74,7 +75,7 @@ struct World {
     view: ConnectView,
     status: ConnectorStatus,
     credentials: Credentials,
-    connect_exists: bool,
+    cluster: Referent,
     settling: bool,
     blind: bool,
     now: Timestamp,
@@ -93,7 +94,7 @@ impl World {
             view: ConnectView { plugins, ..Default::default() },
             status: ConnectorStatus::default(),
             credentials: Credentials::default(),
-            connect_exists: true,
+            cluster: Referent::There,
             settling: false,
             blind: false,
             now: at(1000),
@@ -137,7 +138,7 @@ impl World {
             sight = sight.failed(at(900), "list connectors: refused".into());
         }
         let seen = Seen {
-            connect_exists: self.connect_exists,
+            cluster: self.cluster,
             connect: Some(&sight),
             credentials: &self.credentials,
             settling: self.settling,
