@@ -31,8 +31,9 @@ test: ready ## Everything: check, then Kafka, API server and end-to-end tests
 generate: ready ## Write manifests/, the CRD chart and docs/reference/api.md from the API types
 	@hack/generate
 
-broker-keys: ## Write the table of broker configuration keys from Kafka's own jars: KAFKA_LIBS=folder
+broker-keys: ## Write the tables of configuration keys of brokers and workers from Kafka's own jars: KAFKA_LIBS=folder
 	@operator/core/generate/broker-keys.sh
+	@operator/core/generate/worker-keys.sh
 
 image: ## Build the operator for release and pack its image: IMAGE=name:tag TAR=file
 	@cargo build --release -p sluice

@@ -102,12 +102,14 @@ pub async fn b09_kafka_and_connect_are_away(s: &Scene<'_>) -> Result<()> {
     let unknown = Expect::unknown(&["ConnectUnreachable"], &["since"]);
     stopped::<ConnectCluster>(s, "connect", true).await?;
     s.says::<Connector>("heartbeat", &unknown, seconds(30)).await?;
+    s.says::<ConnectCluster>("connect", &unknown, seconds(30)).await?;
     stopped::<ConnectCluster>(s, "connect", false).await?;
     s.ready::<Connector>("heartbeat", seconds(60)).await?;
 
     let unknown = Expect::unknown(&["KafkaUnreachable"], &["since"]);
     stopped::<KafkaCluster>(s, "kafka", true).await?;
     s.says::<Topic>("topic", &unknown, seconds(30)).await?;
+    s.says::<KafkaCluster>("kafka", &unknown, seconds(30)).await?;
     stopped::<KafkaCluster>(s, "kafka", false).await?;
     s.ready::<Topic>("topic", seconds(60)).await?;
     s.ready::<Connector>("heartbeat", seconds(60)).await.map(drop)

@@ -130,6 +130,9 @@ pub async fn b03_unknown_keys_are_refused_with_the_nearest(s: &Scene<'_>) -> Res
     s.apply::<ConnectCluster>("b3-worker", worker(json!({"group.id": "mine"}))).await?;
     s.says::<ConnectCluster>("b3-worker", &Expect::refused(&["ReservedConfig"], &["group.id"]), seconds(10))
         .await?;
+    s.apply::<ConnectCluster>("b3-typo", worker(json!({"offset.flush.intervall.ms": 5000}))).await?;
+    let nearest = Expect::refused(&["UnknownConfig"], &["offset.flush.interval.ms"]);
+    s.says::<ConnectCluster>("b3-typo", &nearest, seconds(10)).await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sluice_crds::{KafkaCluster, Topic};
 
 use crate::agent::kafka::TopicFacts;
+use crate::cases::unparsable::warned;
 use crate::scene::{Expect, Kafka, Scene, kafka, with};
 use crate::wait::{chain, seconds};
 
@@ -93,6 +94,18 @@ pub async fn t03_drift_is_seen(s: &Scene<'_>) -> Result<()> {
     let told = s.says::<Topic>("t3-drift", &seen, seconds(10)).await?;
     ensure!(told.status.unwrap_or_default().partitions == Some(5), "status should show what Kafka has");
     s.merge::<Topic>("t3-drift", json!({"spec": {"partitions": 5}})).await?;
+    let ready = s.ready::<Topic>("t3-drift", seconds(10)).await?;
+
+    // deleted behind our back: it is there again, empty, and that is told
+    let before = ready.status.and_then(|status| status.topic_id);
+    s.agent().meddle(&kafka.bootstrap, "t3-drift", &["delete"]).await?;
+    warned(s, "TopicLost", "t3-drift").await?;
+    s.eventually("the topic to be there again", seconds(10), async || {
+        let topic = s.get::<Topic>("t3-drift").await.map_err(|e| chain(e.as_ref()))?;
+        let now = topic.status.and_then(|status| status.topic_id);
+        if now.is_some() && now != before { Ok(()) } else { Err(format!("{before:?} → {now:?}")) }
+    })
+    .await?;
     s.ready::<Topic>("t3-drift", seconds(10)).await.map(drop)
 }
 

@@ -5,7 +5,7 @@
 //! `plan` (what happens next) → `status` (what we tell the user). `view` holds what the observers saw.
 //!
 //! Shared: `condition` (verdict → kstatus conditions), `finding` (what is wrong with an input), `reason` (closed
-//! sets of reasons), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `properties` (Java's files).
+//! sets of reasons), `referent` (what a reference leads to), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `properties` (Java's files).
 
 pub mod cdc;
 pub mod cluster;
@@ -16,6 +16,7 @@ pub mod finding;
 pub mod meta;
 pub mod properties;
 pub mod reason;
+pub mod referent;
 pub mod topic;
 pub mod units;
 pub mod view;

@@ -1,16 +1,17 @@
 //! What every pass can reach, and who is woken by what.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _, ResourceExt};
 use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
 use sluice_core::view::kafka::ClusterView;
 use sluice_core::view::source::{SinkView, SourceView};
-use sluice_crds::{Connector, Topic};
-use tokio::sync::watch;
+use sluice_crds::{ConnectCluster, Connector, KafkaCluster, Topic};
 
 use crate::act::{Applied, Applier};
 use crate::cdc;
@@ -23,12 +24,34 @@ use crate::observe::database;
 use crate::observe::kafka::{Pace, Worlds};
 use crate::report::Written;
 use crate::report::events::{self, Severity};
-use crate::scope::{Child, Children, Key, Parsed, Shelves};
+use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
 
 /// What all scopes share.
 pub struct Shared {
     pub client: Client,
     pub metrics: Metrics,
+    /// Those that are worked on now.
+    scopes: Mutex<Vec<Weak<Context>>>,
+}
+
+impl Shared {
+    pub fn new(client: Client) -> Self {
+        Self { client, metrics: Metrics::default(), scopes: Mutex::default() }
+    }
+
+    /// What is worked on from now on.
+    pub fn works_on(&self, scopes: &[Arc<Context>]) {
+        *self.scopes.lock().expect("no panic while noting") = scopes.iter().map(Arc::downgrade).collect();
+    }
+
+    /// The metrics of this moment.
+    pub fn scrape(&self) -> String {
+        // one scrape at a time: it writes down what it finds
+        let scopes = self.scopes.lock().expect("no panic while scraping");
+        let scopes: Vec<_> = scopes.iter().filter_map(Weak::upgrade).collect();
+        scope::refresh(&self.metrics, &scopes);
+        self.metrics.text()
+    }
 }
 
 /// What the passes of one scope share.
@@ -46,7 +69,7 @@ pub struct Context {
     pub failures: Failures,
     /// Of kinds with many objects.
     pub written: Written,
-    filled: watch::Sender<bool>,
+    pub lists: Lists,
 }
 
 impl Context {
@@ -64,7 +87,7 @@ impl Context {
             applier: Applier::default(),
             failures: Failures::default(),
             written: Written::default(),
-            filled: watch::Sender::new(false),
+            lists: Lists::default(),
         }
     }
 
@@ -75,52 +98,6 @@ impl Context {
     /// The only clock of a pass.
     pub fn now() -> Timestamp {
         Timestamp::now()
-    }
-
-    /// Resolves once every store has its first list. Before that an unread object would look like a missing one.
-    pub async fn filled(&self) {
-        let mut filled = self.filled.subscribe();
-        // the sender lives in `self`
-        let _ = filled.wait_for(|filled| *filled).await;
-    }
-
-    /// Waits for the first lists, for all who wait in [`filled`](Self::filled). Called once: a kube store wakes only
-    /// the last of several waiters (`DelayedInit` keeps one waker).
-    pub async fn fill(&self) {
-        let Shelves { clusters, topics, connects, connectors, pipelines } = &self.shelves;
-        let Children {
-            stateful_sets,
-            pods,
-            claims,
-            services,
-            config_maps,
-            secrets,
-            accounts,
-            budgets,
-            nodes,
-        } = &self.children;
-        // a writer that is gone means that the scope ends; then nobody waits for long
-        let _ = tokio::join!(
-            clusters.filled(),
-            topics.filled(),
-            connects.filled(),
-            connectors.filled(),
-            pipelines.filled(),
-            stateful_sets.wait_until_ready(),
-            pods.wait_until_ready(),
-            claims.wait_until_ready(),
-            services.wait_until_ready(),
-            config_maps.wait_until_ready(),
-            secrets.wait_until_ready(),
-            accounts.wait_until_ready(),
-            budgets.wait_until_ready(),
-            async {
-                if let Some(nodes) = nodes {
-                    let _ = nodes.wait_until_ready().await;
-                }
-            },
-        );
-        self.filled.send_replace(true);
     }
 
     /// Makes a child as wanted.
@@ -151,11 +128,28 @@ impl Context {
         events::publish(self.client(), &self.shared.metrics, object, severity, reason, action, note).await;
     }
 
+    /// Tells a turn of `Ready` between two states of an object's conditions, if it is news.
+    pub async fn turned<K>(&self, object: &K, before: Option<&Vec<Condition>>, after: &[Condition])
+    where
+        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+    {
+        let many = ["Topic", "Connector"].contains(&K::kind(&()).as_ref());
+        let turn = if many { events::turn_of_one } else { events::turn };
+        if let Some(news) = turn(before, after) {
+            self.event(object, news.severity, news.reason, "Reconcile", news.message).await;
+        }
+    }
+
     /// A KafkaCluster appeared or changed: what refers to it looks again.
-    pub fn cluster_changed(&self, key: &Key) {
-        // our own status writes come by here too; topics only care whether the cluster exists
-        if self.kafka.get(key).is_none() {
-            self.wake_users_of(key);
+    pub fn cluster_changed(
+        &self,
+        before: Option<&DeserializeGuard<KafkaCluster>>,
+        now: &DeserializeGuard<KafkaCluster>,
+    ) {
+        let key = Key::of(now);
+        // our own status writes come by here too; topics only care whether the cluster exists and can be read
+        if self.kafka.get(&key).is_none() || parsing_turned(before, now) {
+            self.wake_users_of(&key);
         }
     }
 
@@ -173,7 +167,7 @@ impl Context {
     }
 
     /// A Topic is gone: a younger one that wanted the same name may have it now.
-    pub fn topic_deleted(&self, topic: &kube::core::DeserializeGuard<Topic>) {
+    pub fn topic_deleted(&self, topic: &DeserializeGuard<Topic>) {
         self.written.forget::<Topic>(&Key::of(topic));
         let Ok(gone) = &topic.0 else { return };
         self.shelves.topics.wake_where(|other| {
@@ -207,9 +201,14 @@ impl Context {
 
     /// A ConnectCluster appeared or changed. Its Connectors care whether it is there and stays; what else concerns them the
     /// observer tells.
-    pub fn connect_changed(&self, connect: &kube::core::DeserializeGuard<sluice_crds::ConnectCluster>) {
-        let key = Key::of(connect);
-        if self.connect.get(&key).is_none() || connect.meta().deletion_timestamp.is_some() {
+    pub fn connect_changed(
+        &self,
+        before: Option<&DeserializeGuard<ConnectCluster>>,
+        now: &DeserializeGuard<ConnectCluster>,
+    ) {
+        let key = Key::of(now);
+        let leaves = now.meta().deletion_timestamp.is_some();
+        if self.connect.get(&key).is_none() || leaves || parsing_turned(before, now) {
             self.wake_connectors_of(&key);
             self.wake_pipelines_of(&key);
         }
@@ -250,6 +249,12 @@ impl Context {
         }
     }
 
+    /// Secrets were listed anew, and some may have vanished before that: everything is gathered again.
+    pub fn secrets_relisted(&self) {
+        self.gathered.forget_all();
+        self.shelves.connects.wake_where(|_| true);
+    }
+
     /// Wakes exactly those whose part of the Connect cluster changed between two sights.
     pub fn connect_seen(&self, key: &Key, before: &Sight<ConnectView>, after: &Sight<ConnectView>) {
         let (Some(then), Some(now)) = (before.current(), after.current()) else {
@@ -282,7 +287,7 @@ impl Context {
     }
 
     /// A Connector changed: its ConnectCluster mounts the Secrets that it names.
-    pub fn connector_changed(&self, connector: &kube::core::DeserializeGuard<Connector>) {
+    pub fn connector_changed(&self, connector: &DeserializeGuard<Connector>) {
         if let Ok(connector) = &connector.0 {
             let key = Key::of(connector);
             self.shelves.connects.wake(&key.sibling(&connector.spec.connect_ref.name));
@@ -333,6 +338,10 @@ impl Context {
             }
         }
     }
+}
+
+fn parsing_turned<K>(before: Option<&DeserializeGuard<K>>, now: &DeserializeGuard<K>) -> bool {
+    before.is_none_or(|before| before.0.is_ok() != now.0.is_ok())
 }
 
 fn is_at(connector: &Connector, connect: &Key) -> bool {

@@ -27,6 +27,6 @@ pub use act::{Applied, Applier};
 pub use cli::Cli;
 pub use error::Error;
 pub use metrics::Metrics;
-pub use report::{status, tell_unparsable};
+pub use report::{Farewell, let_go, status, tell_unparsable};
 pub use run::lease;
 pub use scope::Key;

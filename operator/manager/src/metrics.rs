@@ -23,6 +23,18 @@ struct KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WatchLabel {
+    pub kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReadyLabels {
+    pub kind: &'static str,
+    pub namespace: String,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KubeLabels {
     verb: &'static str,
     kind: String,
@@ -54,6 +66,13 @@ pub struct Metrics {
     pub pipeline_retained_wal_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_dead_letters: Family<ObjectLabels, Gauge>,
     pub leader: Gauge<u64, AtomicU64>,
+    pub kafka_up: Family<ClusterLabels, Gauge>,
+    pub connect_up: Family<ObjectLabels, Gauge>,
+    pub source_up: Family<ObjectLabels, Gauge>,
+    pub ready: Family<ReadyLabels, Gauge>,
+    pub topics_not_ready: Family<ClusterLabels, Gauge>,
+    pub connectors_not_ready: Family<ObjectLabels, Gauge>,
+    pub watch_synced: Family<WatchLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -71,6 +90,13 @@ impl Default for Metrics {
             pipeline_retained_wal_bytes: Family::default(),
             pipeline_dead_letters: Family::default(),
             leader: Gauge::default(),
+            kafka_up: Family::default(),
+            connect_up: Family::default(),
+            source_up: Family::default(),
+            ready: Family::default(),
+            topics_not_ready: Family::default(),
+            connectors_not_ready: Family::default(),
+            watch_synced: Family::default(),
             registry: Registry::default(),
         };
         registry.register("passes", "Passes over objects, by how they ended", metrics.passes.clone());
@@ -113,11 +139,50 @@ impl Default for Metrics {
             metrics.pipeline_dead_letters.clone(),
         );
         registry.register("leader", "1 while this replica leads", metrics.leader.clone());
+        metrics.register_state(&mut registry);
         Self { registry, ..metrics }
     }
 }
 
 impl Metrics {
+    /// What a scrape reads off objects and observers.
+    fn register_state(&self, registry: &mut Registry) {
+        registry.register("kafka_up", "1 while the Kafka cluster answers Sluice", self.kafka_up.clone());
+        registry.register(
+            "connect_up",
+            "1 while the Connect cluster answers Sluice",
+            self.connect_up.clone(),
+        );
+        registry.register(
+            "source_up",
+            "1 while the pipeline's source database answers Sluice",
+            self.source_up.clone(),
+        );
+        registry.register("ready", "1 while the object's Ready condition is True", self.ready.clone());
+        registry.register("topics_not_ready", "Topics that are not Ready", self.topics_not_ready.clone());
+        registry.register(
+            "connectors_not_ready",
+            "Connectors that are not Ready",
+            self.connectors_not_ready.clone(),
+        );
+        registry.register(
+            "watch_synced",
+            "1 once the kind was listed; before all kinds are, nothing is worked on",
+            self.watch_synced.clone(),
+        );
+    }
+
+    /// Forgets what the next scrape reads anew.
+    pub fn clear_state(&self) {
+        self.kafka_up.clear();
+        self.connect_up.clear();
+        self.source_up.clear();
+        self.ready.clear();
+        self.topics_not_ready.clear();
+        self.connectors_not_ready.clear();
+        self.watch_synced.clear();
+    }
+
     pub fn pass(&self, kind: &'static str, result: &'static str, took: Duration) {
         self.passes.get_or_create(&PassLabels { kind, result }).inc();
         self.pass_seconds.get_or_create(&KindLabel { kind }).observe(took.as_secs_f64());
@@ -131,16 +196,22 @@ impl Metrics {
     pub fn forget_cluster(&self, namespace: &str, cluster: &str) {
         let labels = ClusterLabels { namespace: namespace.to_owned(), cluster: cluster.to_owned() };
         self.kafka_requests.remove(&labels);
+        self.forget_partitions(&labels);
+    }
+
+    /// A cluster cannot be seen: the last figures would be taken for present ones.
+    pub fn forget_partitions(&self, cluster: &ClusterLabels) {
         for gauge in
             [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
         {
-            gauge.remove(&labels);
+            gauge.remove(cluster);
         }
     }
 
     /// Nothing is known any more of what only a leader looks at.
     pub fn stand_by(&self) {
         self.leader.set(0);
+        self.clear_state();
         for of_a_cluster in
             [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
         {

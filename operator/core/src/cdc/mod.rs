@@ -30,7 +30,7 @@ pub use compile::{Compiled, compile};
 pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
 pub use status::{Gauges, SinkGauge, deleting, settled, status, told};
-pub use teardown::{Teardown, TeardownSeen, teardown};
+pub use teardown::{Teardown, TeardownSeen, left_behind, teardown};
 pub use told::{child_refused, statement_failed};
 pub use validate::validate;
 pub use wanted::{Sink, Source, Topics, Wanted};

@@ -11,6 +11,7 @@ use super::preflight::{self, Failed, Severity};
 use super::snapshot::Snapshot;
 use super::{CdcReason, Wanted, prepare, told};
 use crate::condition::{Verdict, VerdictKind};
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::source::{SinkView, SourceView, Trouble};
 
@@ -23,7 +24,9 @@ pub struct Look<'a, V> {
 
 /// What a pass knows of the world.
 pub struct Seen<'a> {
-    /// The KafkaCluster that the ConnectCluster uses; `None`: there is no such ConnectCluster.
+    /// The ConnectCluster.
+    pub connect: Referent,
+    /// The KafkaCluster that the ConnectCluster uses; `None`: there is no such ConnectCluster, or it cannot be read.
     pub cluster: Option<&'a str>,
     pub source: Look<'a, SourceView>,
     /// By the sink's name; one for each wanted sink.
@@ -107,7 +110,12 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
         removals: Vec::new(),
         snapshot_completed: seen.snapshot_completed || seen.snapshot == Snapshot::Completed,
     };
-    let Some(compiled) = compiled else { return nothing(told::connect_missing(&wanted.connect)) };
+    let Some(compiled) = compiled else {
+        return nothing(match seen.connect {
+            Referent::Unparsable => told::connect_unparsable(&wanted.connect, "What runs goes on as it is"),
+            Referent::Missing | Referent::There => told::connect_missing(&wanted.connect),
+        });
+    };
     if let Some(verdict) = told::name_taken(compiled, seen) {
         return nothing(verdict);
     }

@@ -33,6 +33,8 @@ crate::reasons! {
         ChildRefused,
         /// There is no ConnectCluster of the name in `spec.connectRef`.
         ConnectMissing,
+        /// The ConnectCluster does not parse, so Sluice cannot tell what it means.
+        ConnectUnparsable,
         /// One of the pipeline's Topics is not ready; the message has its words.
         TopicNotReady,
         /// The source Connector is not ready; the message has its words.

@@ -5,15 +5,16 @@ use sluice_crds::{Connector, Topic};
 
 use super::child::Child;
 use super::plan::{ChildKind, Removal, Work};
-use super::{CdcReason, Wanted, sql};
+use super::{CdcReason, Wanted, names, sql, told};
 use crate::condition::Verdict;
+use crate::referent::{Referent, text};
 use crate::view::Sight;
 use crate::view::source::SourceView;
 
 /// What is known when a pipeline is being deleted.
 pub struct TeardownSeen<'a> {
-    /// Whether the ConnectCluster exists and is not being deleted: without it there are no offsets to forget.
-    pub connect_exists: bool,
+    /// The ConnectCluster: without it there are no offsets to forget.
+    pub connect: Referent,
     /// Those that the pipeline owns, with their specs.
     pub connectors: &'a BTreeMap<String, (Connector, Child)>,
     pub topics: &'a BTreeMap<String, (Topic, Child)>,
@@ -47,10 +48,19 @@ pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
     if wanted.deletion == DeletionPolicy::Retain {
         return retain(seen);
     }
-    if seen.connect_exists
-        && let Some(step) = offsets(seen)
-    {
-        return step;
+    match seen.connect {
+        Referent::Missing => {}
+        Referent::There => {
+            if let Some(step) = offsets(seen) {
+                return step;
+            }
+        }
+        Referent::Unparsable if seen.connectors.is_empty() => {}
+        Referent::Unparsable => {
+            let then = "The offsets of the connectors cannot be forgotten yet; to let this object go and keep them, set \
+                        spec.deletionPolicy: Retain";
+            return Teardown::Wait(told::connect_unparsable(&wanted.connect, then));
+        }
     }
     if !seen.connectors.is_empty() {
         let removals =
@@ -166,4 +176,36 @@ fn source(wanted: &Wanted, sight: &Sight<SourceView>) -> Option<Teardown> {
 
 fn clean(doing: String, statements: Vec<String>) -> Teardown {
     Teardown::Clean(Work { sink: None, doing, statements })
+}
+
+/// What an object that does not parse leaves behind when it goes without its teardown.
+pub fn left_behind(raw: &serde_json::Value) -> String {
+    let meta = |field: &str| text(raw, &format!("/metadata/{field}")).unwrap_or_default();
+    let declared = |field: &str| text(raw, &format!("/spec/source/postgres/{field}")).map(str::to_owned);
+    let slot = declared("slotName").unwrap_or_else(|| names::slot(meta("namespace"), meta("name")));
+    let publication = declared("publicationName").unwrap_or_else(|| slot.clone());
+    format!(
+        "The slot {slot} and the publication {publication} stay in the source, and the slot keeps the database's write-ahead log. \
+         To drop it: {};",
+        sql::drop_slot(&slot)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::left_behind;
+    use serde_json::json;
+
+    #[test]
+    fn a_slot_that_stays_is_named_with_what_drops_it() {
+        let mut raw = json!({ "metadata": { "name": "shop", "namespace": "prod" }, "spec": { "tables": 7 } });
+        let told = left_behind(&raw);
+        assert!(
+            told.contains("The slot sluice_prod_shop and the publication sluice_prod_shop stay"),
+            "{told}"
+        );
+        assert!(told.contains("pg_drop_replication_slot"), "{told}");
+        raw["spec"]["source"]["postgres"]["slotName"] = "mine".into();
+        assert!(left_behind(&raw).contains("The slot mine "));
+    }
 }

@@ -9,6 +9,7 @@ use super::preflight::Failed;
 use super::wanted::Sink;
 use super::{CdcReason, Wanted};
 use crate::condition::{Verdict, VerdictKind};
+use crate::referent;
 use crate::view::source::Trouble;
 
 pub(super) fn connect_missing(name: &str) -> Verdict {
@@ -18,6 +19,10 @@ pub(super) fn connect_missing(name: &str) -> Verdict {
             "There is no ConnectCluster {name} in this namespace. Create it, or correct spec.connectRef in a new pipeline"
         ),
     )
+}
+
+pub(super) fn connect_unparsable(name: &str, then: &str) -> Verdict {
+    Verdict::unknown(CdcReason::ConnectUnparsable, referent::unparsable("ConnectCluster", name, then))
 }
 
 pub(super) fn name_taken(compiled: &Compiled, seen: &Seen<'_>) -> Option<Verdict> {

@@ -56,6 +56,19 @@ pub struct BadReference(pub String);
 
 const START: &str = "${secrets:";
 
+/// Whether a value in a configuration stands for one that is kept in a Secret.
+pub fn is_reference(value: &str) -> bool {
+    value.contains(START)
+}
+
+/// What may be told of `words` that somebody had to say about a connector: Kafka and plugins quote values that they refuse
+/// (`ConfigException`: "Invalid value … for configuration …"), with what stands for a Secret resolved. `None`: nothing.
+pub fn tellable<'a>(config: &BTreeMap<String, String>, words: &'a str) -> Option<&'a str> {
+    let quotes = |key: &str| words.contains(&format!("configuration {key}"));
+    let hidden = config.iter().any(|(key, value)| is_reference(value) && quotes(key));
+    (!hidden).then_some(words)
+}
+
 /// `value` as Connect must get it, with files instead of Secrets, and the references found in it.
 pub fn translate(value: &str) -> Result<(String, Vec<SecretKey>), BadReference> {
     let mut translated = String::new();

@@ -8,6 +8,7 @@
 pub mod credentials;
 pub mod desired;
 mod inputs;
+mod keys;
 pub mod names;
 pub mod owner;
 mod plan;

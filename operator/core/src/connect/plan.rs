@@ -13,13 +13,14 @@ use super::names::Internal;
 use super::pods::{is_ready, ready_since, trouble};
 use super::{ConnectReason, Wanted, inputs, owner};
 use crate::condition::Verdict;
+use crate::referent::{self, Referent};
 use crate::view::Sight;
 use crate::view::connect::ConnectView;
 
 /// What a pass over a ConnectCluster knows of the world.
 pub struct Seen<'a> {
-    /// Whether the KafkaCluster exists and is not being deleted.
-    pub kafka_exists: bool,
+    /// The KafkaCluster.
+    pub kafka: Referent,
     /// The internal topics' objects, those of them that exist.
     pub topics: &'a [Topic],
     pub stateful_set: Option<&'a StatefulSet>,
@@ -65,25 +66,36 @@ pub struct Plan {
 
 pub fn plan(wanted: &Wanted, seen: &Seen<'_>) -> Plan {
     let nothing = |verdict| Plan { apply: false, start: false, step: Step::None, orphans: vec![], verdict };
-    if !seen.kafka_exists {
-        return nothing(Verdict::stalled(
-            ConnectReason::ClusterMissing,
-            format!(
-                "There is no KafkaCluster {} in this namespace. Nothing is changed until there is. Create it, or delete this \
-                 ConnectCluster and create it with another spec.clusterRef",
-                wanted.kafka
-            ),
-        ));
+    match seen.kafka {
+        Referent::There => {}
+        Referent::Missing => {
+            return nothing(Verdict::stalled(
+                ConnectReason::ClusterMissing,
+                format!(
+                    "There is no KafkaCluster {} in this namespace. Nothing is changed until there is. Create it, or delete this \
+                     ConnectCluster and create it with another spec.clusterRef",
+                    wanted.kafka
+                ),
+            ));
+        }
+        Referent::Unparsable => {
+            let message = referent::unparsable("KafkaCluster", &wanted.kafka, "The workers stay as they are");
+            return nothing(Verdict::unknown(ConnectReason::ClusterUnparsable, message));
+        }
     }
     if let Some(verdict) = taken(wanted, seen.children) {
         return nothing(verdict);
     }
     if wanted.paused {
         let (ready, all) = (ready(wanted, seen.pods), wanted.replicas);
-        return nothing(Verdict::stalled(
-            ConnectReason::Paused,
-            format!("spec.paused is set: nothing is changed. {ready} of {all} workers are ready"),
-        ));
+        let message = format!("spec.paused is set: nothing is changed. {ready} of {all} workers are ready");
+        return nothing(match seen.rest {
+            Some(Sight::Lost { since, error, .. }) if all > 0 => Verdict::unknown(
+                ConnectReason::ConnectUnreachable,
+                format!("{} has not answered since {since:.0}: {error}. {message}", wanted.url()),
+            ),
+            _ => Verdict::stalled(ConnectReason::Paused, message),
+        });
     }
     if seen.stateful_set.is_none()
         && let Some(verdict) = topics_first(wanted, seen.topics)
@@ -164,12 +176,12 @@ fn workers(wanted: &Wanted, seen: &Seen<'_>) -> (Step, Verdict) {
             format!("{} workers to restart ({}). {count}. {waits}", outdated.len(), reasons.join(", "));
         if let (Step::None, Some(failing)) = (&step, failing.first()) {
             message = format!("{message}. {failing}");
-            return (step, Verdict::reconciling(ConnectReason::WorkerFailing, message));
+            return (step, Verdict::stalled(ConnectReason::WorkerFailing, message));
         }
         return (step, Verdict::reconciling(ConnectReason::Rolling, message));
     }
     let verdict = if !failing.is_empty() {
-        Verdict::reconciling(ConnectReason::WorkerFailing, format!("{count}. {}", failing.join("; ")))
+        Verdict::stalled(ConnectReason::WorkerFailing, format!("{count}. {}", failing.join("; ")))
     } else if up < all {
         Verdict::reconciling(ConnectReason::Starting, count)
     } else if all == 0 {

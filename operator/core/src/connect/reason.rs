@@ -7,8 +7,12 @@ crate::reasons! {
         ScaledToZero,
         /// There is no KafkaCluster of the name in `spec.clusterRef`.
         ClusterMissing,
+        /// The KafkaCluster does not parse, so Sluice cannot tell what it means.
+        ClusterUnparsable,
         /// A key in `spec.config` that Sluice sets itself.
         ReservedConfig,
+        /// A key in `spec.config` that workers of this Kafka version do not have.
+        UnknownConfig,
         /// Something else in the spec that cannot be meant.
         InvalidSpec,
         /// An object that Sluice would make exists already and belongs to somebody else.

@@ -1,6 +1,8 @@
 //! Sentences about Connect clusters.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod rest;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,9 +13,11 @@ use serde_json::json;
 use sluice_crds::{ConnectCluster, Topic};
 
 use super::names::Internal;
-use super::{Plan, Seen, Step, Wanted, desired, owner, plan, status, validate};
+use super::{Plan, Seen, Step, Wanted, desired, owner, plan, validate};
+use crate::condition::VerdictKind;
+use crate::referent::Referent;
 use crate::view::Sight;
-use crate::view::connect::{ConnectView, ConnectorView, Plugin};
+use crate::view::connect::{ConnectView, ConnectorView};
 
 fn spec(extra: &serde_json::Value) -> ConnectCluster {
     let mut spec = json!({ "clusterRef": { "name": "kafka" }, "replicas": 2 });
@@ -38,7 +42,7 @@ fn refused(extra: &serde_json::Value) -> String {
 
 /// The world as it is after `wanted` has been applied and everything is up. Tests break it.
 struct World {
-    kafka_exists: bool,
+    kafka: Referent,
     topics: Vec<Topic>,
     stateful_set: Option<StatefulSet>,
     children: Vec<ObjectMeta>,
@@ -61,7 +65,7 @@ impl World {
         let pods = (0..wanted.replicas).map(|ordinal| pod(wanted, &set, ordinal)).collect();
         let rest = Some(Sight::Clear(Arc::new(ConnectView::default())));
         Self {
-            kafka_exists: true,
+            kafka: Referent::There,
             topics,
             stateful_set: Some(set),
             children: Vec::new(),
@@ -90,7 +94,7 @@ impl World {
         plan(
             wanted,
             &Seen {
-                kafka_exists: self.kafka_exists,
+                kafka: self.kafka,
                 topics: &self.topics,
                 stateful_set: self.stateful_set.as_ref(),
                 children: &self.children,
@@ -169,6 +173,8 @@ fn keys_that_sluice_sets_are_refused_with_their_path() {
     let told = refused(&json!({ "config": { "group.id": "x", "plugin.path": "/y" } }));
     assert!(told.starts_with("spec.config[group.id]: "), "{told}");
     assert!(!told.contains("plugin.path"), "{told}");
+    let told = refused(&json!({ "config": { "plugin.paths": "/y" } }));
+    assert!(told.ends_with("Did you mean plugin.path?"), "{told}");
     let told = refused(&json!({ "template": { "env": [{ "name": "POD_NAME" }] } }));
     assert!(told.starts_with("spec.template.env: POD_NAME"), "{told}");
     let told = refused(&json!({ "jvm": { "heap": "2Gi" }, "resources": { "limits": { "memory": "1Gi" } } }));
@@ -235,9 +241,12 @@ fn workers_that_run_stay_when_kafka_or_its_topics_go() {
     let mut world = World::of(&wanted);
     world.topics.clear();
     assert_eq!(world.plan(&wanted).verdict.reason, "WorkersReady");
-    world.kafka_exists = false;
+    world.kafka = Referent::Missing;
     let plan = world.plan(&wanted);
     assert_eq!((plan.apply, plan.verdict.reason), (false, "ClusterMissing"));
+    world.kafka = Referent::Unparsable;
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.apply, plan.verdict.reason), (false, "ClusterUnparsable"));
 }
 
 #[test]
@@ -295,6 +304,7 @@ fn a_roll_stops_at_a_worker_that_does_not_come_back() {
     .unwrap();
     let plan = world.plan(&new);
     assert_eq!((restarted(&plan), plan.verdict.reason), (None, "WorkerFailing"));
+    assert_eq!(plan.verdict.kind, VerdictKind::Stalled, "somebody has to act");
     assert!(
         plan.verdict.message.contains("cdc-connect-1: ImagePullBackOff: not found"),
         "{}",
@@ -312,6 +322,12 @@ fn the_number_of_workers_and_pausing_restart_nothing() {
     let paused = wanted(&json!({ "paused": true, "image": "other" }));
     let plan = world.plan(&paused);
     assert_eq!((plan.apply, restarted(&plan), plan.verdict.reason), (false, None, "Paused"));
+    let lost =
+        World { rest: world.rest.clone().map(|s| s.failed(at(1_700_000_000), "refused".into())), ..world };
+    let plan = lost.plan(&paused);
+    assert_eq!((plan.verdict.kind, plan.verdict.reason), (VerdictKind::Unknown, "ConnectUnreachable"));
+    assert!(plan.verdict.message.contains("since 2023-11-14T22:13:20Z"), "{}", plan.verdict.message);
+    let world = lost;
     let none = wanted(&json!({ "replicas": 0 }));
     assert_eq!(world.plan(&none).verdict.reason, "ScaledToZero");
 }
@@ -323,10 +339,7 @@ fn a_rest_api_that_fell_silent_is_unknown_since_then() {
     let silent = at(1_700_000_000);
     world.rest = world.rest.map(|sight| sight.failed(silent, "list connectors: refused".into()));
     let verdict = world.plan(&wanted).verdict;
-    assert_eq!(
-        (verdict.kind, verdict.reason),
-        (crate::condition::VerdictKind::Unknown, "ConnectUnreachable")
-    );
+    assert_eq!((verdict.kind, verdict.reason), (VerdictKind::Unknown, "ConnectUnreachable"));
     assert!(
         verdict.message.contains("since 2023-11-14T22:13:20Z: list connectors: refused"),
         "{}",
@@ -337,64 +350,4 @@ fn a_rest_api_that_fell_silent_is_unknown_since_then() {
     world.now = at(1_700_000_100);
     world.rest = Some(Sight::Never { since: silent, error: None });
     assert_eq!(world.plan(&wanted).verdict.reason, "Starting", "nobody has asked yet");
-}
-
-#[test]
-fn foreign_connectors_are_listed_and_left_alone() {
-    let wanted = wanted(&json!({}));
-    let mut world = World::of(&wanted)
-        .connector("made-by-rest", None)
-        .connector("copied", Some("shop/orders"))
-        .connector("orders", Some("shop/orders"));
-    world.connectors.insert("orders".into());
-    let plan = world.plan(&wanted);
-    assert_eq!(plan.orphans, [] as [&str; 0]);
-    let status = status(
-        &spec(&json!({})),
-        Some(&wanted),
-        &plan.verdict,
-        &world.pods,
-        world.rest.as_ref(),
-        Timestamp::UNIX_EPOCH,
-    );
-    assert_eq!(status.foreign_connectors, ["copied", "made-by-rest"]);
-    assert_eq!(status.connectors, Some(3));
-}
-
-#[test]
-fn a_connector_whose_object_is_gone_is_an_orphan() {
-    let wanted = wanted(&json!({}));
-    let mut world = World::of(&wanted).connector("orders", Some("shop/orders"));
-    assert_eq!(world.plan(&wanted).orphans, ["orders"]);
-    world.rest = world.rest.map(|sight| sight.failed(Timestamp::UNIX_EPOCH, "x".into()));
-    assert_eq!(world.plan(&wanted).orphans, [] as [&str; 0], "nothing is deleted by an old view");
-}
-
-#[test]
-fn status_lists_connector_plugins_and_no_others() {
-    let wanted = wanted(&json!({}));
-    let plugin =
-        |class: &str, kind: &str| Plugin { class: class.into(), kind: kind.into(), version: "1".into() };
-    let view = ConnectView {
-        version: "4.3.1".into(),
-        plugins: vec![plugin("a.Sink", "sink"), plugin("a.Json", "converter")],
-        ..Default::default()
-    };
-    let world = World { rest: Some(Sight::Clear(Arc::new(view))), ..World::of(&wanted) };
-    let plan = world.plan(&wanted);
-    let status = status(
-        &spec(&json!({})),
-        Some(&wanted),
-        &plan.verdict,
-        &world.pods,
-        world.rest.as_ref(),
-        Timestamp::UNIX_EPOCH,
-    );
-    let classes: Vec<_> = status.plugins.iter().map(|p| p.class.as_str()).collect();
-    assert_eq!(classes, ["a.Sink"]);
-    assert_eq!(status.summary.unwrap().workers, "2/2");
-    assert_eq!(status.version.as_deref(), Some("4.3.1"));
-    let selector: BTreeMap<_, _> =
-        status.selector.as_deref().unwrap().split(',').filter_map(|p| p.split_once('=')).collect();
-    assert_eq!(selector["app.kubernetes.io/name"], "kafka-connect");
 }

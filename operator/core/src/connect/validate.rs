@@ -36,6 +36,14 @@ pub fn validate(connect: &ConnectCluster, bootstrap: &str) -> Result<Wanted, Fin
                     .at(format!("spec.config[{key}]"))
                     .mend("Remove it"),
             );
+        } else if let Err(near) = worker::knows(key, &declared) {
+            let finding =
+                Finding::new(ConnectReason::UnknownConfig, "Kafka Connect has no worker key of this name")
+                    .at(format!("spec.config[{key}]"));
+            findings.push(match near {
+                Some(near) => finding.mend(format!("Did you mean {near}?")),
+                None => finding.mend("A connector's keys stand in its Connector"),
+            });
         }
     }
     let jvm = java(&spec.jvm, spec.resources.as_ref()).map_err(|finding| findings.push(finding));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::keys::KEYS;
 use super::names::{self, Internal, REST_PORT, SECRETS_PATH};
 
 const PLACE: &str = "Sluice decides where the workers are and how they find each other";
@@ -37,6 +38,35 @@ pub fn reserved(key: &str) -> Option<&'static str> {
         .iter()
         .find(|(pattern, _)| pattern.strip_suffix('*').map_or(*pattern == key, |p| key.starts_with(p)))
         .map(|(_, why)| *why)
+}
+
+/// Keys that a worker hands on: to its clients (KIP-458), to converters, to the metrics of both, to an allowlist of overrides.
+const HANDED_ON: &[&str] = &[
+    "producer.",
+    "consumer.",
+    "admin.",
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "metrics.context.",
+    "metrics.jmx.",
+    "connector.client.config.override.",
+];
+
+/// Whether workers know a key, or would hand it on. If not: the nearest one that they know, if one is near.
+pub fn knows(key: &str, declared: &BTreeMap<String, String>) -> Result<(), Option<&'static str>> {
+    if KEYS.binary_search(&key).is_ok() || HANDED_ON.iter().any(|prefix| key.starts_with(prefix)) {
+        return Ok(());
+    }
+    let near = KEYS
+        .iter()
+        .filter(|known| reserved(known).is_none())
+        .map(|known| (strsim::osa_distance(key, known), *known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2 + key.len() / 8)
+        .map(|(_, known)| known);
+    // somebody's own reporter of metrics has keys that only it knows
+    if near.is_none() && declared.contains_key("metric.reporters") { Ok(()) } else { Err(near) }
 }
 
 /// What Sluice proposes; the user's word counts.
@@ -102,6 +132,30 @@ mod tests {
         }
         assert!(reserved("rest.advertised.host.name").is_some());
         assert!(reserved("exactly.once.source.support").is_none());
+    }
+
+    #[test]
+    fn a_key_that_no_worker_knows_is_named_with_the_nearest() {
+        let none = BTreeMap::new();
+        assert_eq!(knows("offset.flush.intervall.ms", &none), Err(Some("offset.flush.interval.ms")));
+        assert_eq!(knows("retention.ms", &none), Err(None));
+        for known in
+            ["task.shutdown.graceful.timeout.ms", "producer.compression.type", "key.converter.schemas.enable"]
+        {
+            assert_eq!(knows(known, &none), Ok(()), "{known}");
+        }
+        let reporter = [("metric.reporters".to_owned(), "com.example.Mine".to_owned())].into();
+        assert_eq!(knows("mine.address", &reporter), Ok(()), "the reporter's own");
+        assert_eq!(knows("plugin.paths", &reporter), Err(Some("plugin.path")), "a typo all the same");
+    }
+
+    #[test]
+    fn every_key_that_sluice_sets_or_reserves_is_one_of_kafkas() {
+        let set = config("c", "k:9091", false, &BTreeMap::new());
+        for key in set.keys().filter(|key| !key.starts_with("config.providers.")) {
+            assert_eq!(knows(key, &BTreeMap::new()), Ok(()), "{key}");
+        }
+        assert!(KEYS.is_sorted());
     }
 
     #[test]

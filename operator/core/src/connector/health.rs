@@ -5,6 +5,7 @@ use sluice_crds::common::RunState as Declared;
 
 use super::plan::{Plan, Step};
 use super::restart::{self, Next};
+use super::status::shown;
 use super::{ConnectorReason as Why, Wanted};
 use crate::condition::Verdict;
 use crate::view::connect::{ConnectorView, RunState};
@@ -101,7 +102,7 @@ pub(super) fn failure(connector: &ConnectorView) -> Option<(Why, String)> {
     if connector.state == RunState::Failed {
         return Some((
             Why::ConnectorFailed,
-            format!("The connector has failed: {}", words(connector.trace.as_deref())),
+            format!("The connector has failed: {}", words(connector, connector.trace.as_deref())),
         ));
     }
     let failed: Vec<_> = connector.tasks.iter().filter(|task| task.state == RunState::Failed).collect();
@@ -110,10 +111,13 @@ pub(super) fn failure(connector: &ConnectorView) -> Option<(Why, String)> {
         1 => format!("Task {} has failed", first.id),
         n => format!("{n} of {} tasks have failed, task {} with", connector.tasks.len(), first.id),
     };
-    Some((Why::TaskFailed, format!("{who}: {}", words(first.trace.as_deref()))))
+    Some((Why::TaskFailed, format!("{who}: {}", words(connector, first.trace.as_deref()))))
 }
 
 /// Both lines of a trace on one.
-fn words(trace: Option<&str>) -> String {
-    trace.map_or_else(|| "Connect does not say why".to_owned(), |trace| trace.replace('\n', "; "))
+fn words(connector: &ConnectorView, trace: Option<&str>) -> String {
+    trace.map_or_else(
+        || "Connect does not say why".to_owned(),
+        |trace| shown(connector, trace).replace('\n', "; "),
+    )
 }

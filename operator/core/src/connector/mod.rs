@@ -15,7 +15,7 @@ pub use plan::{Plan, Seen, Step, plan};
 pub use reason::ConnectorReason;
 pub use restart::Progress;
 pub use status::{FieldErrors, invalid, not_yet, refused, status};
-pub use teardown::{Teardown, TeardownSeen, teardown};
+pub use teardown::{Teardown, TeardownSeen, left_behind, teardown};
 pub use validate::{Wanted, validate};
 
 /// Finalizer of every Connector: the connector in Connect goes with its object.

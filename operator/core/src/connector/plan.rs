@@ -10,13 +10,14 @@ use super::{ConnectorReason as Why, Wanted};
 use crate::condition::Verdict;
 use crate::connect::credentials::{Credentials, Missing, SecretKey};
 use crate::connect::owner;
+use crate::referent::{self, Referent};
 use crate::view::Sight;
 use crate::view::connect::{ConnectView, ConnectorView, RunState};
 
 /// What a pass over a Connector knows of the world.
 pub struct Seen<'a> {
-    /// Whether the ConnectCluster exists and is not being deleted.
-    pub connect_exists: bool,
+    /// The ConnectCluster.
+    pub cluster: Referent,
     /// `None`: nobody looks at that Connect cluster yet.
     pub connect: Option<&'a Sight<ConnectView>>,
     /// What the connectors' Secret says about itself.
@@ -68,15 +69,23 @@ pub fn plan(wanted: &Wanted, status: &ConnectorStatus, seen: &Seen<'_>, now: Tim
         again: None,
         owned: status.owned,
     };
-    if !seen.connect_exists {
-        return keep(Verdict::stalled(
-            Why::ConnectMissing,
-            format!(
-                "There is no ConnectCluster {} in this namespace. Create it, or delete this Connector and create it with another \
-                 spec.connectRef",
-                wanted.connect
-            ),
-        ));
+    match seen.cluster {
+        Referent::There => {}
+        Referent::Missing => {
+            return keep(Verdict::stalled(
+                Why::ConnectMissing,
+                format!(
+                    "There is no ConnectCluster {} in this namespace. Create it, or delete this Connector and create it with \
+                     another spec.connectRef",
+                    wanted.connect
+                ),
+            ));
+        }
+        Referent::Unparsable => {
+            let message =
+                referent::unparsable("ConnectCluster", &wanted.connect, "The connector stays as it is");
+            return keep(Verdict::unknown(Why::ConnectUnparsable, message));
+        }
     }
     let Some(view) = seen.connect.and_then(Sight::current) else {
         return keep(blind(wanted, seen.connect));

@@ -25,6 +25,8 @@ crate::reasons! {
         Deleting,
         /// There is no ConnectCluster of the name in `spec.connectRef`.
         ConnectMissing,
+        /// The ConnectCluster does not parse, so Sluice cannot tell what it means.
+        ConnectUnparsable,
         /// The Connect cluster has not answered yet, or does not answer any more.
         ConnectUnreachable,
         /// The workers' image has no connector plugin of the class in `spec.class`.

@@ -3,9 +3,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::connector::{Summary, TaskStatus};
 use sluice_crds::{Connector, ConnectorStatus};
 
-use super::ConnectorReason;
 use super::restart::Progress;
+use super::{ConnectorReason, Wanted};
 use crate::condition::{self, Verdict};
+use crate::connect::credentials;
 use crate::view::connect::{ConnectorView, RunState};
 
 /// The status that says `verdict`. `view` is the newest there is, also while Connect does not answer; `None` where the connector does
@@ -47,9 +48,16 @@ fn tasks(view: &ConnectorView) -> impl Iterator<Item = TaskStatus> + '_ {
         id: i32::try_from(task.id).unwrap_or(i32::MAX),
         state: state(task.state).to_owned(),
         worker: task.worker.clone(),
-        error: task.trace.clone(),
+        error: task.trace.as_deref().map(|trace| shown(view, trace)),
     })
 }
+
+/// A trace as far as it may be told.
+pub(super) fn shown(view: &ConnectorView, trace: &str) -> String {
+    credentials::tellable(&view.config, trace).unwrap_or(HIDDEN).to_owned()
+}
+
+const HIDDEN: &str = "the value of a Secret was refused (it is hidden; the log of the workers has the trace)";
 
 fn state(state: RunState) -> &'static str {
     match state {
@@ -69,9 +77,17 @@ pub struct FieldErrors {
     pub errors: Vec<String>,
 }
 
-/// The verdict when a plugin refused the configuration. Nothing was changed.
-pub fn invalid(errors: &[FieldErrors], exists: bool) -> Verdict {
-    let told: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.field, e.errors.join(" "))).collect();
+/// The verdict when a plugin refused the configuration. Nothing was changed. What it says of a value that is a Secret's is not told.
+pub fn invalid(wanted: &Wanted, errors: &[FieldErrors], exists: bool) -> Verdict {
+    let secret = |field: &str| wanted.config.get(field).is_some_and(|value| credentials::is_reference(value));
+    let words = |of: &FieldErrors| -> String {
+        let words = of.errors.join(" ");
+        match credentials::tellable(&wanted.config, &words) {
+            Some(words) if !secret(&of.field) => words.to_owned(),
+            _ => "refused (the value is hidden)".into(),
+        }
+    };
+    let told: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.field, words(e))).collect();
     let then = if exists { "The connector goes on as it was" } else { "Nothing was created" };
     Verdict::stalled(
         ConnectorReason::InvalidConfig,
@@ -83,7 +99,10 @@ pub fn invalid(errors: &[FieldErrors], exists: bool) -> Verdict {
 }
 
 /// The verdict when Connect refused an order for good: its own words, and who has to act.
-pub fn refused(words: &str) -> Verdict {
+pub fn refused(wanted: &Wanted, words: &str) -> Verdict {
+    let words = credentials::tellable(&wanted.config, words).unwrap_or(
+        "Connect refused the value of a Secret (it is hidden; the log of the workers has Connect's words)",
+    );
     Verdict::stalled(
         ConnectorReason::ConnectRefused,
         format!("{words}. It is tried again every 30 s; change the spec accordingly"),

@@ -20,7 +20,7 @@ pub use keys::TOPIC_KEYS;
 pub use plan::{Facts, Plan, Seen, Step, plan};
 pub use reason::TopicReason;
 pub use status::{rejected, status};
-pub use teardown::{Teardown, TeardownSeen, teardown};
+pub use teardown::{Teardown, TeardownSeen, left_behind, teardown};
 pub use validate::{Wanted, name_of, validate};
 
 /// Finalizer of Topics whose `deletionPolicy` is `Delete`.

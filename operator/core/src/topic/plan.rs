@@ -7,13 +7,14 @@ use sluice_crds::topic::Adoption;
 use super::diff::{Difference, count, diff};
 use super::{TopicReason, Wanted};
 use crate::condition::Verdict;
+use crate::referent::{self, Referent};
 use crate::view::Sight;
 use crate::view::kafka::{ClusterView, TopicView};
 
 /// What a pass over a Topic knows of the world.
 pub struct Seen<'a> {
-    /// Whether the KafkaCluster exists and is not being deleted.
-    pub cluster_exists: bool,
+    /// The KafkaCluster.
+    pub cluster: Referent,
     /// `None`: nobody looks at that cluster yet.
     pub kafka: Option<&'a Sight<ClusterView>>,
     /// An older object that has the same topic name.
@@ -41,6 +42,8 @@ pub struct Plan {
     pub finalizer: bool,
     /// What holds before the step is made.
     pub verdict: Verdict,
+    /// What has happened to the topic behind our back. To be told, and status written, before the step: then it is told once.
+    pub lost: Option<String>,
     /// The topic that this object owns, as Kafka has it.
     pub owned: Option<Facts>,
 }
@@ -70,17 +73,26 @@ pub fn plan(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>) -> Plan {
         mark_created: false,
         finalizer: seen.has_finalizer,
         verdict,
+        lost: None,
         owned: remembered(status),
     };
-    if !seen.cluster_exists {
-        return keep(Verdict::stalled(
-            TopicReason::ClusterMissing,
-            format!(
-                "There is no KafkaCluster {0} in this namespace. Create it, or delete this Topic and create it \
-                 with another spec.clusterRef",
-                wanted.cluster
-            ),
-        ));
+    match seen.cluster {
+        Referent::There => {}
+        Referent::Missing => {
+            return keep(Verdict::stalled(
+                TopicReason::ClusterMissing,
+                format!(
+                    "There is no KafkaCluster {0} in this namespace. Create it, or delete this Topic and create it \
+                     with another spec.clusterRef",
+                    wanted.cluster
+                ),
+            ));
+        }
+        Referent::Unparsable => {
+            let message =
+                referent::unparsable("KafkaCluster", &wanted.cluster, "The topic stays as it is in Kafka");
+            return keep(Verdict::unknown(TopicReason::ClusterUnparsable, message));
+        }
     }
     if let Some(elder) = seen.elder {
         return keep(Verdict::stalled(
@@ -110,10 +122,16 @@ fn absent(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, view: &Cluster
             TopicReason::Creating,
             format!("Topic {} is being created", wanted.name),
         ),
-        owned: None,
+        lost: None,
+        owned: remembered(status),
     };
+    let gone = status.topic_id.is_some();
     if wanted.paused {
-        plan.verdict = paused(&format!("topic {} does not exist and would be created", wanted.name));
+        plan.verdict = paused(&if gone {
+            format!("topic {} has gone from Kafka, with its records, and would be created again", wanted.name)
+        } else {
+            format!("topic {} does not exist and would be created", wanted.name)
+        });
         plan.finalizer = seen.has_finalizer;
         return plan;
     }
@@ -132,11 +150,14 @@ fn absent(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, view: &Cluster
         plan.finalizer = seen.has_finalizer;
         return plan;
     }
-    if status.topic_id.is_some() {
-        plan.verdict.message = format!(
+    if gone {
+        let message = format!(
             "Topic {} has gone from Kafka, with its records, and is being created again",
             wanted.name
         );
+        plan.verdict.message.clone_from(&message);
+        plan.lost = Some(message);
+        plan.owned = None;
     }
     // written before the topic: an interrupted creation must not look like somebody else's topic
     plan.mark_created = !seen.created_by_us && (plan.finalizer || wanted.adoption == Adoption::Never);
@@ -157,13 +178,31 @@ fn present(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, topic: &Topic
             TopicReason::Describing,
             format!("Sluice is reading the configuration of topic {}", wanted.name),
         ),
+        lost: None,
         owned: remembered(status),
     };
     let Some(differences) = diff(wanted, topic) else { return plan };
-    let ours = status.topic_id.is_some() || seen.created_by_us;
-    if !ours && let Some(verdict) = refused(wanted, &differences) {
+    let replaced = status.topic_id.as_ref().is_some_and(|known| *known != topic.id.to_string());
+    let ours = !replaced && (status.topic_id.is_some() || seen.created_by_us);
+    if !ours && let Some(mut verdict) = refused(wanted, &differences) {
+        if replaced {
+            verdict.message = format!("{} {}", replacement(wanted, status, topic), verdict.message);
+        }
         plan.verdict = verdict;
         return plan;
+    }
+    if replaced && wanted.paused {
+        let what = replacement(wanted, status, topic);
+        plan.verdict =
+            paused(&format!("{what} It would be taken over, as spec.adoption is {:?}", wanted.adoption));
+        return plan;
+    }
+    if replaced {
+        plan.lost = Some(format!(
+            "{} It is taken over, as spec.adoption is {:?}",
+            replacement(wanted, status, topic),
+            wanted.adoption
+        ));
     }
     plan.owned = Some(Facts::of(topic));
     if wanted.paused {
@@ -221,6 +260,16 @@ fn change(wanted: &Wanted, differences: &[Difference]) -> (Step, Verdict) {
         return (Step::None, Verdict::ready(TopicReason::AsDeclared, "The topic is in Kafka as declared"));
     }
     (Step::Configure { set, remove }, updating())
+}
+
+/// Our topic has gone, and there is another one of its name.
+fn replacement(wanted: &Wanted, status: &TopicStatus, topic: &TopicView) -> String {
+    format!(
+        "Topic {} with the id {} has gone from Kafka, with its records; somebody made another one of the name, with the id {}.",
+        wanted.name,
+        status.topic_id.as_deref().unwrap_or_default(),
+        topic.id
+    )
 }
 
 /// Why an existing topic may not be taken over.

@@ -13,6 +13,8 @@ crate::reasons! {
         Describing,
         /// There is no KafkaCluster of the name in `spec.clusterRef`.
         ClusterMissing,
+        /// The KafkaCluster does not parse, so Sluice cannot tell what it means.
+        ClusterUnparsable,
         /// The Kafka cluster has not answered yet, or does not answer any more.
         KafkaUnreachable,
         /// An older Topic object has the same topic name.

@@ -12,6 +12,7 @@ use sluice_crds::{Topic, TopicStatus};
 
 use super::*;
 use crate::condition::VerdictKind;
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::kafka::{BrokerView, ClusterView, KafkaUuid, PartitionView, TopicView};
 
@@ -52,12 +53,18 @@ fn view(topics: Vec<TopicView>) -> Sight<ClusterView> {
 }
 
 fn look(sight: &Sight<ClusterView>) -> Seen<'_> {
-    Seen { cluster_exists: true, kafka: Some(sight), elder: None, created_by_us: false, has_finalizer: false }
+    Seen {
+        cluster: Referent::There,
+        kafka: Some(sight),
+        elder: None,
+        created_by_us: false,
+        has_finalizer: false,
+    }
 }
 
 fn owned() -> TopicStatus {
     TopicStatus {
-        topic_id: Some("old".into()),
+        topic_id: Some(KafkaUuid([7; 16]).to_string()),
         partitions: Some(1),
         replication_factor: Some(3),
         ..Default::default()
@@ -182,7 +189,81 @@ fn without_a_view_nothing_is_done_and_the_verdict_is_unknown() {
     assert_eq!((plan.step, plan.verdict.kind), (Step::None, VerdictKind::Unknown));
     assert!(plan.verdict.message.contains("1970-01-01T00:00:00Z"), "{}", plan.verdict.message);
     assert!(plan.verdict.message.contains("connection refused"));
-    assert_eq!(plan.owned.unwrap().id, "old", "what we knew stays in status");
+    assert_eq!(plan.owned.unwrap().id, KafkaUuid([7; 16]).to_string(), "what we knew stays in status");
+}
+
+#[test]
+fn a_cluster_that_does_not_parse_is_not_missing() {
+    let sight = view(vec![]);
+    let seen = Seen { cluster: Referent::Unparsable, ..look(&sight) };
+    let plan = plan(&wanted(json!({})), &owned(), &seen);
+    assert_eq!((plan.step, plan.verdict.kind), (Step::None, VerdictKind::Unknown));
+    assert_eq!(plan.verdict.reason, "ClusterUnparsable");
+    assert!(plan.verdict.message.starts_with("KafkaCluster shop does not parse"), "{}", plan.verdict.message);
+    assert!(plan.owned.is_some(), "what we knew stays in status");
+    let leaving = TeardownSeen { cluster: Referent::Unparsable, ..leaving(&sight) };
+    let Teardown::Wait(verdict) = teardown(&leaving) else { panic!("the topic would outlive its object") };
+    assert!(verdict.message.contains("deletionPolicy: Retain"), "{}", verdict.message);
+    let retain = TeardownSeen { deletion: DeletionPolicy::Retain, ..leaving };
+    assert_eq!(teardown(&retain), Teardown::Release, "what stays anyway needs no cluster");
+}
+
+#[test]
+fn a_topic_that_vanished_is_told_before_it_is_created_again() {
+    let sight = view(vec![]);
+    let plan_of = |spec, status: &TopicStatus| plan(&wanted(spec), status, &look(&sight));
+    let lost = plan_of(json!({}), &owned());
+    assert!(matches!(lost.step, Step::Create { .. }));
+    assert!(lost.lost.unwrap().contains("has gone from Kafka, with its records"));
+    assert_eq!(lost.owned, None, "status forgets the id, so that it is told once");
+    assert_eq!(plan_of(json!({}), &TopicStatus::default()).lost, None, "the first creation is no loss");
+    let paused = plan_of(json!({"paused": true}), &owned());
+    assert!(paused.verdict.message.contains("has gone from Kafka"), "{}", paused.verdict.message);
+    assert!(paused.lost.is_none() && paused.owned.is_some(), "it is still to be told");
+}
+
+#[test]
+fn a_topic_that_somebody_else_made_again_is_taken_over_only_as_adoption_says() {
+    let sight = view(vec![in_kafka(1, 3, &[])]);
+    let other = TopicStatus { topic_id: Some("another".into()), ..owned() };
+    for (adoption, spec, taken) in [
+        ("IfIdentical", json!({}), true),
+        ("IfIdentical", json!({"partitions": 3}), false),
+        ("Always", json!({"partitions": 3}), true),
+        ("Never", json!({}), false),
+    ] {
+        let mut spec = spec;
+        spec["adoption"] = adoption.into();
+        // our mark says that the first topic was ours, not this one
+        let seen = Seen { created_by_us: true, ..look(&sight) };
+        let plan = plan(&wanted(spec), &other, &seen);
+        let owned = plan.owned.map(|facts| facts.id);
+        if taken {
+            assert_eq!(owned, Some(KafkaUuid([7; 16]).to_string()), "{adoption}");
+            assert!(plan.lost.unwrap().contains("somebody made another one"), "{adoption}");
+        } else {
+            assert_eq!((plan.step, plan.verdict.reason), (Step::None, "AdoptionRefused"), "{adoption}");
+            assert!(plan.verdict.message.contains("somebody made another one"), "{}", plan.verdict.message);
+            assert_eq!(owned, Some("another".into()), "{adoption}: it is not ours");
+        }
+    }
+}
+
+#[test]
+fn while_paused_another_topic_of_the_name_is_not_taken_over() {
+    let sight = view(vec![in_kafka(1, 3, &[])]);
+    let other = TopicStatus { topic_id: Some("another".into()), ..owned() };
+    let plan = plan(&wanted(json!({"paused": true, "adoption": "Always"})), &other, &look(&sight));
+    assert_eq!((plan.step, plan.verdict.reason, plan.lost), (Step::None, "Paused", None));
+    assert_eq!(plan.owned.unwrap().id, "another");
+    assert!(plan.verdict.message.contains("would be taken over"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn a_topic_that_somebody_else_made_again_outlives_our_object() {
+    let sight = view(vec![in_kafka(1, 3, &[])]);
+    let seen = TeardownSeen { topic_id: Some("another"), ..leaving(&sight) };
+    assert!(matches!(teardown(&seen), Teardown::LeaveAlone(_)));
 }
 
 #[test]
@@ -211,9 +292,10 @@ fn leaving(sight: &Sight<ClusterView>) -> TeardownSeen<'_> {
     TeardownSeen {
         topic_name: "orders",
         deletion: DeletionPolicy::Delete,
-        topic_id: Some("old"),
+        topic_id: Some("BwcHBwcHBwcHBwcHBwcHBw"),
         created_by_us: true,
-        cluster_exists: true,
+        cluster_name: "shop",
+        cluster: Referent::There,
         elder: false,
         kafka: Some(sight),
     }
@@ -233,7 +315,7 @@ fn a_deleted_object_takes_its_topic_along_only_with_delete() {
 fn no_finalizer_hangs_when_the_cluster_is_gone_and_none_is_dropped_while_it_is_away() {
     let sight = view(vec![]).failed(Timestamp::UNIX_EPOCH, "away".into());
     assert!(matches!(teardown(&leaving(&sight)), Teardown::Wait(_)));
-    let gone = TeardownSeen { cluster_exists: false, ..leaving(&sight) };
+    let gone = TeardownSeen { cluster: Referent::Missing, ..leaving(&sight) };
     assert_eq!(teardown(&gone), Teardown::Release);
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use kube::{Resource as _, ResourceExt};
 use sluice_core::cdc::snapshot::{self, Snapshot};
 use sluice_core::cdc::{self, Child, Compiled, Seen, Wanted};
+use sluice_core::referent::Referent;
 use sluice_core::view::source::{SinkView, SourceView, TableName};
 use sluice_crds::common::RunState;
 use sluice_crds::{CdcPipeline, Connector, Topic};
@@ -17,6 +18,7 @@ use crate::scope::{Key, chain};
 pub struct Found {
     pub key: Key,
     pub connect: Key,
+    pub connect_there: Referent,
     /// Of the KafkaCluster.
     pub cluster: Option<Key>,
     pub compiled: Option<Compiled>,
@@ -35,12 +37,9 @@ impl Found {
     pub async fn look(context: &Arc<Context>, pipeline: &CdcPipeline, wanted: &Wanted) -> Self {
         let key = Key::of(pipeline);
         let connect = key.sibling(&wanted.connect);
-        let cluster = context
-            .shelves
-            .connects
-            .get(&connect)
-            .filter(|connect| connect.meta().deletion_timestamp.is_none())
-            .map(|connect| key.sibling(&connect.spec.cluster_ref.name));
+        let found = context.shelves.connects.refer(&connect);
+        let connect_there = found.referent();
+        let cluster = found.there().map(|connect| key.sibling(&connect.spec.cluster_ref.name));
         let compiled = cluster.as_ref().map(|cluster| cdc::compile(wanted, &cluster.name));
         let uid = wanted.owner.reference.uid.as_str();
         let (topics, connectors) = children(context, &key, uid, compiled.as_ref());
@@ -62,6 +61,7 @@ impl Found {
         context.sinks.only(&key, &sinks.iter().map(|world| world.place.clone()).collect());
         Self {
             connect,
+            connect_there,
             cluster,
             compiled,
             seen_source: source.seen(),
@@ -81,6 +81,7 @@ impl Found {
             children.into_iter().map(|(name, child)| (name.clone(), child.clone())).collect()
         };
         Seen {
+            connect: self.connect_there,
             cluster: self.cluster.as_ref().map(|cluster| cluster.name.as_str()),
             source: self.seen_source.look(),
             sinks: wanted

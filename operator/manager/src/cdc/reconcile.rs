@@ -16,8 +16,8 @@ use super::{gauges, teardown};
 use crate::act::finalizer;
 use crate::context::Context;
 use crate::error::Error;
-use crate::report;
 use crate::report::events::Severity;
+use crate::report::{self, Farewell};
 use crate::scope::{Key, Pass};
 
 /// When the next pass is due though nothing woke us: figures, and how far the snapshot is.
@@ -33,11 +33,13 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let pipeline = match &object.0 {
         Ok(pipeline) => pipeline,
         Err(invalid) => {
+            let farewell = Farewell { finalizer: FINALIZER, left: cdc::left_behind };
             return report::unparsable::<CdcPipeline>(
                 &context,
                 &object,
                 &invalid.error,
                 CdcReason::Unparsable,
+                Some(farewell),
             )
             .await;
         }
@@ -116,13 +118,20 @@ async fn tell(
     }
     let phase = |status: Option<&CdcPipelineStatus>| status.and_then(|status| status.phase.clone());
     let turned = phase(pipeline.status.as_ref()) != phase(Some(&status));
-    if write(context, pipeline, status).await? && turned {
+    let conditions = status.conditions.clone();
+    if !write(context, pipeline, status).await? {
+        return Ok(());
+    }
+    if turned {
         let severity = match plan.verdict.kind {
             VerdictKind::Stalled => Severity::Warning,
             _ => Severity::Normal,
         };
         let note = format!("{}: {}", plan.phase, plan.verdict.message);
         context.event(pipeline, severity, plan.verdict.reason, "Reconcile", &note).await;
+    } else {
+        let before = pipeline.status.as_ref().map(|status| &status.conditions);
+        context.turned(pipeline, before, &conditions).await;
     }
     Ok(())
 }

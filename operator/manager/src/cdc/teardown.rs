@@ -35,7 +35,7 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
     let step = cdc::teardown(
         wanted,
         &TeardownSeen {
-            connect_exists: found.cluster.is_some(),
+            connect: found.connect_there,
             connectors: &connectors.map(|(name, child)| (name.clone(), child.clone())).collect(),
             topics: &topics.map(|(name, child)| (name.clone(), child.clone())).collect(),
             source: &found.seen_source.sight,

@@ -31,7 +31,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc
         Ok(cluster) => cluster,
         Err(invalid) => {
             let (error, reason) = (&invalid.error, ClusterReason::Unparsable);
-            return report::unparsable::<KafkaCluster>(&context, &object, error, reason).await;
+            return report::unparsable::<KafkaCluster>(&context, &object, error, reason, None).await;
         }
     };
     if cluster.meta().deletion_timestamp.is_some() {

@@ -2,9 +2,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
+use kube::api::{Api, ApiResource, DynamicObject};
 use sluice_core::connect::credentials::{self, Found, SecretKey};
 use sluice_core::connect::{Wanted, names};
+use sluice_core::referent;
+use sluice_crds::Connector;
 
 use crate::act::Applied;
 use crate::act::apply::deadline;
@@ -26,6 +28,11 @@ struct Clean {
 }
 
 impl Gathered {
+    /// Any Secret may have changed.
+    pub fn forget_all(&self) {
+        self.clean.lock().expect("no panic while noting").clear();
+    }
+
     /// One of the Secrets has changed, or may have.
     pub fn forget(&self, connect: &Key) {
         self.clean.lock().expect("no panic while noting").remove(connect);
@@ -33,15 +40,32 @@ impl Gathered {
 }
 
 /// What the Connectors of this ConnectCluster name.
-pub fn references(context: &Context, connect: &Key) -> BTreeSet<SecretKey> {
+async fn references(context: &Context, connect: &Key) -> Result<BTreeSet<SecretKey>, Error> {
     let connectors = context.connectors_of(connect);
     let values = connectors.iter().flat_map(|c| c.spec.config.values()).map(sluice_crds::Scalar::as_str);
-    credentials::references(values)
+    let mut references = credentials::references(values);
+    // one that does not parse runs on, and needs its Secrets when Connect restarts it
+    for name in context.shelves.connectors.unparsable_in(&connect.namespace) {
+        let kind = ApiResource::erase::<Connector>(&());
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(context.client().clone(), &connect.namespace, &kind);
+        let doing = format!("read Connector {}/{name} as it is", connect.namespace);
+        let raw = deadline(&doing, api.get_opt(&name)).await?;
+        let elsewhere = |raw: &DynamicObject| {
+            referent::text(&raw.data, "/spec/connectRef/name").is_some_and(|name| name != connect.name)
+        };
+        if let Some(raw) = raw.filter(|raw| !elsewhere(raw)) {
+            let config = raw.data.pointer("/spec/config").and_then(serde_json::Value::as_object);
+            let values = config.into_iter().flat_map(serde_json::Map::values);
+            references.extend(credentials::references(values.filter_map(serde_json::Value::as_str)));
+        }
+    }
+    Ok(references)
 }
 
 /// Makes the Secret that the workers mount as it should be. `true` where it was changed.
 pub async fn gather(context: &Context, key: &Key, wanted: &Wanted) -> Result<bool, Error> {
-    let references = references(context, key);
+    let references = references(context, key).await?;
     let mounted = key.sibling(&names::secret(&key.name));
     let version = || Secret::seen(&context.children, &mounted).and_then(|meta| meta.resource_version);
     let clean = Clean { references, resource_version: version() };

@@ -17,6 +17,7 @@ use sluice_core::connect::desired::Objects;
 use sluice_core::connect::names::{self, Internal};
 use sluice_core::connect::{self, ConnectReason, Plan, Seen, Step, Wanted, desired, pods};
 use sluice_core::reason::Reason as _;
+use sluice_core::referent::Referent;
 use sluice_crds::kafka_cluster::Role;
 use sluice_crds::{ConnectCluster, KafkaCluster, Topic};
 
@@ -29,6 +30,8 @@ use crate::scope::{Child as _, Key, Pass, belonging_to, chain};
 
 /// When a look is due although nothing woke us: orphans that could not be deleted, a REST API that stays silent.
 const AGAIN: Duration = Duration::from_secs(5);
+/// When a cache will have caught up.
+const SOON: Duration = Duration::from_millis(200);
 
 /// One pass over a ConnectCluster: look, decide, act, tell.
 pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: Arc<Context>) -> Pass {
@@ -36,7 +39,8 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
         Ok(connect) => connect,
         Err(invalid) => {
             let reason = ConnectReason::Unparsable;
-            return report::unparsable::<ConnectCluster>(&context, &object, &invalid.error, reason).await;
+            return report::unparsable::<ConnectCluster>(&context, &object, &invalid.error, reason, None)
+                .await;
         }
     };
     let key = Key::of(connect);
@@ -58,12 +62,14 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
             return Ok(Action::await_change());
         }
     };
-    let cluster = context.shelves.clusters.get(&kafka_key).filter(|c| c.meta().deletion_timestamp.is_none());
+    let cluster = context.shelves.clusters.refer(&kafka_key);
+    let kafka = cluster.referent();
     let world = context.connect.ensure(&context, &key);
     let found = Found::look(&context, &key, &wanted, &world);
-    let plan = connect::plan(&wanted, &found.seen(cluster.is_some()));
-    if let (true, Some(cluster)) = (plan.apply, &cluster) {
-        let objects = desired::build(&wanted, brokers(cluster), &found.topics);
+    let seen = found.seen(kafka);
+    let plan = connect::plan(&wanted, &seen);
+    if let (true, Some(cluster)) = (plan.apply, cluster.there()) {
+        let objects = desired::build(&wanted, brokers(&cluster), &found.topics);
         if let Err(error) = carry_out(&context, connect, &wanted, &world, &found, &objects, &plan).await {
             let verdict = connect::change_failed(&chain(&error));
             tell(&context, connect, Some(&wanted), &verdict, &found.pods, Some(&world)).await?;
@@ -74,12 +80,23 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
     let spoken = status.is_some_and(|s| condition::speak_of(&s.conditions, connect.metadata.generation));
     // until the workers have been asked for the first time, what status says still holds
     if !(spoken && !found.rest.has_looked() && plan.verdict.reason == ConnectReason::Starting.as_str()) {
+        // before a worker is restarted: its reason is in status first
         tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;
+    }
+    if let Step::Restart { pod, uid, reasons } = &plan.step {
+        // our caches may not show yet what the step before has done
+        let live = act::live_pods(&context, &key).await?;
+        let again = connect::plan(&wanted, &Seen { pods: &live, ..seen });
+        if again.step != plan.step || !act::still_wanted(&context, connect).await? {
+            return Ok(Action::requeue(SOON));
+        }
+        act::restart(&context, connect, pod, uid, reasons).await?;
     }
     let waits = found.rest.current().is_none() || !plan.orphans.is_empty();
     Ok(if waits { Action::requeue(AGAIN) } else { Action::await_change() })
 }
 
+/// All that disturbs nobody.
 async fn carry_out(
     context: &Context,
     connect: &ConnectCluster,
@@ -95,9 +112,6 @@ async fn carry_out(
     let revision = credentials(context, &key).revision();
     act::tell_kubelets(context, &found.pods, revision).await?;
     world.set_workers(found.workers(revision));
-    if let Step::Restart { pod, uid, reasons } = &plan.step {
-        act::restart(context, connect, pod, uid, reasons).await?;
-    }
     act::forget_orphans(context, connect, world, &plan.orphans).await
 }
 
@@ -160,9 +174,9 @@ impl Found {
         }
     }
 
-    fn seen(&self, kafka_exists: bool) -> Seen<'_> {
+    fn seen(&self, kafka: Referent) -> Seen<'_> {
         Seen {
-            kafka_exists,
+            kafka,
             topics: &self.topics,
             stateful_set: self.stateful_set.as_deref(),
             children: &self.children,
@@ -196,6 +210,9 @@ async fn tell(
     let rest = world.map(World::sight);
     let status = connect::status(connect, wanted, verdict, worker_pods, rest.as_deref(), Context::now());
     let shared = &context.shared;
-    report::status::patch(&shared.client, &shared.metrics, connect, connect.status.as_ref(), &status).await?;
+    let present = connect.status.as_ref();
+    if report::status::patch(&shared.client, &shared.metrics, connect, present, &status).await? {
+        context.turned(connect, present.map(|s| &s.conditions), &status.conditions).await;
+    }
     Ok(())
 }

@@ -11,6 +11,7 @@ use sluice_core::connector::{
     self, ConnectorReason, FINALIZER, Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted,
 };
 use sluice_core::reason::Reason as _;
+use sluice_core::referent::Referent;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
 use sluice_crds::Connector;
@@ -21,9 +22,9 @@ use crate::connect::credentials;
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::connect::World;
-use crate::report;
 use crate::report::events::Severity;
-use crate::scope::{Key, Pass, chain};
+use crate::report::{self, Farewell};
+use crate::scope::{Found, Key, Pass, chain};
 
 /// When something refused is tried again: the cause may be a database that is away.
 const REFUSED: Duration = Duration::from_secs(30);
@@ -36,7 +37,15 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Connector>>, context: Arc<Co
         Ok(connector) => connector,
         Err(invalid) => {
             let reason = ConnectorReason::Unparsable;
-            return report::unparsable::<Connector>(&context, &object, &invalid.error, reason).await;
+            let farewell = Farewell { finalizer: FINALIZER, left: connector::left_behind };
+            return report::unparsable::<Connector>(
+                &context,
+                &object,
+                &invalid.error,
+                reason,
+                Some(farewell),
+            )
+            .await;
         }
     };
     if context.written.is_ahead_of(connector) {
@@ -78,7 +87,7 @@ impl One<'_> {
             wanted,
             &status,
             &Seen {
-                connect_exists: self.connect_exists(),
+                cluster: self.context.shelves.connects.refer(self.connect).referent(),
                 connect: sight.as_deref(),
                 credentials: &credentials(self.context, self.connect),
                 settling,
@@ -117,9 +126,11 @@ impl One<'_> {
                 (connector::not_yet(&plan.verdict, &words), &plan.before, Action::requeue(SOON))
             }
             Done::Invalid(errors) => {
-                (connector::invalid(&errors, exists), &plan.before, Action::requeue(REFUSED))
+                (connector::invalid(wanted, &errors, exists), &plan.before, Action::requeue(REFUSED))
             }
-            Done::Refused(words) => (connector::refused(&words), &plan.before, Action::requeue(REFUSED)),
+            Done::Refused(words) => {
+                (connector::refused(wanted, &words), &plan.before, Action::requeue(REFUSED))
+            }
         };
         self.tell(&verdict, progress, plan.owned).await?;
         Ok(requeue)
@@ -140,19 +151,17 @@ impl One<'_> {
         self.context.event(self.connector, severity, verdict.reason, action, &verdict.message).await;
     }
 
-    fn connect_exists(&self) -> bool {
-        let connect = self.context.shelves.connects.get(self.connect);
-        connect.is_some_and(|connect| connect.meta().deletion_timestamp.is_none())
-    }
-
     /// Whether there will be workers to delete the connector from.
-    fn connect_expected(&self) -> bool {
+    fn connect_expected(&self) -> Referent {
         let shelves = &self.context.shelves;
-        let Some(connect) = shelves.connects.get(self.connect) else { return false };
-        let kafka = shelves.clusters.get(&self.connect.sibling(&connect.spec.cluster_ref.name));
-        self.connect_exists()
-            && connect.spec.replicas > 0
-            && kafka.is_some_and(|kafka| kafka.meta().deletion_timestamp.is_none())
+        let connect = match shelves.connects.refer(self.connect) {
+            Found::There(connect) => connect,
+            other => return other.referent(),
+        };
+        let kafka = shelves.clusters.refer(&self.connect.sibling(&connect.spec.cluster_ref.name));
+        // a KafkaCluster that cannot be read may well run, and Connect with it
+        let expected = connect.spec.replicas > 0 && kafka.referent() != Referent::Missing;
+        if expected { Referent::There } else { Referent::Missing }
     }
 
     async fn teardown(&self) -> Pass {
@@ -208,7 +217,13 @@ impl One<'_> {
             owned,
             Context::now(),
         );
-        report::status::write(self.context, self.connector, self.connector.status.as_ref(), &status).await
+        let present = self.connector.status.as_ref();
+        let written = report::status::write(self.context, self.connector, present, &status).await?;
+        if written.is_some() {
+            let before = present.map(|status| &status.conditions);
+            self.context.turned(self.connector, before, &status.conditions).await;
+        }
+        Ok(())
     }
 }
 

@@ -44,6 +44,14 @@ pub fn turn<'a>(before: Option<&Vec<Condition>>, after: &'a [Condition]) -> Opti
     (!told).then_some(Turn { severity, reason: &now.reason, message: &now.message })
 }
 
+/// The same for kinds of which there are thousands: what stalls, and what no longer does. That one came into being, or that the
+/// cluster of all of them is away, is told by the cluster.
+pub fn turn_of_one<'a>(before: Option<&Vec<Condition>>, after: &'a [Condition]) -> Option<Turn<'a>> {
+    let stalled = |conditions: &[Condition]| conditions.iter().any(|c| c.type_ == "Stalled");
+    let worth = stalled(after) || before.is_some_and(|before| stalled(before));
+    turn(before, after).filter(|_| worth)
+}
+
 /// Tells what happened to `object`. Events are news, not state: one that cannot be written is only logged.
 ///
 /// kube's `Recorder` is not used: it sends the first note of a series again.
@@ -94,7 +102,36 @@ fn shorten(note: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shorten;
+    use super::*;
+    use sluice_core::condition::{Verdict, build};
+    use sluice_core::topic::TopicReason::{AsDeclared, Creating, InvalidConfig, KafkaUnreachable};
+
+    fn conditions(verdict: &Verdict) -> Vec<Condition> {
+        build(verdict, Some(1), Timestamp::UNIX_EPOCH, &[])
+    }
+
+    #[test]
+    fn a_stall_a_loss_of_sight_and_the_recovery_are_news_and_progress_is_none() {
+        let ready = conditions(&Verdict::ready(AsDeclared, ""));
+        let stalled = conditions(&Verdict::stalled(InvalidConfig, "no such key"));
+        let lost = conditions(&Verdict::unknown(KafkaUnreachable, "no answer"));
+        let creating = conditions(&Verdict::reconciling(Creating, ""));
+        let told = |news: Option<Turn<'_>>| news.map(|news| (news.severity, news.reason.to_owned()));
+        let warning = |reason: &str| Some((Severity::Warning, reason.to_owned()));
+        let fine = Some((Severity::Normal, "AsDeclared".to_owned()));
+        for (before, after, of_any, of_one) in [
+            (None, &creating, None, None),
+            (Some(&creating), &ready, fine.clone(), None),
+            (Some(&ready), &stalled, warning("InvalidConfig"), warning("InvalidConfig")),
+            (Some(&stalled), &stalled, None, None),
+            (Some(&stalled), &ready, fine.clone(), fine.clone()),
+            (Some(&ready), &lost, warning("KafkaUnreachable"), None),
+            (Some(&lost), &ready, fine.clone(), None),
+        ] {
+            assert_eq!(told(turn(before, after)), of_any, "{before:?} → {after:?}");
+            assert_eq!(told(turn_of_one(before, after)), of_one, "{before:?} → {after:?}");
+        }
+    }
 
     #[test]
     fn a_long_note_fits_and_stays_text() {

@@ -6,5 +6,5 @@ pub mod status;
 mod unparsable;
 mod written;
 
-pub use unparsable::{tell_unparsable, unparsable};
+pub use unparsable::{Farewell, let_go, tell_unparsable, unparsable};
 pub use written::Written;

@@ -32,8 +32,13 @@ where
     Ok(present != Some(wanted) && send(client, metrics, object, wanted).await?.is_some())
 }
 
-/// The same, for a kind whose passes look at [`Written`].
-pub async fn write<K, S>(context: &Context, object: &K, present: Option<&S>, wanted: &S) -> Result<(), Error>
+/// The same, for a kind whose passes look at [`Written`]. The object as it is then, where it was written.
+pub async fn write<K, S>(
+    context: &Context,
+    object: &K,
+    present: Option<&S>,
+    wanted: &S,
+) -> Result<Option<K>, Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -45,8 +50,9 @@ where
         && let Some(answer) = send(context.client(), &context.shared.metrics, object, wanted).await?
     {
         context.written.note(&Key::of(object), &answer);
+        return Ok(Some(answer));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `None`: the object is gone, or it is another one of the same name.

@@ -2,24 +2,36 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{ApiResource, DeserializeGuard, DynamicObject, NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::controller::Action;
-use kube::{Client, Resource};
+use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_core::condition::{self, Verdict};
 use sluice_core::reason::Reason;
+use tracing::warn;
 
 use crate::act::apply::{deadline, is_status};
 use crate::context::Context;
 use crate::error::Error;
 use crate::metrics::Metrics;
+use crate::report::events::{self, Severity};
 use crate::scope::{Key, Pass};
 
-/// A pass over an object that does not parse: it says so in its status, and touches nothing that it manages.
+/// How an object goes whose teardown cannot be read.
+pub struct Farewell {
+    /// The finalizer that would hold it for ever.
+    pub finalizer: &'static str,
+    /// What stays behind, by what of the object can be read.
+    pub left: fn(&Value) -> String,
+}
+
+/// A pass over an object that does not parse: it says so in its status, and touches nothing that it manages. One that is being
+/// deleted is let go.
 pub async fn unparsable<K>(
     context: &Context,
     object: &DeserializeGuard<K>,
     error: &str,
     reason: impl Reason,
+    farewell: Option<Farewell>,
 ) -> Pass
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -27,8 +39,61 @@ where
         + DeserializeOwned
         + std::fmt::Debug,
 {
+    if object.meta().deletion_timestamp.is_some() {
+        if let Some(farewell) = farewell {
+            let_go(context.client(), &context.shared.metrics, object, &farewell).await?;
+        }
+        return Ok(Action::await_change());
+    }
     tell_unparsable(context.client(), &context.shared.metrics, object, error, reason).await?;
     Ok(Action::await_change())
+}
+
+/// Takes our finalizer off an object that does not parse and is being deleted, and says what stays behind: what it asks to be
+/// removed cannot be known for sure, and who deletes it shall not wait for ever.
+pub async fn let_go<K>(
+    client: &Client,
+    metrics: &Metrics,
+    object: &DeserializeGuard<K>,
+    farewell: &Farewell,
+) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let (key, kind) = (Key::of(object), K::kind(&()));
+    let raw: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &key.namespace, &ApiResource::erase::<K>(&()));
+    let present = deadline(&format!("read {kind} {key} as it is"), raw.get_opt(&key.name)).await?;
+    let Some(present) = present.filter(|present| present.metadata.uid == object.meta().uid) else {
+        return Ok(());
+    };
+    let finalizers = present.finalizers();
+    if !finalizers.iter().any(|name| name == farewell.finalizer) {
+        return Ok(());
+    }
+    let others: Vec<&String> = finalizers.iter().filter(|name| *name != farewell.finalizer).collect();
+    let left = (farewell.left)(&serde_json::to_value(&present).unwrap_or_default());
+    let note = format!(
+        "The object does not parse and was deleted, so Sluice lets it go without its teardown. {left}"
+    );
+    warn!(%kind, object = %key, note, "let go");
+    events::publish(client, metrics, object, Severity::Warning, "LeftBehind", "Release", &note).await;
+    metrics.kube_write("patch", &kind);
+    let patch = Patch::Merge(json!({ "metadata": {
+        // finalizers are a list that others write too: refuse to overwrite what we have not seen
+        "resourceVersion": present.resource_version(),
+        "finalizers": others,
+    }}));
+    let params = PatchParams::default();
+    let request = raw.patch_metadata(&key.name, &params, &patch);
+    match deadline(&format!("write the finalizers of {kind} {key}"), request).await {
+        Ok(_) => Ok(()),
+        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Says in the status of an object that it does not parse, and why.

@@ -23,9 +23,9 @@ impl State {
         Self { shared, ready: Arc::default() }
     }
 
-    /// Ready means: up, and leading or able to take over. A standby that were not ready would block a rollout.
-    pub fn standing_by(&self) {
-        self.ready.store(true, Ordering::Relaxed);
+    /// Ready means: leading with everything listed, or able to take over. A standby that were not ready would block a rollout.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
     }
 }
 
@@ -51,5 +51,5 @@ async fn ready(Extract(state): Extract<State>) -> impl IntoResponse {
 
 async fn metrics(Extract(state): Extract<State>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], state.shared.metrics.text())
+    ([(header::CONTENT_TYPE, kind)], state.shared.scrape())
 }

@@ -12,12 +12,20 @@ use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::act::apply::is_status;
 use crate::scope::chain;
 
-const NAME: &str = "sluice";
+/// How often one who waits says for whom.
+const TELL: Duration = Duration::from_secs(60);
+
+/// Where a lease is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub namespace: String,
+    pub name: String,
+}
 
 /// client-go's defaults are 15 s, 10 s and 2 s; we renew every 3 s, which a lease of 15 s forgives four times.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +57,7 @@ pub enum LeaseError {
 
 pub struct Election {
     api: Api<Lease>,
+    name: String,
     identity: String,
     timing: Timing,
 }
@@ -57,6 +66,12 @@ pub struct Election {
 struct Observed {
     lease: Lease,
     changed: Instant,
+}
+
+impl Observed {
+    fn holder(&self) -> Option<String> {
+        self.lease.spec.as_ref()?.holder_identity.clone()
+    }
 }
 
 /// What to do about a lease at one moment.
@@ -82,22 +97,33 @@ fn next(seen: Option<(&LeaseSpec, Duration)>, identity: &str) -> Move {
 }
 
 impl Election {
-    pub fn new(client: Client, namespace: &str, identity: &str, timing: Timing) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity: identity.to_owned(), timing }
+    pub fn new(client: Client, place: Place, identity: &str, timing: Timing) -> Self {
+        let Place { namespace, name } = place;
+        Self { api: Api::namespaced(client, &namespace), name, identity: identity.to_owned(), timing }
     }
 
-    /// Resolves once we lead.
-    pub async fn win(self) -> Reign {
+    /// Resolves once we lead. `answered` is called whenever the lease could be looked at: then we could take over.
+    pub async fn win(self, answered: impl Fn()) -> Reign {
         let mut observed: Option<Observed> = None;
+        let mut told: Option<(Instant, Option<String>)> = None;
         loop {
             let asked = Instant::now();
             // a connection can die without a word, and then there is no answer for ever
             match timeout(self.timing.renew_deadline, self.attempt(&mut observed)).await {
                 Ok(Ok(true)) => {
+                    answered();
                     let observed = observed.expect("an attempt that succeeded has seen the lease");
                     return Reign { lease: observed.lease, renewed: asked, election: self };
                 }
-                Ok(Ok(false)) => {}
+                Ok(Ok(false)) => {
+                    answered();
+                    let holder = observed.as_ref().and_then(Observed::holder);
+                    let news = told.as_ref().is_none_or(|(at, of)| at.elapsed() >= TELL || *of != holder);
+                    if news {
+                        info!(lease = self.name, holder, "standing by: another holds the lease");
+                        told = Some((Instant::now(), holder));
+                    }
+                }
                 Ok(Err(error)) => warn!(error = %chain(&error), "lease: trying again"),
                 Err(_) => warn!("lease: no answer, trying again"),
             }
@@ -107,7 +133,7 @@ impl Election {
 
     /// One look and at most one write. Whether we hold the lease now.
     async fn attempt(&self, observed: &mut Option<Observed>) -> kube::Result<bool> {
-        let found = self.api.get_opt(NAME).await?;
+        let found = self.api.get_opt(&self.name).await?;
         *observed = found.map(|lease| match observed.take() {
             Some(before) if before.lease.resource_version() == lease.resource_version() => before,
             _ => Observed { lease, changed: Instant::now() },
@@ -118,7 +144,7 @@ impl Election {
             Move::Wait => return Ok(false),
             Move::Create => {
                 let lease = Lease {
-                    metadata: ObjectMeta { name: Some(NAME.into()), ..Default::default() },
+                    metadata: ObjectMeta { name: Some(self.name.clone()), ..Default::default() },
                     spec: Some(self.spec(None)),
                 };
                 self.api.create(&PostParams::default(), &lease).await
@@ -126,7 +152,7 @@ impl Election {
             Move::Take | Move::Renew => {
                 let mut lease = observed.as_ref().expect("there is a lease to take").lease.clone();
                 lease.spec = Some(self.spec(lease.spec.as_ref()));
-                self.api.replace(NAME, &PostParams::default(), &lease).await
+                self.api.replace(&self.name, &PostParams::default(), &lease).await
             }
         };
         match written {
@@ -188,7 +214,7 @@ impl Reign {
     async fn renew(&mut self) -> Result<(), Option<String>> {
         let mut lease = self.lease.clone();
         lease.spec = Some(self.election.spec(lease.spec.as_ref()));
-        match self.election.api.replace(NAME, &PostParams::default(), &lease).await {
+        match self.election.api.replace(&self.election.name, &PostParams::default(), &lease).await {
             Ok(lease) => {
                 self.lease = lease;
                 Ok(())
@@ -224,9 +250,9 @@ impl Reign {
     }
 
     async fn give_back(&self) -> kube::Result<()> {
-        let api = &self.election.api;
+        let Election { api, name, .. } = &self.election;
         // not as we know it: a renewal that was cancelled may have arrived all the same
-        let Some(mut lease) = api.get_opt(NAME).await? else { return Ok(()) };
+        let Some(mut lease) = api.get_opt(name).await? else { return Ok(()) };
         match lease.spec.as_mut() {
             Some(spec) if spec.holder_identity.as_ref() == Some(&self.election.identity) => {
                 spec.holder_identity = None;
@@ -234,7 +260,7 @@ impl Reign {
             }
             _ => return Ok(()),
         }
-        api.replace(NAME, &PostParams::default(), &lease).await.map(drop)
+        api.replace(name, &PostParams::default(), &lease).await.map(drop)
     }
 }
 

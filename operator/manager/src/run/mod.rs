@@ -18,9 +18,8 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::context::Shared;
-use crate::metrics::Metrics;
 use crate::scope;
-use lease::{Election, Timing};
+use lease::{Election, Place, Timing};
 
 /// Deadlines of the connection to the API server. Watches send something at least every 290 s (their timeout), but
 /// a dead peer must be noticed sooner: that is what the read deadline of `act` is for.
@@ -34,6 +33,9 @@ pub struct RunArgs {
     /// Namespace of the lease
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     lease_namespace: String,
+    /// Name of the lease: those of the same name take turns, so two releases in one namespace need two
+    #[arg(long, env = "SLUICE_LEASE_NAME", default_value = "sluice")]
+    lease_name: String,
     /// Who we are in the lease
     #[arg(long, env = "POD_NAME", default_value = "sluice")]
     identity: String,
@@ -69,28 +71,29 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
     let connect = || Client::try_from(config.clone()).context("make a client of the Kubernetes API");
     // the lease has connections of its own: a renewal must not wait behind anything else
     let (client, lease_client) = (connect()?, connect()?);
-    let shared = Arc::new(Shared { client, metrics: Metrics::default() });
+    let shared = Arc::new(Shared::new(client));
     let state = http::State::new(Arc::clone(&shared));
     let mut server = http::serve(args.listen, state.clone()).await?;
     let mut stop = Box::pin(told_to_stop()?);
 
-    state.standing_by();
     loop {
-        let election =
-            Election::new(lease_client.clone(), &args.lease_namespace, &args.identity, Timing::default());
+        let place = Place { namespace: args.lease_namespace.clone(), name: args.lease_name.clone() };
+        let election = Election::new(lease_client.clone(), place, &args.identity, Timing::default());
         info!(identity = args.identity, version = env!("CARGO_PKG_VERSION"), "waiting to lead");
         let mut reign = tokio::select! {
-            reign = election.win() => reign,
+            reign = election.win(|| state.set_ready(true)) => reign,
             () = &mut stop => return Ok(()),
             ended = &mut server => bail!("the HTTP server has ended: {ended:?}"),
         };
         info!("leading");
+        state.set_ready(false);
         let ended = tokio::select! {
-            never = lead(&shared, &args.watch_namespaces) => match never? {},
+            never = lead(&shared, &state, &args.watch_namespaces) => match never? {},
             lost = reign.lost() => Some(lost),
             () = &mut stop => None,
             ended = &mut server => bail!("the HTTP server has ended: {ended:?}"),
         };
+        shared.works_on(&[]);
         shared.metrics.stand_by();
         match ended {
             Some(lost) => warn!(error = %lost, "the lease is lost: standing by"),
@@ -104,16 +107,30 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
 }
 
 /// Watches and reconciles until it is dropped: no pass goes on once another may lead.
-async fn lead(shared: &Arc<Shared>, namespaces: &[String]) -> anyhow::Result<Infallible> {
+async fn lead(
+    shared: &Arc<Shared>,
+    state: &http::State,
+    namespaces: &[String],
+) -> anyhow::Result<Infallible> {
     shared.metrics.leader.set(1);
     let mut tasks = JoinSet::new();
     let scopes = match namespaces {
         [] => vec![None],
         names => names.iter().map(|name| Some(name.as_str())).collect(),
     };
-    let _contexts: Vec<_> =
+    let contexts: Vec<_> =
         scopes.into_iter().map(|namespace| scope::start(shared, namespace, &mut tasks)).collect();
-    let ended = tasks.join_next().await;
+    shared.works_on(&contexts);
+    let filled = async {
+        futures::future::join_all(contexts.iter().map(|context| context.lists.filled())).await;
+        info!("everything is listed");
+        state.set_ready(true);
+        std::future::pending::<Infallible>().await
+    };
+    let ended = tokio::select! {
+        ended = tasks.join_next() => ended,
+        never = filled => match never {},
+    };
     bail!("a task that should not end has ended: {ended:?}")
 }
 

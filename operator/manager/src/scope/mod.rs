@@ -1,10 +1,14 @@
 //! One watched scope: all namespaces, or one of the named ones. References never leave a namespace, so scopes
 //! know nothing of each other.
 //!
-//! `watch` fills the stores and rings the bells; `shelf` is a kind's store with its bell, `children` what we made;
-//! `queue` turns a kind's bell into passes, one per object at a time.
+//! `watch` fills the stores and rings the bells; `news` is what a watch has to tell, `lists` whether all have listed once;
+//! `shelf` is a kind's store with its bell, `children` what we made; `queue` turns a kind's bell into passes, one per
+//! object at a time; `gauges` are what a scrape reads off all of it.
 
 mod children;
+mod gauges;
+mod lists;
+mod news;
 mod queue;
 mod shelf;
 mod watch;
@@ -19,8 +23,10 @@ use tokio::task::JoinSet;
 use crate::context::{Context, Shared};
 
 pub use children::{Child, Children, belonging_to};
+pub use gauges::refresh;
+pub use lists::Lists;
 pub use queue::{Pass, chain};
-pub use shelf::{Parsed, Shelf};
+pub use shelf::{Found, Parsed, Shelf};
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,8 +69,9 @@ pub fn start(shared: &Arc<Shared>, namespace: Option<&str>, tasks: &mut JoinSet<
     watches.spawn(&context, tasks);
     bells.spawn(&context, tasks);
     let filling = Arc::clone(&context);
+    let namespace = namespace.map(str::to_owned);
     tasks.spawn(async move {
-        filling.fill().await;
+        filling.lists.filled_aloud(namespace.as_deref()).await;
         // a task of a scope never ends
         std::future::pending::<()>().await;
     });

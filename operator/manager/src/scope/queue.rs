@@ -43,7 +43,7 @@ pub fn spawn<K, F>(
     let context = Arc::clone(context);
     tasks.spawn(async move {
         // no pass before every store is filled: an unread reference must not look like a missing one
-        context.filled().await;
+        context.lists.filled().await;
         let rings = futures::stream::unfold(bell, |mut bell| async move {
             bell.recv().await.map(|object| (Ok::<_, std::convert::Infallible>(object), bell))
         });

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::news::{News, Reader};
 use super::{Children, Key, Shelf, Shelves, children, queue};
 use crate::context::Context;
 
@@ -128,72 +129,66 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
 
 impl Watches {
     pub fn spawn(self, context: &Arc<Context>, tasks: &mut JoinSet<()>) {
-        run(self.clusters, context, tasks, |context, event| match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                context.shelves.clusters.wake(&Key::of(object));
-                context.cluster_changed(&Key::of(object));
+        run(self.clusters, context, tasks, |context, news| match news {
+            News::There { now, before } => {
+                context.shelves.clusters.wake(&Key::of(now.as_ref()));
+                context.cluster_changed(before.as_deref(), now);
             }
-            Event::Delete(object) => context.cluster_deleted(&Key::of(object)),
-            Event::Init | Event::InitDone => {}
+            News::Gone(last) => context.cluster_deleted(&Key::of(last.as_ref())),
         });
-        run(self.topics, context, tasks, |context, event| {
-            on_each(event, |topic| {
-                context.shelves.topics.wake(&Key::of(topic));
-                context.wake_owner(topic);
-            });
-            if let Event::Delete(topic) = event {
+        run(self.topics, context, tasks, |context, news| {
+            context.shelves.topics.wake(&Key::of(news.object()));
+            context.wake_owner(news.object());
+            if let News::Gone(topic) = news {
                 context.topic_deleted(topic);
             }
         });
-        run(self.connects, context, tasks, |context, event| match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                context.shelves.connects.wake(&Key::of(object));
-                context.connect_changed(object);
+        run(self.connects, context, tasks, |context, news| match news {
+            News::There { now, before } => {
+                context.shelves.connects.wake(&Key::of(now.as_ref()));
+                context.connect_changed(before.as_deref(), now);
             }
-            Event::Delete(object) => context.connect_deleted(&Key::of(object)),
-            Event::Init | Event::InitDone => {}
+            News::Gone(last) => context.connect_deleted(&Key::of(last.as_ref())),
         });
-        run(self.connectors, context, tasks, |context, event| {
-            on_each(event, |connector| {
-                context.shelves.connectors.wake(&Key::of(connector));
-                context.wake_owner(connector);
-                context.connector_changed(connector);
-            });
-            if let Event::Delete(connector) = event {
-                context.connector_deleted(&Key::of(connector));
+        run(self.connectors, context, tasks, |context, news| {
+            context.shelves.connectors.wake(&Key::of(news.object()));
+            context.wake_owner(news.object());
+            context.connector_changed(news.object());
+            if let News::Gone(connector) = news {
+                context.connector_deleted(&Key::of(connector.as_ref()));
             }
         });
-        run(self.pipelines, context, tasks, |context, event| match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                context.shelves.pipelines.wake(&Key::of(object));
-            }
-            Event::Delete(object) => context.pipeline_deleted(&Key::of(object)),
-            Event::Init | Event::InitDone => {}
+        run(self.pipelines, context, tasks, |context, news| match news {
+            News::There { now, .. } => context.shelves.pipelines.wake(&Key::of(now.as_ref())),
+            News::Gone(last) => context.pipeline_deleted(&Key::of(last.as_ref())),
         });
         run(self.stateful_sets, context, tasks, wake_labelled);
         run(self.pods, context, tasks, wake_labelled);
         run(self.claims, context, tasks, wake_labelled);
         run(self.services, context, tasks, wake_labelled);
         run(self.config_maps, context, tasks, wake_labelled);
-        run(self.secrets, context, tasks, |context, event| {
-            wake_labelled(context, event);
-            on_each(event, |secret| {
-                if let Some((app, owner)) = children::owner_of(secret)
-                    && app == "kafka-connect"
-                {
-                    context.credentials_changed(&owner);
-                }
-            });
+        run(self.secrets, context, tasks, |context, news| {
+            wake_labelled(context, news);
+            if let Some((app, owner)) = children::owner_of(news.object())
+                && app == "kafka-connect"
+            {
+                context.credentials_changed(&owner);
+            }
         });
-        follow(self.all_secrets, context, tasks, |context, event| {
-            on_each(event, |secret| context.secret_changed(&Key::of(secret)));
-        });
+        follow(
+            self.all_secrets,
+            context,
+            tasks,
+            |context, secret| context.secret_changed(&Key::of(secret)),
+            Context::secrets_relisted,
+        );
         run(self.accounts, context, tasks, wake_labelled);
         run(self.budgets, context, tasks, wake_labelled);
         if let Some(nodes) = self.nodes {
             // a zone that appears is picked up by the next pass of each cluster; a heartbeat wakes nobody
             run(nodes, context, tasks, |_, _| {});
         }
+        context.lists.complete();
     }
 }
 
@@ -249,22 +244,13 @@ impl Bells {
 }
 
 /// Wakes the object that a child's labels name.
-fn wake_labelled<K: ResourceExt>(context: &Context, event: &Event<K>) {
-    on_each(event, |child| {
-        if let Some((app, owner)) = children::owner_of(child) {
-            match app.as_str() {
-                "kafka" => context.shelves.clusters.wake(&owner),
-                "kafka-connect" => context.shelves.connects.wake(&owner),
-                _ => {}
-            }
+fn wake_labelled<K: ResourceExt>(context: &Context, news: &News<K>) {
+    if let Some((app, owner)) = children::owner_of(news.object()) {
+        match app.as_str() {
+            "kafka" => context.shelves.clusters.wake(&owner),
+            "kafka-connect" => context.shelves.connects.wake(&owner),
+            _ => {}
         }
-    });
-}
-
-fn on_each<K>(event: &Event<K>, mut act: impl FnMut(&K)) {
-    match event {
-        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => act(object),
-        Event::Init | Event::InitDone => {}
     }
 }
 
@@ -326,40 +312,57 @@ fn forget_managers<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
 }
 
-fn run<K>(watch: Watch<K>, context: &Arc<Context>, tasks: &mut JoinSet<()>, told: fn(&Context, &Event<K>))
+fn run<K>(watch: Watch<K>, context: &Arc<Context>, tasks: &mut JoinSet<()>, told: fn(&Context, &News<K>))
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
 {
     let context = Arc::clone(context);
-    let Watch { mut events, mut writer } = watch;
+    let Watch { mut events, writer } = watch;
+    let kind = K::kind(&()).into_owned();
+    context.lists.expect(&kind);
     tasks.spawn(async move {
+        let mut reader = Reader::new(writer);
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    // the store first: a pass that is woken must find what woke it
-                    writer.apply_watcher_event(&event);
-                    told(&context, &event);
+                    for news in reader.take(&event) {
+                        told(&context, &news);
+                    }
+                    if matches!(event, Event::InitDone) {
+                        context.lists.listed(&kind);
+                    }
                 }
-                Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed, trying again"),
+                Err(error) => warn!(kind, %error, "watch failed, trying again"),
             }
         }
     });
 }
 
-/// Tells about events that no store keeps.
+/// Tells about events that no store keeps. What vanished while nobody watched cannot be told: `relisted` stands for it.
 fn follow<K>(
     mut events: Events<K>,
     context: &Arc<Context>,
     tasks: &mut JoinSet<()>,
-    told: fn(&Context, &Event<K>),
+    told: fn(&Context, &K),
+    relisted: fn(&Context),
 ) where
     K: Resource<DynamicType = ()> + Send + 'static,
 {
     let context = Arc::clone(context);
     tasks.spawn(async move {
+        let mut lists = 0;
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => told(&context, &event),
+                Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
+                    told(&context, &object);
+                }
+                Ok(Event::Init) => {}
+                Ok(Event::InitDone) => {
+                    if lists > 0 {
+                        relisted(&context);
+                    }
+                    lists += 1;
+                }
                 Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed, trying again"),
             }
         }

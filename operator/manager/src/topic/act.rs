@@ -1,7 +1,8 @@
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::ObjectMeta;
 use serde_json::json;
-use sluice_clients::kafka::NewTopic;
+use sluice_clients::kafka::{Code, NewTopic};
 use sluice_core::topic::{CREATED, FINALIZER, Plan, Step, Wanted};
 use sluice_crds::Topic;
 
@@ -40,14 +41,21 @@ pub async fn step(context: &Context, cluster: &Key, wanted: &Wanted, plan: &Plan
     };
     match context.kafka.change(cluster, change).await {
         Ok(()) => Done::Changed,
-        Err(Refusal::Item(error)) if error.code.is_retriable() => Done::NotYet,
+        // one that exists after all: our view was behind
+        Err(Refusal::Item(error))
+            if error.code.is_retriable() || error.code == Code::TOPIC_ALREADY_EXISTS =>
+        {
+            Done::NotYet
+        }
         Err(Refusal::Item(error)) => Done::Refused(error.to_string()),
         Err(Refusal::Call(_) | Refusal::NotVisible) => Done::NotYet,
     }
 }
 
 /// Writes finalizer and mark as the plan wants them, before anything is created that they answer for.
-pub async fn claim(context: &Context, topic: &Topic, plan: &Plan) -> Result<(), Error> {
+///
+/// `topic` is our copy of the object; it becomes what the API server has then.
+pub async fn claim(context: &Context, topic: &mut Topic, plan: &Plan) -> Result<(), Error> {
     let has = topic.finalizers().iter().any(|name| name == FINALIZER);
     let marked = topic.annotations().contains_key(CREATED);
     let mark = plan.mark_created && !marked;
@@ -67,14 +75,17 @@ pub async fn claim(context: &Context, topic: &Topic, plan: &Plan) -> Result<(), 
     if mark {
         metadata["annotations"] = json!({ CREATED: "true" });
     }
-    write(context, topic, metadata, plan.finalizer).await
+    if let Some(written) = write(context, topic, metadata, plan.finalizer).await? {
+        topic.metadata = written;
+    }
+    Ok(())
 }
 
 /// Drops our finalizer: the object may go.
 pub async fn release(context: &Context, topic: &Topic) -> Result<(), Error> {
     let others: Vec<&String> = topic.finalizers().iter().filter(|name| *name != FINALIZER).collect();
     let metadata = json!({ "resourceVersion": topic.resource_version(), "finalizers": others });
-    write(context, topic, metadata, false).await
+    write(context, topic, metadata, false).await.map(drop)
 }
 
 async fn write(
@@ -82,7 +93,7 @@ async fn write(
     topic: &Topic,
     metadata: serde_json::Value,
     must_exist: bool,
-) -> Result<(), Error> {
+) -> Result<Option<ObjectMeta>, Error> {
     let key = Key::of(topic);
     let api: Api<Topic> = Api::namespaced(context.client().clone(), &key.namespace);
     let patch = Patch::Merge(json!({ "metadata": metadata }));
@@ -92,9 +103,9 @@ async fn write(
     match deadline(&format!("write the finalizers of Topic {key}"), request).await {
         Ok(answer) => {
             context.written.note(&key, &answer);
-            Ok(())
+            Ok(Some(answer.metadata))
         }
-        Err(Error::Kube { source, .. }) if !must_exist && is_status(&source, &[404]) => Ok(()),
+        Err(Error::Kube { source, .. }) if !must_exist && is_status(&source, &[404]) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -10,11 +10,14 @@ use sluice_core::topic::{self, CREATED, FINALIZER, Plan, Seen, Teardown, Teardow
 use sluice_core::view::Sight;
 use sluice_core::view::kafka::ClusterView;
 use sluice_crds::Topic;
+use tracing::warn;
 
 use super::act::{self, Done};
 use crate::context::Context;
+use crate::error::Error;
 use crate::observe::kafka::Change;
-use crate::report;
+use crate::report::events::Severity;
+use crate::report::{self, Farewell};
 use crate::scope::{Key, Pass};
 
 /// A pass makes as many quiet steps as lead to the declared state (create, grow, configure), and no more.
@@ -29,7 +32,9 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
     let topic = match &object.0 {
         Ok(topic) => topic,
         Err(invalid) => {
-            return report::unparsable::<Topic>(&context, &object, &invalid.error, TopicReason::Unparsable)
+            let farewell = Farewell { finalizer: FINALIZER, left: topic::left_behind };
+            let reason = TopicReason::Unparsable;
+            return report::unparsable::<Topic>(&context, &object, &invalid.error, reason, Some(farewell))
                 .await;
         }
     };
@@ -49,12 +54,22 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
         }
     };
     let mut requeue = Action::await_change();
-    let mut plan = look(&context, topic, &key, &cluster, &wanted);
+    // as this pass writes it: each look follows from what was written before
+    let mut topic = Topic::clone(topic);
+    let mut plan = look(&context, &topic, &key, &cluster, &wanted);
     for _ in 0..STEPS {
-        act::claim(&context, topic, &plan).await?;
+        if let Some(lost) = plan.lost.take() {
+            warn!(topic = %key, lost, "a topic was lost");
+            context.event(&topic, Severity::Warning, "TopicLost", "Reconcile", &lost).await;
+            // the status has another id, or none, from now on: so it is told once
+            if let Some(written) = tell(&context, &topic, &plan.verdict, plan.owned.as_ref()).await? {
+                topic = written;
+            }
+        }
+        act::claim(&context, &mut topic, &plan).await?;
         match act::step(&context, &cluster, &wanted, &plan).await {
             Done::Nothing => break,
-            Done::Changed => plan = look(&context, topic, &key, &cluster, &wanted),
+            Done::Changed => plan = look(&context, &topic, &key, &cluster, &wanted),
             Done::NotYet => {
                 requeue = Action::requeue(SOON);
                 break;
@@ -72,7 +87,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
     {
         return Ok(Action::requeue(SOON));
     }
-    tell(&context, topic, &plan.verdict, plan.owned.as_ref()).await?;
+    tell(&context, &topic, &plan.verdict, plan.owned.as_ref()).await?;
     Ok(requeue)
 }
 
@@ -87,17 +102,13 @@ fn look(context: &Context, topic: &Topic, key: &Key, cluster: &Key, wanted: &Wan
     let sight = context.kafka.get(cluster).map(|world| world.sight());
     let elder = elder(context, topic, key);
     let seen = Seen {
-        cluster_exists: cluster_exists(context, cluster),
+        cluster: context.shelves.clusters.refer(cluster).referent(),
         kafka: sight.as_deref(),
         elder: elder.as_deref(),
         created_by_us: topic.annotations().contains_key(CREATED),
         has_finalizer: topic.finalizers().iter().any(|name| name == FINALIZER),
     };
     topic::plan(wanted, &topic.status.clone().unwrap_or_default(), &seen)
-}
-
-fn cluster_exists(context: &Context, cluster: &Key) -> bool {
-    context.shelves.clusters.get(cluster).is_some_and(|object| object.meta().deletion_timestamp.is_none())
 }
 
 /// The older object with the same topic name, if there is one.
@@ -122,12 +133,17 @@ async fn teardown(context: &Context, topic: &Topic, key: &Key, cluster: &Key) ->
         deletion: topic.spec.deletion_policy,
         topic_id: topic.status.as_ref().and_then(|status| status.topic_id.as_deref()),
         created_by_us: topic.annotations().contains_key(CREATED),
-        cluster_exists: cluster_exists(context, cluster),
+        cluster_name: &cluster.name,
+        cluster: context.shelves.clusters.refer(cluster).referent(),
         elder: elder(context, topic, key).is_some(),
         kafka: sight.as_deref(),
     };
     match topic::teardown(&seen) {
         Teardown::Release => {}
+        Teardown::LeaveAlone(why) => {
+            warn!(topic = %key, why, "a topic is left alone");
+            context.event(topic, Severity::Warning, "TopicLost", "Delete", &why).await;
+        }
         Teardown::Wait(verdict) => {
             tell(context, topic, &verdict, remembered(topic).as_ref()).await?;
             return Ok(Action::requeue(SOON * 5));
@@ -159,7 +175,12 @@ async fn tell(
     topic: &Topic,
     verdict: &Verdict,
     owned: Option<&topic::Facts>,
-) -> Result<(), crate::error::Error> {
+) -> Result<Option<Topic>, Error> {
     let status = topic::status(topic, verdict, owned, Context::now());
-    report::status::write(context, topic, topic.status.as_ref(), &status).await
+    let present = topic.status.as_ref();
+    let written = report::status::write(context, topic, present, &status).await?;
+    if written.is_some() {
+        context.turned(topic, present.map(|s| &s.conditions), &status.conditions).await;
+    }
+    Ok(written)
 }

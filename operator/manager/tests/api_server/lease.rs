@@ -8,7 +8,7 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
-use sluice::lease::{Election, LeaseError, Reign, Timing};
+use sluice::lease::{Election, LeaseError, Place, Reign, Timing};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -34,19 +34,20 @@ impl Arena {
 
     fn election(&self, client: kube::Client, identity: &str) -> Election {
         let timing = Timing { duration: DURATION, renew_deadline: DEADLINE, retry: RETRY };
-        Election::new(client, &self.namespace, identity, timing)
+        let place = Place { namespace: self.namespace.clone(), name: "sluice".into() };
+        Election::new(client, place, identity, timing)
     }
 
     /// Contends from now on; ends when it leads, and says when that was.
     fn contend(&self, identity: &str) -> JoinHandle<(Reign, Instant)> {
         let election = self.election(self.server.client(), identity);
-        tokio::spawn(async move { (election.win().await, Instant::now()) })
+        tokio::spawn(async move { (election.win(|| ()).await, Instant::now()) })
     }
 
     /// A leader that sees the server through a link.
     async fn leader(&self, identity: &str) -> (Reign, Link) {
         let link = self.server.link().await;
-        let reign = self.election(link.client(), identity).win().await;
+        let reign = self.election(link.client(), identity).win(|| ()).await;
         (reign, link)
     }
 
@@ -225,7 +226,7 @@ async fn a_contender_whose_connection_died_silently_asks_on_another() {
     client.apiserver_version().await.unwrap();
     link.strand();
     let election = arena.election(client, "one");
-    timeout(DEADLINE + RETRY + SLACK, election.win()).await.expect("it leads");
+    timeout(DEADLINE + RETRY + SLACK, election.win(|| ())).await.expect("it leads");
 }
 
 /// A lease of another holder whose clock is off by `hours`.
@@ -268,4 +269,39 @@ async fn a_lease_of_tomorrow_runs_out_today() {
     let (_, won) = arena.contend("one").await.unwrap();
     assert!(won - began >= Duration::from_secs(2), "{:?}", won - began);
     assert!(won - began <= Duration::from_secs(2) + RETRY * 2 + SLACK, "{:?}", won - began);
+}
+
+#[tokio::test]
+async fn leases_of_two_names_in_one_namespace_do_not_know_of_each_other() {
+    let arena = Arena::new().await;
+    let (_reign, _link) = arena.leader("one").await;
+    let timing = Timing { duration: DURATION, renew_deadline: DEADLINE, retry: RETRY };
+    let place = Place { namespace: arena.namespace.clone(), name: "other-release".into() };
+    let other = Election::new(arena.server.client(), place, "two", timing);
+    timeout(DEADLINE, other.win(|| ())).await.expect("it leads at once");
+    assert_eq!(arena.holder().await.as_deref(), Some("one"));
+}
+
+#[tokio::test]
+async fn who_stands_by_is_ready_once_the_lease_could_be_looked_at() {
+    let arena = Arena::new().await;
+    let (reign, _link) = arena.leader("old").await;
+    let _reigning = reigns(reign);
+    let link = arena.server.link().await;
+    let client = link.client();
+    link.cut();
+    let (answered, mut ready) = tokio::sync::watch::channel(false);
+    let election = arena.election(client, "new");
+    let waiting = tokio::spawn(async move {
+        election
+            .win(|| {
+                answered.send_replace(true);
+            })
+            .await
+    });
+    sleep(RETRY * 3).await;
+    assert!(!*ready.borrow(), "nobody has answered yet");
+    link.mend();
+    timeout(DEADLINE + SLACK, ready.wait_for(|ready| *ready)).await.expect("it is ready").unwrap();
+    assert!(!waiting.is_finished(), "another leads");
 }

@@ -1,14 +1,16 @@
 //! Objects that were stored under another schema: their status says so, and names the field.
 
-use apiserver_harness::until;
+use apiserver_harness::{ApiServer, until};
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ApiResource, DynamicObject, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
-use sluice::{Metrics, tell_unparsable};
-use sluice_core::connector::ConnectorReason;
+use sluice::{Farewell, Metrics, let_go, tell_unparsable};
+use sluice_core::connector::{self, ConnectorReason};
 use sluice_crds::Connector;
+use tokio::sync::Mutex;
 
 use crate::with_crds;
 
@@ -28,14 +30,13 @@ fn ready(object: &DynamicObject) -> Value {
     object.data["status"]["conditions"][0].clone()
 }
 
-#[tokio::test]
-async fn an_object_that_does_not_parse_says_so_and_where() {
-    let server = with_crds().await;
-    let (client, namespace, metrics) = (server.client(), server.namespace().await, Metrics::default());
-    let raw: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), &namespace, &ApiResource::erase::<Connector>(&()));
+/// Stores a Connector whose `paused` is no boolean.
+async fn store(server: &ApiServer, raw: &Api<DynamicObject>, metadata: Value) {
+    // one at a time: the schema is everybody's
+    static SCHEMA: Mutex<()> = Mutex::const_new(());
+    let _alone = SCHEMA.lock().await;
     let body = json!({
-        "apiVersion": "sluice.dev/v1alpha1", "kind": "Connector", "metadata": { "name": "orders" },
+        "apiVersion": "sluice.dev/v1alpha1", "kind": "Connector", "metadata": metadata,
         "spec": { "connectRef": { "name": "main" }, "class": "org.example.Sink", "paused": "yes" },
     });
     server.install(&[crd(true)]).await;
@@ -44,7 +45,15 @@ async fn an_object_that_does_not_parse_says_so_and_where() {
     // the server takes a moment to judge by a schema that has just changed
     let _ = until("the object is taken", create, Result::is_ok).await;
     server.install(&[crd(false)]).await;
+}
 
+#[tokio::test]
+async fn an_object_that_does_not_parse_says_so_and_where() {
+    let server = with_crds().await;
+    let (client, namespace, metrics) = (server.client(), server.namespace().await, Metrics::default());
+    let raw: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &namespace, &ApiResource::erase::<Connector>(&()));
+    store(server, &raw, json!({ "name": "orders" })).await;
     let guarded: Api<DeserializeGuard<Connector>> = Api::namespaced(client.clone(), &namespace);
     let tell = || async {
         let object = guarded.get("orders").await.unwrap();
@@ -60,4 +69,30 @@ async fn an_object_that_does_not_parse_says_so_and_where() {
     assert!(message.contains(what), "{message}");
     // once is enough
     assert_eq!(tell().await.resource_version(), told.resource_version());
+}
+
+#[tokio::test]
+async fn an_object_that_does_not_parse_can_be_deleted_and_says_what_stays() {
+    let server = with_crds().await;
+    let (client, namespace, metrics) = (server.client(), server.namespace().await, Metrics::default());
+    let raw: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &namespace, &ApiResource::erase::<Connector>(&()));
+    let finalizers = [connector::FINALIZER, "example.com/other"];
+    store(server, &raw, json!({ "name": "orders", "finalizers": finalizers })).await;
+    raw.delete("orders", &DeleteParams::default()).await.unwrap();
+
+    let guarded: Api<DeserializeGuard<Connector>> = Api::namespaced(client.clone(), &namespace);
+    let object = guarded.get("orders").await.unwrap();
+    let farewell = Farewell { finalizer: connector::FINALIZER, left: connector::left_behind };
+    let_go(&client, &metrics, &object, &farewell).await.unwrap();
+    let left = raw.get("orders").await.unwrap();
+    assert_eq!(left.finalizers(), ["example.com/other"], "others keep their say");
+    // once is enough
+    let_go(&client, &metrics, &object, &farewell).await.unwrap();
+    let events: Api<Event> = Api::namespaced(client.clone(), &namespace);
+    let told = events.list(&ListParams::default()).await.unwrap().items;
+    let notes: Vec<_> = told.iter().filter_map(|event| event.note.as_deref()).collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("Connector orders in ConnectCluster main"), "{notes:?}");
+    assert_eq!((told[0].reason.as_deref(), told[0].type_.as_deref()), (Some("LeftBehind"), Some("Warning")));
 }

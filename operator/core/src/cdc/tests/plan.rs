@@ -7,6 +7,7 @@ use super::world::{World, child, fine, sink, source, wanted};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::source::{Publication, SinkView, SourceView, Trouble};
 
@@ -225,10 +226,14 @@ fn names_of_others_are_left_alone() {
 #[test]
 fn without_a_connect_cluster_nothing_is_made() {
     let mut world = World::new(source(), sink());
-    world.cluster = None;
+    (world.cluster, world.connect) = (None, Referent::Missing);
     let plan = world.plan(&wanted(|_| {}));
     assert!(nothing_is_made(&plan));
     assert_eq!(plan.verdict.reason, "ConnectMissing");
+    world.connect = Referent::Unparsable;
+    let plan = world.plan(&wanted(|_| {}));
+    assert!(nothing_is_made(&plan));
+    assert_eq!((plan.verdict.kind, plan.verdict.reason), (VerdictKind::Unknown, "ConnectUnparsable"));
 }
 
 #[test]

@@ -8,11 +8,12 @@ use sluice_crds::{Connector, Topic};
 use super::world::{fine, source, wanted};
 use crate::cdc::{self, Child, ChildKind, Teardown, TeardownSeen, Wanted, teardown};
 use crate::condition::VerdictKind;
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::source::{Publication, Slot, SourceView};
 
 struct World {
-    connect_exists: bool,
+    connect: Referent,
     connectors: BTreeMap<String, (Connector, Child)>,
     topics: BTreeMap<String, (Topic, Child)>,
     source: Sight<SourceView>,
@@ -31,7 +32,7 @@ fn full(wanted: &Wanted) -> World {
     view.publications.insert(wanted.source.publication.clone(), publication);
     let named = |name: &Option<String>| name.clone().unwrap();
     World {
-        connect_exists: true,
+        connect: Referent::There,
         connectors: compiled.connectors().map(|c| (named(&c.metadata.name), (c.clone(), fine()))).collect(),
         topics: compiled.topics.iter().map(|t| (named(&t.metadata.name), (t.clone(), fine()))).collect(),
         source: Sight::Clear(Arc::new(view)),
@@ -43,7 +44,7 @@ impl World {
         teardown(
             wanted,
             &TeardownSeen {
-                connect_exists: self.connect_exists,
+                connect: self.connect,
                 connectors: &self.connectors,
                 topics: &self.topics,
                 source: &self.source,
@@ -118,7 +119,7 @@ fn delete_takes_everything_and_readers_go_before_what_they_read() {
 fn retain_needs_neither_database_nor_connect() {
     let wanted = deleting("Retain");
     let mut world = full(&wanted);
-    world.connect_exists = false;
+    world.connect = Referent::Missing;
     world.source = Sight::Never { since: Timestamp::UNIX_EPOCH, error: Some("gone".into()) };
     assert_eq!(all(&wanted, world), ["release"], "the rest is Kubernetes' garbage collection");
     let mut changed = full(&deleting("Delete"));
@@ -142,6 +143,16 @@ fn a_database_that_is_away_is_waited_for_and_the_way_out_is_told() {
     for said in ["connection refused", "deletionPolicy: Retain", "pg_drop_replication_slot"] {
         assert!(verdict.message.contains(said), "{}", verdict.message);
     }
+}
+
+#[test]
+fn a_connect_cluster_that_does_not_parse_is_waited_for_and_the_way_out_is_told() {
+    let wanted = deleting("Delete");
+    let mut world = full(&wanted);
+    world.connect = Referent::Unparsable;
+    let Teardown::Wait(verdict) = world.next(&wanted) else { panic!("offsets would stay behind") };
+    assert_eq!((verdict.kind, verdict.reason), (VerdictKind::Unknown, "ConnectUnparsable"));
+    assert!(verdict.message.contains("deletionPolicy: Retain"), "{}", verdict.message);
 }
 
 #[test]

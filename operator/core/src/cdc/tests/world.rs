@@ -7,6 +7,7 @@ use sluice_crds::CdcPipeline;
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Child, Compiled, Look, Says, Seen, Wanted};
 use crate::condition::VerdictKind;
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::source::{Column, Rights, SinkView, SourceView, Table, TableName};
 
@@ -95,6 +96,7 @@ pub fn sink() -> SinkView {
 
 /// Everything that a pass sees, as a test may change it.
 pub struct World {
+    pub connect: Referent,
     pub cluster: Option<&'static str>,
     pub source: Sight<SourceView>,
     pub source_trouble: Option<crate::view::source::Trouble>,
@@ -107,6 +109,7 @@ pub struct World {
 impl World {
     pub fn new(source: SourceView, sink: SinkView) -> Self {
         Self {
+            connect: Referent::There,
             cluster: Some("kafka"),
             source: Sight::Clear(Arc::new(source)),
             source_trouble: None,
@@ -124,6 +127,7 @@ impl World {
     pub fn plan(&self, wanted: &Wanted) -> cdc::Plan {
         let sink = || Look { sight: &self.sink, trouble: None };
         let seen = Seen {
+            connect: self.connect,
             cluster: self.cluster,
             source: Look { sight: &self.source, trouble: self.source_trouble },
             sinks: wanted.sinks.iter().map(|one| (one.name.clone(), sink())).collect(),

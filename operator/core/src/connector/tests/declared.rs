@@ -216,9 +216,13 @@ fn what_we_do_not_see_is_unknown_and_nothing_is_done() {
         plan.verdict.message
     );
     assert!(plan.owned);
-    world.connect_exists = false;
+    world.cluster = Referent::Missing;
     let plan = world.plan(&wanted);
     assert_eq!((plan.verdict.reason, plan.verdict.kind), ("ConnectMissing", VerdictKind::Stalled));
+    world.cluster = Referent::Unparsable;
+    world.blind = false;
+    let plan = world.plan(&wanted);
+    assert_eq!((said(&plan), plan.verdict.kind), ((&Step::None, "ConnectUnparsable"), VerdictKind::Unknown));
 }
 
 #[test]
@@ -246,7 +250,7 @@ fn status_shows_tasks_and_calls_a_connector_with_a_failed_task_failed() {
 fn a_deleted_object_takes_its_connector_along_and_never_hangs_on_what_is_gone() {
     let ours = wanted(&json!({}));
     let clear = |world: &World| Sight::Clear(Arc::new(world.view.clone()));
-    let decide = |expected: bool, sight: Option<&Sight<ConnectView>>| {
+    let decide = |expected: Referent, sight: Option<&Sight<ConnectView>>| {
         teardown(&TeardownSeen {
             namespace: "shop",
             name: "orders",
@@ -256,12 +260,16 @@ fn a_deleted_object_takes_its_connector_along_and_never_hangs_on_what_is_gone() 
         })
     };
     let there = clear(&World::running(&ours));
-    assert_eq!(decide(true, Some(&there)), Teardown::Delete);
-    assert_eq!(decide(true, Some(&clear(&World::empty()))), Teardown::Release);
+    assert_eq!(decide(Referent::There, Some(&there)), Teardown::Delete);
+    assert_eq!(decide(Referent::There, Some(&clear(&World::empty()))), Teardown::Release);
     let foreign = clear(&World::running(&ours).change(|c| c.config.clear()));
-    assert_eq!(decide(true, Some(&foreign)), Teardown::Release, "somebody else's stays");
+    assert_eq!(decide(Referent::There, Some(&foreign)), Teardown::Release, "somebody else's stays");
     let lost = there.failed(at(900), "refused".into());
-    assert!(matches!(decide(true, Some(&lost)), Teardown::Wait(_)));
-    assert!(matches!(decide(true, None), Teardown::Wait(_)));
-    assert_eq!(decide(false, Some(&lost)), Teardown::Release);
+    assert!(matches!(decide(Referent::There, Some(&lost)), Teardown::Wait(_)));
+    assert!(matches!(decide(Referent::There, None), Teardown::Wait(_)));
+    assert_eq!(decide(Referent::Missing, Some(&lost)), Teardown::Release);
+    let Teardown::Wait(verdict) = decide(Referent::Unparsable, None) else {
+        panic!("it would outlive its object")
+    };
+    assert_eq!((verdict.reason, verdict.kind), ("ConnectUnparsable", VerdictKind::Unknown));
 }

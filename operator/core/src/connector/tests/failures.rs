@@ -83,3 +83,34 @@ fn a_restart_is_carried_out_once_per_request() {
     world.remember(&plan.after, 1001);
     assert_eq!(said(&world.plan(&wanted)), (&Step::None, "Running"));
 }
+
+#[test]
+fn what_is_said_of_a_secrets_value_is_not_told() {
+    let wanted = wanted(&json!({ "config": {
+        "database.port": "${secrets:db:port}", "tables": "x", "url": "jdbc:${secrets:db:host}/d",
+    } }));
+    let words = "Invalid value hunter2 for configuration database.port: Not a number of type INT";
+    let of = |field: &str, words: &str| FieldErrors { field: field.into(), errors: vec![words.into()] };
+    let told = |errors: &[FieldErrors]| invalid(&wanted, errors, false).message;
+    let message = told(&[of("database.port", "hunter2 is no port"), of("tables", "no such table: x")]);
+    assert!(message.contains("database.port: refused (the value is hidden)"), "{message}");
+    assert!(message.contains("tables: no such table: x"), "{message}");
+    for errors in [of("tables", words), of("url", "jdbc:hunter2/d is no URL")] {
+        let message = told(&[errors]);
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    let message = refused(&wanted, &format!("PUT /connectors/orders/config: {words}")).message;
+    assert!(!message.contains("hunter2") && message.contains("is hidden"), "{message}");
+    assert!(refused(&wanted, "it is busy").message.starts_with("it is busy"));
+
+    // a task that ends with the same words
+    let world = World::running(&wanted).change(|c| {
+        c.tasks[0].state = RunState::Failed;
+        c.tasks[0].trace = Some(format!("org.apache.kafka.common.config.ConfigException: {words}"));
+    });
+    let plan = world.plan(&wanted);
+    let view = &world.view.connectors["orders"];
+    let status = status(&object(&json!({})), &plan.verdict, Some(view), &plan.before, true, at(1000));
+    let text = serde_json::to_string(&status).unwrap();
+    assert!(text.contains("is hidden") && !text.contains("hunter2"), "{text}");
+}

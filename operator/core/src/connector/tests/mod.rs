@@ -14,12 +14,16 @@ use sluice_crds::common::RunState as Declared;
 use sluice_crds::connector::Restarts;
 use sluice_crds::{Connector, ConnectorStatus};
 
-use super::{Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted, plan, status, teardown, validate};
+use super::{
+    FieldErrors, Plan, Progress, Seen, Step, Teardown, TeardownSeen, Wanted, invalid, plan, refused, status,
+    teardown, validate,
+};
 use crate::condition::VerdictKind;
 use crate::connect::credentials::{self, Credentials, Found, SecretKey};
 use crate::connect::owner;
 use crate::finding;
 use crate::meta::Owner;
+use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::connect::{ConnectView, ConnectorView, Plugin, RunState, TaskView};
 
@@ -71,7 +75,7 @@ struct World {
     view: ConnectView,
     status: ConnectorStatus,
     credentials: Credentials,
-    connect_exists: bool,
+    cluster: Referent,
     settling: bool,
     blind: bool,
     now: Timestamp,
@@ -90,7 +94,7 @@ impl World {
             view: ConnectView { plugins, ..Default::default() },
             status: ConnectorStatus::default(),
             credentials: Credentials::default(),
-            connect_exists: true,
+            cluster: Referent::There,
             settling: false,
             blind: false,
             now: at(1000),
@@ -134,7 +138,7 @@ impl World {
             sight = sight.failed(at(900), "list connectors: refused".into());
         }
         let seen = Seen {
-            connect_exists: self.connect_exists,
+            cluster: self.cluster,
             connect: Some(&sight),
             credentials: &self.credentials,
             settling: self.settling,

@@ -48,6 +48,13 @@ impl<V: Eyes> Worlds<V> {
         Arc::clone(&entry.world)
     }
 
+    /// A database that this pipeline wants to know of.
+    pub fn of(&self, pipeline: &Key) -> Option<Arc<World<V>>> {
+        let entries = self.entries.lock().expect("no panic while holding the worlds");
+        let wants = |world: &World<V>| world.pipelines().contains(pipeline);
+        entries.values().find(|entry| wants(&entry.world)).map(|entry| Arc::clone(&entry.world))
+    }
+
     /// The pipeline wants to know of these places only. What nobody wants to know of is looked at no more.
     pub fn only(&self, pipeline: &Key, places: &HashSet<Place>) {
         let mut entries = self.entries.lock().expect("no panic while holding the worlds");

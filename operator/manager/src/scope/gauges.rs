@@ -1,0 +1,129 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::{Resource, ResourceExt as _};
+use sluice_crds::{CdcPipeline, ConnectCluster, KafkaCluster};
+
+use super::{Key, Shelf};
+use crate::context::Context;
+use crate::metrics::{ClusterLabels, Metrics, ObjectLabels, ReadyLabels, WatchLabel};
+
+/// Reads off stores and observers what a scrape shows of them. What cannot be seen has no figures: the last ones would look
+/// like present ones, just when they matter.
+pub fn refresh(metrics: &Metrics, scopes: &[Arc<Context>]) {
+    metrics.clear_state();
+    let mut synced: BTreeMap<String, bool> = BTreeMap::new();
+    for scope in scopes {
+        for (kind, listed) in scope.lists.kinds() {
+            let all = synced.entry(kind).or_insert(true);
+            *all &= listed;
+        }
+        clusters(metrics, scope);
+        connects(metrics, scope);
+        pipelines(metrics, scope);
+        counts(metrics, scope);
+    }
+    for (kind, listed) in synced {
+        metrics.watch_synced.get_or_create(&WatchLabel { kind }).set(listed.into());
+    }
+}
+
+fn clusters(metrics: &Metrics, scope: &Context) {
+    let ready = |cluster: &KafkaCluster| is_ready(cluster.status.as_ref().map(|s| &s.conditions));
+    each(metrics, &scope.shelves.clusters, ready, |key, _| {
+        let labels = of_cluster(&key);
+        let up = scope.kafka.get(&key).map(|world| world.sight().current().is_some());
+        if up != Some(true) {
+            metrics.forget_partitions(&labels);
+        }
+        if let Some(up) = up {
+            metrics.kafka_up.get_or_create(&labels).set(up.into());
+        }
+    });
+}
+
+fn connects(metrics: &Metrics, scope: &Context) {
+    let ready = |connect: &ConnectCluster| is_ready(connect.status.as_ref().map(|s| &s.conditions));
+    each(metrics, &scope.shelves.connects, ready, |key, connect| {
+        // without workers nobody is to answer
+        let wanted = connect.is_none_or(|connect| connect.spec.replicas > 0);
+        if let Some(world) = scope.connect.get(&key).filter(|_| wanted) {
+            let up = world.sight().current().is_some();
+            metrics.connect_up.get_or_create(&of_object(&key)).set(up.into());
+        }
+    });
+}
+
+fn pipelines(metrics: &Metrics, scope: &Context) {
+    let ready = |pipeline: &CdcPipeline| is_ready(pipeline.status.as_ref().map(|s| &s.conditions));
+    each(metrics, &scope.shelves.pipelines, ready, |key, _| {
+        let labels = of_object(&key);
+        let up = scope.sources.of(&key).map(|world| world.seen().sight.current().is_some());
+        if up != Some(true) {
+            metrics.pipeline_lag_bytes.remove(&labels);
+            metrics.pipeline_retained_wal_bytes.remove(&labels);
+        }
+        if let Some(up) = up {
+            metrics.source_up.get_or_create(&labels).set(up.into());
+        }
+    });
+}
+
+/// Topics and Connectors are many: they are only counted. One that does not parse is not ready, and of no cluster that we know.
+fn counts(metrics: &Metrics, scope: &Context) {
+    for topic in scope.shelves.topics.select(|_| true) {
+        let key = Key::of(&*topic).sibling(&topic.spec.cluster_ref.name);
+        let ready = is_ready(topic.status.as_ref().map(|s| &s.conditions));
+        metrics.topics_not_ready.get_or_create(&of_cluster(&key)).inc_by((!ready).into());
+    }
+    for connector in scope.shelves.connectors.select(|_| true) {
+        let key = Key::of(&*connector).sibling(&connector.spec.connect_ref.name);
+        let ready = is_ready(connector.status.as_ref().map(|s| &s.conditions));
+        metrics.connectors_not_ready.get_or_create(&of_object(&key)).inc_by((!ready).into());
+    }
+}
+
+/// One that does not parse is not ready. What nobody looks at (its spec is refused) is neither up nor down.
+fn each<K>(
+    metrics: &Metrics,
+    shelf: &Shelf<K>,
+    ready: impl Fn(&K) -> bool,
+    mut tell: impl FnMut(Key, Option<&K>),
+) where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + KindName + Clone + 'static,
+{
+    for object in shelf.store().state() {
+        let object: &DeserializeGuard<K> = &object;
+        let key = Key { namespace: object.namespace().unwrap_or_default(), name: object.name_any() };
+        let labels = ReadyLabels { kind: K::NAME, namespace: key.namespace.clone(), name: key.name.clone() };
+        metrics.ready.get_or_create(&labels).set(object.0.as_ref().is_ok_and(&ready).into());
+        tell(key, object.0.as_ref().ok());
+    }
+}
+
+fn is_ready(conditions: Option<&Vec<Condition>>) -> bool {
+    conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+fn of_cluster(key: &Key) -> ClusterLabels {
+    ClusterLabels { namespace: key.namespace.clone(), cluster: key.name.clone() }
+}
+
+fn of_object(key: &Key) -> ObjectLabels {
+    ObjectLabels { namespace: key.namespace.clone(), name: key.name.clone() }
+}
+
+trait KindName {
+    const NAME: &'static str;
+}
+impl KindName for KafkaCluster {
+    const NAME: &'static str = "KafkaCluster";
+}
+impl KindName for ConnectCluster {
+    const NAME: &'static str = "ConnectCluster";
+}
+impl KindName for CdcPipeline {
+    const NAME: &'static str = "CdcPipeline";
+}
