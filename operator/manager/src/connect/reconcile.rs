@@ -60,13 +60,18 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
     let cluster = context.shelves.clusters.get(&kafka_key).filter(|c| c.meta().deletion_timestamp.is_none());
     let world = context.connect.ensure(&context, &key);
     let found = Found::look(&context, &key, &wanted, &world);
-    let plan = connect::plan(&wanted, &found.seen(cluster.is_some()));
+    let plan = connect::plan(&wanted, &found.seen(context.shelves.clusters.has(&kafka_key)));
     if let (true, Some(cluster)) = (plan.apply, &cluster) {
         let objects = desired::build(&wanted, brokers(cluster), &found.topics);
         if let Err(error) = carry_out(&context, connect, &wanted, &world, &found, &objects, &plan).await {
-            let verdict = connect::change_failed(&chain(&error));
+            let taken = matches!(error, Error::NameTaken { earlier: false, .. });
+            let verdict = if taken {
+                connect::name_taken(&error.to_string())
+            } else {
+                connect::change_failed(&chain(&error))
+            };
             tell(&context, connect, Some(&wanted), &verdict, &found.pods, Some(&world)).await?;
-            return Err(error);
+            return if taken { Ok(Action::requeue(AGAIN)) } else { Err(error) };
         }
     }
     tell(&context, connect, Some(&wanted), &plan.verdict, &found.pods, Some(&world)).await?;

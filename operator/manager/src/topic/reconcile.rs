@@ -75,7 +75,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
 }
 
 fn look(context: &Context, topic: &Topic, key: &Key, cluster: &Key, wanted: &Wanted) -> Plan {
-    let sight = context.kafka.get(cluster).map(|world| world.sight());
+    let sight = context.kafka.get(cluster).map(|world| world.trusted());
     let elder = elder(context, topic, key);
     let seen = Seen {
         cluster_exists: cluster_exists(context, cluster),
@@ -88,7 +88,7 @@ fn look(context: &Context, topic: &Topic, key: &Key, cluster: &Key, wanted: &Wan
 }
 
 fn cluster_exists(context: &Context, cluster: &Key) -> bool {
-    context.shelves.clusters.get(cluster).is_some_and(|object| object.meta().deletion_timestamp.is_none())
+    context.shelves.clusters.has(cluster)
 }
 
 /// The older object with the same topic name, if there is one.
@@ -107,7 +107,7 @@ async fn teardown(context: &Context, topic: &Topic, key: &Key, cluster: &Key) ->
         return Ok(Action::await_change());
     }
     let name = topic::name_of(topic).to_owned();
-    let sight: Option<Arc<Sight<ClusterView>>> = context.kafka.get(cluster).map(|world| world.sight());
+    let sight: Option<Arc<Sight<ClusterView>>> = context.kafka.get(cluster).map(|world| world.trusted());
     let seen = TeardownSeen {
         topic_name: &name,
         deletion: topic.spec.deletion_policy,
