@@ -42,7 +42,11 @@ use crate::schema;
     ),
     validation = Rule::new("self.spec.pools.all(p, self.metadata.name.size() + p.name.size() <= 51)").message(
         "the names of cluster and pool may have 51 characters together: its pods carry both in a label"
+    ),
+    validation = Rule::new(
+        "(has(self.spec.clusterId) ? self.spec.clusterId : '') == (has(oldSelf.spec.clusterId) ? oldSelf.spec.clusterId : '') || !has(oldSelf.status) || !has(oldSelf.status.clusterId) || !has(oldSelf.status.bootstrapped) || !oldSelf.status.bootstrapped || (has(self.spec.clusterId) ? self.spec.clusterId == oldSelf.status.clusterId : oldSelf.spec.clusterId != oldSelf.status.clusterId)"
     )
+    .message("clusterId must stay what status.clusterId says: it is written on every volume")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -58,8 +62,6 @@ use crate::schema;
         .message("two listeners have the same port"),
     validation = Rule::new("self.listeners.all(l, !(l.name in ['controller', 'internal']))")
         .message("controller and internal are listeners of Sluice's own"),
-    validation = Rule::new("!has(oldSelf.clusterId) || (has(self.clusterId) && self.clusterId == oldSelf.clusterId)")
-        .message("clusterId cannot change: it is written on every volume"),
 )]
 pub struct KafkaClusterSpec {
     /// Kafka version. Default: the newest that Sluice supports. An upgrade of Sluice alone never changes the
@@ -72,7 +74,7 @@ pub struct KafkaClusterSpec {
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
     /// Kafka's cluster id, when an existing cluster's volumes are taken over. Default: derived from namespace and
-    /// name, so that a deleted and re-created cluster finds its volumes again. Immutable.
+    /// name, so that a deleted and re-created cluster finds its volumes again. Immutable once Kafka was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(equal = 22), regex(pattern = r"^[A-Za-z0-9_-]{22}$"))]
     pub cluster_id: Option<String>,
@@ -225,7 +227,7 @@ pub struct KafkaClusterStatus {
     /// `Ready`, and where they apply `Reconciling` and `Stalled`.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// Kafka's cluster id.
+    /// Kafka's cluster id: as it was first seen, and before that the one that is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<String>,
     /// Version that the nodes run or roll to.
@@ -329,7 +331,7 @@ pub struct NodeStatus {
     /// Name of the pod.
     pub pod: String,
     /// `Missing`, `Pending`, `Starting`, `CrashLoop`, `ImageError`, `ConfigError`, `Fenced`, `Outdated`, `Leaving`,
-    /// `Terminating`.
+    /// `Terminating`, `RackDiffers`.
     pub state: String,
     /// What is known about it.
     #[serde(skip_serializing_if = "String::is_empty")]

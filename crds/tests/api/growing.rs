@@ -100,8 +100,11 @@ async fn listeners_come_go_and_swap_ports() {
 }
 
 #[tokio::test]
-async fn a_cluster_id_may_be_told_later() {
-    accepted(cluster("shop"), vec![json!({ "clusterId": "c2x1aWNlLXRlc3RzLTAwMQ" })]).await;
+async fn before_kafka_was_seen_a_cluster_may_be_told_another_id() {
+    let id = |id: &str| json!({ "clusterId": id });
+    let changes =
+        vec![id("c2x1aWNlLXRlc3RzLTAwMQ"), id("c2x1aWNlLXRlc3RzLTAwMg"), json!({ "clusterId": null })];
+    accepted(cluster("shop"), changes).await;
 }
 
 #[tokio::test]

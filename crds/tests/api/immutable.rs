@@ -74,19 +74,28 @@ async fn a_pipeline_keeps_its_position() {
 }
 
 #[tokio::test]
-async fn a_cluster_keeps_its_id() {
-    let id = "c2x1aWNlLXRlc3RzLTAwMQ";
-    refused(
-        with(cluster("shop"), &json!({ "clusterId": id })),
-        vec![
-            (
-                json!({ "clusterId": "c2x1aWNlLXRlc3RzLTAwMg" }),
-                "clusterId cannot change: it is written on every volume",
-            ),
-            (json!({ "clusterId": null }), "clusterId cannot change"),
-        ],
-    )
-    .await;
+async fn a_cluster_that_kafka_was_seen_of_keeps_its_id() {
+    let (ours, other) = ("c2x1aWNlLXRlc3RzLTAwMQ", "c2x1aWNlLXRlc3RzLTAwMg");
+    let words = "clusterId must stay what status.clusterId says: it is written on every volume";
+    let session = Session::start().await;
+    let known = json!({ "clusterId": ours, "bootstrapped": true, "conditions": [] });
+    let edit =
+        async |shop: &Value, id: Value| session.edit(shop, json!({ "spec": { "clusterId": id } })).await;
+
+    let derived = cluster("derived");
+    session.created(&derived).await;
+    session.write_status(&derived, known.clone()).await.unwrap();
+    assert_refused(edit(&derived, json!(other)).await, words);
+    edit(&derived, json!(ours)).await.expect("what is so may be said");
+    assert_refused(edit(&derived, json!(null)).await, words);
+    assert_refused(edit(&derived, json!(other)).await, words);
+
+    // said before Kafka was seen, and wrong: it can be taken back
+    let wrong = with(cluster("wrong"), &json!({ "clusterId": other }));
+    session.created(&wrong).await;
+    session.write_status(&wrong, known.clone()).await.unwrap();
+    session.edit(&wrong, json!({ "spec": { "paused": true } })).await.expect("other fields may change");
+    edit(&wrong, json!(null)).await.expect("it was never the cluster's");
 }
 
 #[tokio::test]

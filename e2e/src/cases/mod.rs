@@ -61,12 +61,12 @@ cases! {
         "a dynamic broker key changes: describeConfigs shows it, no pod UID changes";
     "K5" Own Beside 90 roll::k05_a_bad_option_takes_one_broker_at_most,
         "a bad JVM option or image: at most one broker goes down, status names it, reverting heals";
-    "K6" Own Alone 90 roll::k06_a_roll_survives_the_operator,
-        "the operator is killed twice during a roll: it finishes, each pod restarted exactly once";
+    "K6" Own Alone 110 roll::k06_a_roll_survives_the_operator,
+        "the operator is killed between two nodes and while one is down: the roll finishes, each pod restarted exactly once";
     "K12" Own Beside 30 cluster::k12_children_are_repaired,
         "a Service, ConfigMap or PDB is deleted or edited: repaired within 5 s";
-    "K13" Own Alone 60 roll::k13_kafka_returns_without_the_operator,
-        "all brokers' pods are deleted while the operator is down: Kafka returns without it";
+    "K13" Own Alone 90 roll::k13_kafka_returns_without_the_operator,
+        "all brokers' pods are deleted while the operator is down: Kafka returns without it; a refused spec takes nobody down";
     "K14" Own Beside 5 cluster::k14_what_kafka_does_not_know_is_refused,
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
     "T1" Shared Beside 20 topic::t01_ten_lives,

@@ -1,14 +1,16 @@
 //! Kafka clusters whose nodes restart, or fail to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 use sluice_crds::{KafkaCluster, Topic};
 
-use crate::kubernetes::operator::is_ready;
+use crate::kubernetes::conditions::{current, ready, verdict};
+use crate::kubernetes::operator::{Operator, is_ready};
 use crate::scene::{Expect, Scene, kafka};
 use crate::wait::{chain, said, seconds};
 
@@ -38,25 +40,59 @@ async fn one_falls_and_is_healed(s: &Scene<'_>, harm: Value, heal: Value, state:
     let before = kafka::uids(s, "kafka").await?;
     s.merge::<KafkaCluster>("kafka", harm).await?;
     let said_so = Expect::refused(&["NodeFailing"], &["kafka-nodes-"]);
-    let cluster = s.says::<KafkaCluster>("kafka", &said_so, seconds(60)).await?;
+    let cluster = one_down_at_most(s, "the harmed cluster to say NodeFailing", seconds(60), async || {
+        let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
+        if said_so.met(&current(&cluster)?) { Ok(cluster) } else { Err(verdict(&cluster)) }
+    })
+    .await?;
     let nodes = cluster.status.unwrap_or_default().nodes;
     let failing: Vec<_> = nodes.iter().filter(|node| node.state == state).collect();
     ensure!(failing.len() == 1, "one node should be in {state}: {nodes:?}");
     let fallen = failing[0].pod.clone();
     s.stays("the two others serve", seconds(10), async || {
-        let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
-        let down: Vec<_> = pods.iter().filter(|pod| !is_ready(pod)).map(ResourceExt::name_any).collect();
-        if down.iter().all(|name| *name == fallen) && pods.len() == 3 { Ok(()) } else { Err(down.join(" ")) }
+        let down = down(s).await?;
+        if down.iter().all(|name| *name == fallen) { Ok(()) } else { Err(down.join(" ")) }
     })
     .await?;
     s.merge::<KafkaCluster>("kafka", heal).await?;
-    s.ready::<KafkaCluster>("kafka", seconds(90)).await?;
+    one_down_at_most(s, "the healed cluster to be Ready", seconds(90), async || {
+        let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
+        ready(&cluster)
+    })
+    .await?;
     let after = kafka::uids(s, "kafka").await?;
     for (pod, uid) in before {
         let kept = after.iter().any(|(name, now)| *name == pod && *now == uid);
         ensure!(kept || pod == fallen, "{pod} was restarted, although it had nothing to do with it");
     }
     Ok(())
+}
+
+/// Waits for `look`, and at every sample until then looks who is down: that must never be two.
+async fn one_down_at_most<T>(
+    s: &Scene<'_>,
+    what: &str,
+    within: Duration,
+    mut look: impl AsyncFnMut() -> Result<T, String>,
+) -> Result<T> {
+    let mut too_many = None;
+    let found = s.eventually(what, within, async || {
+        let down = down(s).await?;
+        if down.len() > 1 {
+            too_many.get_or_insert(down);
+        }
+        look().await
+    });
+    let found = found.await?;
+    ensure!(too_many.is_none(), "{too_many:?} were down together before {what}");
+    Ok(found)
+}
+
+/// Which of the three nodes do not serve; a pod that is not there does not either.
+async fn down(s: &Scene<'_>) -> Result<Vec<String>, String> {
+    let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
+    let serves = |name: &String| pods.iter().any(|pod| pod.name_any() == *name && is_ready(pod));
+    Ok((0..3).map(|id| format!("kafka-nodes-{id}")).filter(|name| !serves(name)).collect())
 }
 
 pub async fn k06_a_roll_survives_the_operator(s: &Scene<'_>) -> Result<()> {
@@ -72,18 +108,26 @@ pub async fn k06_a_roll_survives_the_operator(s: &Scene<'_>) -> Result<()> {
 
     s.merge::<KafkaCluster>("kafka", json!({"spec": {"config": {"queued.max.requests": 600}}})).await?;
     let mut lives: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for killed_at in [1, 2] {
-        s.eventually(&format!("{killed_at} of 3 nodes restarted"), seconds(120), async || {
-            let done = renewed(s, &before, &mut lives).await?;
-            if done >= killed_at { Ok(()) } else { Err(format!("{done}")) }
-        })
-        .await?;
-        operator.kill().await?;
-    }
+    s.eventually("a moment between two nodes", seconds(120), async || {
+        let (done, down) = (renewed(s, &before, &mut lives).await?, down(s).await?);
+        if (1..3).contains(&done) && down.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{done} done, down: {down:?}"))
+        }
+    })
+    .await?;
+    operator.kill().await?;
+    s.eventually("the next node to be down", seconds(120), async || {
+        let (done, down) = (renewed(s, &before, &mut lives).await?, down(s).await?);
+        if down.is_empty() { Err(format!("{done} done, none is down")) } else { Ok(()) }
+    })
+    .await?;
+    operator.kill().await?;
     s.eventually("all nodes restarted and the cluster Ready", seconds(180), async || {
         let done = renewed(s, &before, &mut lives).await?;
         let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
-        crate::kubernetes::conditions::ready(&cluster)?;
+        ready(&cluster)?;
         if done == 3 { Ok(()) } else { Err(format!("{done} nodes restarted")) }
     })
     .await?;
@@ -128,7 +172,29 @@ pub async fn k13_kafka_returns_without_the_operator(s: &Scene<'_>) -> Result<()>
     operator.scale(&s.task, 1).await?;
     returned?;
     s.ready::<KafkaCluster>("kafka", seconds(60)).await?;
-    s.ready::<Topic>("kept", seconds(30)).await.map(drop)
+    s.ready::<Topic>("kept", seconds(30)).await?;
+    a_refused_spec_takes_nobody_down(s, &operator).await
+}
+
+/// Also not when Sluice restarts meanwhile: topics are looked after, and what stands around the pods is repaired.
+async fn a_refused_spec_takes_nobody_down(s: &Scene<'_>, operator: &Operator) -> Result<()> {
+    let before = kafka::uids(s, "kafka").await?;
+    let key = |value: Value| json!({"spec": {"config": {"log.retention.hour": value}}});
+    s.merge::<KafkaCluster>("kafka", key(24.into())).await?;
+    let refused = Expect::refused(&["UnknownConfig"], &["log.retention.hours"]);
+    s.says::<KafkaCluster>("kafka", &refused, seconds(10)).await?;
+    operator.kill().await?;
+    s.merge::<Topic>("kept", json!({"spec": {"partitions": 4}})).await?;
+    s.ready::<Topic>("kept", seconds(60)).await?;
+    s.space.delete::<Service>("kafka-bootstrap").await?;
+    s.eventually("the Service to be made again", seconds(5), async || {
+        s.space.get::<Service>("kafka-bootstrap").await.map(drop).map_err(said)
+    })
+    .await?;
+    s.merge::<KafkaCluster>("kafka", key(Value::Null)).await?;
+    s.ready::<KafkaCluster>("kafka", seconds(30)).await?;
+    ensure!(kafka::uids(s, "kafka").await? == before, "pods were restarted for a spec that was refused");
+    Ok(())
 }
 
 async fn without_operator(s: &Scene<'_>, kafka: &kafka::Kafka) -> Result<()> {

@@ -38,7 +38,7 @@ impl<'a> Expect<'a> {
         Self { status: "Unknown", reasons: reason, words }
     }
 
-    fn met(&self, ready: &Condition) -> bool {
+    pub fn met(&self, ready: &Condition) -> bool {
         ready.status == self.status
             && (self.reasons.is_empty() || self.reasons.contains(&ready.reason.as_str()))
             && self.words.iter().all(|word| ready.message.contains(word))

@@ -1,5 +1,6 @@
 //! What every pass can reach, and who is woken by what.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use sluice_crds::{ConnectCluster, Connector, KafkaCluster, Topic};
 
 use crate::act::{Applied, Applier};
 use crate::cdc;
-use crate::cluster::Failures;
+use crate::cluster::{Failures, Missing, zone};
 use crate::connect::Gathered;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -67,6 +68,9 @@ pub struct Context {
     pub cdc: cdc::Notes,
     pub applier: Applier,
     pub failures: Failures,
+    pub missing: Missing,
+    /// Zone of each Kubernetes node, as clusters were last told.
+    zones: Mutex<HashMap<String, String>>,
     /// Of kinds with many objects.
     pub written: Written,
     pub lists: Lists,
@@ -86,6 +90,8 @@ impl Context {
             cdc: cdc::Notes::default(),
             applier: Applier::default(),
             failures: Failures::default(),
+            missing: Missing::default(),
+            zones: Mutex::default(),
             written: Written::default(),
             lists: Lists::default(),
         }
@@ -156,11 +162,26 @@ impl Context {
     pub fn cluster_deleted(&self, key: &Key) {
         self.kafka.forget(key);
         self.failures.forget(key);
+        self.missing.forget(key);
         self.shared.metrics.forget_cluster(&key.namespace, &key.name);
         self.wake_users_of(key);
     }
 
-    fn wake_users_of(&self, key: &Key) {
+    /// A Kubernetes node came or changed. Brokers that start on it need its zone; a heartbeat wakes nobody.
+    pub fn node_seen<K: ResourceExt>(&self, node: &K) {
+        let (name, zone) = (node.name_any(), zone(node));
+        let before = self.zones.lock().expect("no panic while noting").insert(name, zone.clone());
+        if before.as_ref() != Some(&zone) {
+            self.shelves.clusters.wake_where(|_| true);
+        }
+    }
+
+    pub fn node_gone(&self, name: &str) {
+        self.zones.lock().expect("no panic while forgetting").remove(name);
+    }
+
+    /// Its Topics and ConnectClusters.
+    pub fn wake_users_of(&self, key: &Key) {
         let here = |namespace: Option<String>| namespace.as_deref() == Some(key.namespace.as_str());
         self.shelves.topics.wake_where(|t| t.spec.cluster_ref.name == key.name && here(t.namespace()));
         self.shelves.connects.wake_where(|c| c.spec.cluster_ref.name == key.name && here(c.namespace()));

@@ -10,6 +10,9 @@ pub enum Error {
     Kube { doing: String, source: Box<kube::Error> },
     #[error("{doing} took longer than {seconds} s")]
     TimedOut { doing: String, seconds: u64 },
+    /// An object that we would make is there, and is not ours.
+    #[error("{kind} {key} {whose}")]
+    NameTaken { kind: String, key: String, whose: String, earlier: bool },
     #[error("the pass panicked")]
     Panicked { source: tokio::task::JoinError },
     #[error("the address of KafkaCluster {cluster}")]
@@ -26,6 +29,8 @@ sluice_core::reasons! {
         KubeApi,
         /// An answer did not come in time.
         TimedOut,
+        /// An object that Sluice would make belongs to somebody else.
+        NameTaken,
         /// A defect in Sluice.
         Panicked,
         /// A cluster's address is none.
@@ -50,6 +55,7 @@ impl Error {
         match self {
             Self::Kube { .. } => PassFailure::KubeApi,
             Self::TimedOut { .. } => PassFailure::TimedOut,
+            Self::NameTaken { .. } => PassFailure::NameTaken,
             Self::Panicked { .. } => PassFailure::Panicked,
             Self::Address { .. } => PassFailure::Address,
             Self::NotYet { .. } => PassFailure::NotYet,

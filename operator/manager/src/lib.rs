@@ -25,8 +25,9 @@ mod yaml;
 
 pub use act::{Applied, Applier};
 pub use cli::Cli;
+pub use context::Shared;
 pub use error::Error;
 pub use metrics::Metrics;
 pub use report::{Farewell, let_go, status, tell_unparsable};
 pub use run::lease;
-pub use scope::Key;
+pub use scope::{Key, start};

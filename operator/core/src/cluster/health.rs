@@ -1,8 +1,9 @@
-//! The health of the partitions, from Kafka.
+//! The health of the partitions, and where the brokers are, from Kafka.
 
 use sluice_crds::kafka_cluster::PartitionHealth;
 
 use super::gate;
+use super::node::Node;
 use crate::view::kafka::ClusterView;
 
 /// How many partitions status names.
@@ -48,4 +49,17 @@ fn sorted(ids: &[i32]) -> Vec<i32> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids
+}
+
+/// Why a broker's rack is not the zone of its machine, if it is not. It reads the zone when it starts.
+pub fn rack(node: &Node, view: &ClusterView) -> Option<String> {
+    let zone = node.zone.as_ref().filter(|_| node.broker)?;
+    let broker = view.brokers.get(&node.id)?;
+    (broker.rack.as_ref() != Some(zone)).then(|| {
+        let rack = broker.rack.as_ref().map_or_else(|| "no rack".into(), |rack| format!("rack {rack}"));
+        format!(
+            "its machine is in zone {zone}, and it started with {rack}: Kafka spreads replicas by racks. Restart it by \
+             spec.restartedAt"
+        )
+    })
 }

@@ -43,6 +43,11 @@ pub fn nodes_service(cluster: &str) -> String {
     format!("{cluster}-nodes")
 }
 
+/// What every node's name ends with.
+pub fn domain(namespace: &str, cluster: &str) -> String {
+    format!("{}.{namespace}.svc", nodes_service(cluster))
+}
+
 /// The Service for `bootstrap.servers`: all brokers.
 pub fn bootstrap_service(cluster: &str) -> String {
     format!("{cluster}-bootstrap")
@@ -70,7 +75,7 @@ impl Wanted {
 
     /// What every node's name ends with.
     pub fn domain(&self) -> String {
-        format!("{}.{}.svc", nodes_service(&self.owner.name), self.owner.namespace)
+        domain(&self.owner.namespace, &self.owner.name)
     }
 
     /// `bootstrap.servers` of one port of the bootstrap Service.

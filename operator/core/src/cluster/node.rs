@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod,
 
 use super::inputs::{Inputs, RestartReason};
 use super::names::{self, BROKER_LABEL, CONTAINER, CONTROLLER_LABEL, POOL_LABEL};
-use super::seen::Seen;
+use super::seen::{Seen, Unmade};
 use super::wanted::Wanted;
 use crate::view::kafka::NodeId;
 
@@ -32,6 +32,8 @@ pub struct Node {
     pub message: String,
     /// Whether its container runs right now.
     pub runs: bool,
+    /// The zone of its machine.
+    pub zone: Option<String>,
     /// When it became ready, as exactly as Kubernetes says: to the second.
     pub ready_since: Option<Timestamp>,
     pub restart: Vec<RestartReason>,
@@ -41,6 +43,8 @@ pub struct Node {
 pub enum NodeState {
     /// There is no pod.
     Missing,
+    /// There has been none for a while: Kubernetes cannot make it.
+    NotMade,
     /// The pod is not on a machine yet, or its image is being pulled.
     Pending,
     /// The pod has not found a machine for a while.
@@ -61,7 +65,7 @@ impl NodeState {
     /// As status says it.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Missing => "Missing",
+            Self::Missing | Self::NotMade => "Missing",
             Self::Pending | Self::Unschedulable => "Pending",
             Self::Starting => "Starting",
             Self::Ready => "Ready",
@@ -82,13 +86,35 @@ impl Node {
     pub fn fails(&self) -> bool {
         matches!(
             self.state,
-            NodeState::Unschedulable | NodeState::CrashLoop | NodeState::ImageError | NodeState::ConfigError
+            NodeState::NotMade
+                | NodeState::Unschedulable
+                | NodeState::CrashLoop
+                | NodeState::ImageError
+                | NodeState::ConfigError
         )
+    }
+
+    /// What a person can do about a node that fails.
+    pub fn mend(&self) -> &'static str {
+        match self.state {
+            NodeState::ImageError => "Correct spec.image or spec.version; the pod is then replaced at once",
+            NodeState::Unschedulable => {
+                "Sluice waits. Add a machine that fits, or change resources or template of its pool; the pod is then replaced at once"
+            }
+            NodeState::NotMade => {
+                "Kubernetes tries again by itself, and Sluice waits. Raise the quota, create what is missing (a priority \
+                 class), or let the namespace's Pod Security level admit it; or correct the template of its pool"
+            }
+            NodeState::ConfigError => "Correct the template of its pool; the pod is then replaced at once",
+            _ => {
+                "Take back what was changed last, or read the log of its previous run; the pod is replaced as soon as the spec changes"
+            }
+        }
     }
 
     /// No process of this node runs: replacing its pod takes nothing away.
     pub fn is_dead(&self) -> bool {
-        !self.runs && (self.fails() || self.state == NodeState::Pending)
+        !self.runs && self.uid.is_some() && (self.fails() || self.state == NodeState::Pending)
     }
 }
 
@@ -118,9 +144,45 @@ pub fn all(wanted: &Wanted, seen: &Seen, now: Timestamp) -> BTreeMap<NodeId, Nod
                 node.restart = Inputs::from_annotations(pod.metadata.annotations.as_ref())
                     .map_or_else(|| vec![RestartReason::Template], |inputs| inputs.reasons(&pool.inputs));
             }
+            let machine = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
+            node.zone =
+                machine.and_then(|name| seen.zones.get(name)).filter(|zone| !zone.is_empty()).cloned();
+        }
+    }
+    for node in nodes.values_mut().filter(|node| node.uid.is_none()) {
+        if let Some(unmade) = seen.unmade.get(&node.pod) {
+            node.state = NodeState::NotMade;
+            node.message = unmade.text();
         }
     }
     nodes
+}
+
+impl Unmade {
+    fn text(&self) -> String {
+        let set = &self.stateful_set;
+        match &self.words {
+            Some(words) => {
+                format!("StatefulSet {set} cannot make it: {}", last_lines(words).trim_start_matches(": "))
+            }
+            None => format!("StatefulSet {set} does not make it, and no event says why"),
+        }
+    }
+}
+
+/// Pods that StatefulSets should have made and that are not there: name of the StatefulSet, name of the pod.
+pub fn without_pod(seen: &Seen) -> Vec<(String, String)> {
+    let there = |name: &str| seen.pods.iter().any(|pod| pod.metadata.name.as_deref() == Some(name));
+    let sets = seen.stateful_sets.iter().filter(|set| set.metadata.deletion_timestamp.is_none());
+    sets.flat_map(|set| {
+        let name = set.metadata.name.clone().unwrap_or_default();
+        let spec = set.spec.as_ref();
+        let first = spec.and_then(|spec| spec.ordinals.as_ref()?.start).unwrap_or(0);
+        let replicas = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+        (first..first + replicas).map(move |id| (name.clone(), format!("{name}-{id}")))
+    })
+    .filter(|(_, pod)| !there(pod))
+    .collect()
 }
 
 fn missing(id: NodeId, pool: &str, pod: String, controller: bool, broker: bool, leaving: bool) -> Node {
@@ -135,6 +197,7 @@ fn missing(id: NodeId, pool: &str, pod: String, controller: bool, broker: bool, 
         state: NodeState::Missing,
         message: "there is no pod".into(),
         runs: false,
+        zone: None,
         ready_since: None,
         restart: vec![],
     }

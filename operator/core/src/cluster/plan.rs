@@ -10,6 +10,7 @@ use sluice_crds::KafkaClusterStatus;
 use super::claims::{self, Claims, GrowClaim};
 use super::desired::{self, Objects, Standing};
 use super::dynamic::{self, ConfigChange};
+use super::foreign;
 use super::inputs::RestartReason;
 use super::names::CONTROLLER_PORT;
 use super::node::{self, Node};
@@ -160,12 +161,19 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         alter,
         grow: claims.grow,
         step,
-        requeue: closely.then_some(Duration::from_secs(2)),
+        // the words of an event change without waking anybody
+        requeue: match (closely, seen.unmade.is_empty()) {
+            (true, _) => Some(Duration::from_secs(2)),
+            (false, false) => Some(Duration::from_secs(30)),
+            (false, true) => None,
+        },
         closely,
         verdict,
         told: Told { nodes, roll, scale, founded },
     };
-    if wanted.paused || verdict::of_an_earlier_life(wanted, seen).is_some() {
+    let misplaced =
+        foreign::of_an_earlier_life(wanted, seen).is_some() || foreign::another(wanted, seen).is_some();
+    if wanted.paused || misplaced {
         plan.hold();
     }
     plan

@@ -17,14 +17,25 @@ pub struct Seen {
     pub pods: Vec<Pod>,
     pub claims: Vec<PersistentVolumeClaim>,
     pub config_maps: Vec<ConfigMap>,
-    /// Zone of each Kubernetes node, by its name; empty where Sluice may not read nodes.
+    /// Zone of each Kubernetes node, by its name; an empty one where the node has none. No nodes where Sluice may not
+    /// read them.
     pub zones: BTreeMap<String, String>,
+    /// Pods that should be there and have not been for a while.
+    pub unmade: BTreeMap<String, Unmade>,
     pub kafka: Sight<ClusterView>,
     /// When the look began that `kafka`'s newest view came from, the quorum in it included: nothing in the view is
     /// older. What was asked less often than the rest does not count.
     pub looked_at: Option<Timestamp>,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,
+}
+
+/// Why a pod is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmade {
+    pub stateful_set: String,
+    /// What the StatefulSet's newest `FailedCreate` event says.
+    pub words: Option<String>,
 }
 
 /// Dynamic broker configuration (`DescribeConfigs`), without what comes from files and defaults.

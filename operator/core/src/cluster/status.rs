@@ -28,6 +28,13 @@ const NODES: usize = 50;
 pub enum Outcome {
     /// Everything was done, or not tried yet.
     Done,
+    /// An object that we would make exists, and is not ours.
+    Taken {
+        /// `Service web/shop-nodes belongs to …`
+        what: String,
+        /// It is of an earlier cluster of our own name, and is being removed.
+        earlier: bool,
+    },
     Failed {
         doing: Doing,
         /// The error and its causes in one line.
@@ -37,13 +44,14 @@ pub enum Outcome {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In the order in which a failure concerns a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doing {
     Apply,
-    Delete,
+    Step,
     Alter,
     Grow,
-    Step,
+    Delete,
 }
 
 impl Doing {
@@ -74,7 +82,7 @@ pub fn status(
     KafkaClusterStatus {
         observed_generation: wanted.generation,
         conditions: condition::build(&verdict, wanted.generation, now, &before.conditions),
-        cluster_id: Some(wanted.cluster_id.clone()),
+        cluster_id: Some(cluster_id(wanted, seen, before.bootstrapped)),
         version: Some(wanted.version.kafka.to_owned()),
         bootstrapped: plan.told.founded,
         summary: Some(summary(wanted, nodes, view.map(AsRef::as_ref), before.summary.as_ref())),
@@ -90,6 +98,12 @@ pub fn status(
         rollout: rollout(plan, before.rollout.as_ref()),
         leaving: plan.told.scale.leaving.clone(),
     }
+}
+
+/// The id that Kafka was first seen with: from then on a spec with another one is refused.
+fn cluster_id(wanted: &Wanted, seen: &Seen, known: bool) -> String {
+    let seen = seen.kafka.latest().filter(|_| !known).map(|view| &view.cluster_id);
+    seen.unwrap_or(&wanted.cluster_id).clone()
 }
 
 /// Status when the spec is refused: what runs keeps running, and what Kafka says of it is still shown.
@@ -121,7 +135,24 @@ pub fn rejected(
 
 /// A failure is said unless something graver is said already.
 fn with_outcome(verdict: &Verdict, outcome: &Outcome) -> Verdict {
-    let Outcome::Failed { doing, error, refused } = outcome else { return verdict.clone() };
+    let (doing, error, refused) = match outcome {
+        Outcome::Done => return verdict.clone(),
+        Outcome::Taken { what, earlier: true } => {
+            return Verdict::reconciling(
+                ClusterReason::Starting,
+                format!("{what}. Sluice waits until it is gone"),
+            );
+        }
+        Outcome::Taken { what, earlier: false } => {
+            return Verdict::stalled(
+                ClusterReason::NameTaken,
+                format!(
+                    "{what}. It is left as it is. Rename or delete it, or create the KafkaCluster under another name"
+                ),
+            );
+        }
+        Outcome::Failed { doing, error, refused } => (doing, error, refused),
+    };
     if matches!(verdict.kind, VerdictKind::Stalled | VerdictKind::Unknown) {
         return verdict.clone();
     }
@@ -129,6 +160,14 @@ fn with_outcome(verdict: &Verdict, outcome: &Outcome) -> Verdict {
         (Doing::Alter, true) => Verdict::stalled(
             ClusterReason::ConfigRefused,
             format!("{}: {error}. The brokers run with what they had. Correct spec.config", doing.text()),
+        ),
+        (Doing::Grow, true) => Verdict::stalled(
+            ClusterReason::ChangeFailed,
+            format!(
+                "{}: {error}. Everything else goes on. Let the storage class expand volumes (allowVolumeExpansion); it \
+                 is tried again now and then",
+                doing.text()
+            ),
         ),
         (_, true) => Verdict::stalled(
             ClusterReason::ChangeFailed,
@@ -214,21 +253,21 @@ fn attention(nodes: &BTreeMap<NodeId, Node>, view: Option<&ClusterView>) -> Vec<
         .values()
         .filter_map(|node| {
             let (state, message) = if !node.serves() {
-                (node.state.text(), node.message.as_str())
+                (node.state.text(), node.message.clone())
             } else if node.leaving {
-                ("Leaving", "it is not in the spec any more")
+                ("Leaving", "it is not in the spec any more".into())
             } else if fenced(node) {
-                ("Fenced", "the controllers do not admit this broker")
+                ("Fenced", "the controllers do not admit this broker".into())
             } else if !node.restart.is_empty() {
-                ("Outdated", "it runs what was declared before")
+                ("Outdated", "it runs what was declared before".into())
             } else {
-                return None;
+                ("RackDiffers", view.and_then(|view| health::rack(node, view))?)
             };
             Some(NodeStatus {
                 id: node.id,
                 pod: node.pod.clone(),
                 state: state.into(),
-                message: message.into(),
+                message,
                 restart_reasons: if node.leaving {
                     vec![]
                 } else {

@@ -30,6 +30,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         return Err(vec![invalid("the object has no namespace, name and uid yet")]);
     };
     let version = version(cluster).map_err(|f| findings.push(f)).ok();
+    let cluster_id = cluster_id(cluster, &owner, &mut findings);
     let listeners = listeners(&spec.listeners, &mut findings);
     pools_fit(&owner.name, &spec.pools, &mut findings);
     let brokers =
@@ -53,10 +54,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
     Ok(Wanted {
         generation: cluster.metadata.generation,
         created: cluster.metadata.creation_timestamp.as_ref().map(|t| t.0.as_second()),
-        cluster_id: spec
-            .cluster_id
-            .clone()
-            .unwrap_or_else(|| hash::cluster_id(&owner.namespace, &owner.name)),
+        cluster_id,
         owner,
         version,
         image: spec.image.clone().unwrap_or_else(|| version.image.to_owned()),
@@ -84,6 +82,27 @@ fn version(cluster: &KafkaCluster) -> Result<&'static Version, Finding<ClusterRe
         )
         .at("spec.version")
     })
+}
+
+/// The id that is declared, which is the one that Kafka was seen with: it stands on every volume, and a node that is
+/// started with another one ends at once.
+fn cluster_id(cluster: &KafkaCluster, owner: &Owner, findings: &mut Findings) -> String {
+    let derived = hash::cluster_id(&owner.namespace, &owner.name);
+    let declared = cluster.spec.cluster_id.as_ref();
+    let wanted = declared.unwrap_or(&derived);
+    let known = cluster.status.as_ref().filter(|status| status.bootstrapped);
+    if let Some(known) = known.and_then(|status| status.cluster_id.as_ref())
+        && known != wanted
+    {
+        let what = match declared {
+            Some(declared) => format!("{declared} is the id of another Kafka cluster"),
+            None => format!("without it the id would be {derived}"),
+        };
+        let mend = if *known == derived { "Remove it".to_owned() } else { format!("Set it to {known}") };
+        let text = format!("{what}, and this one has the id {known} on its volumes. {mend}");
+        findings.push(invalid(text).at("spec.clusterId"));
+    }
+    wanted.clone()
 }
 
 fn listeners(listeners: &[api::Listener], findings: &mut Findings) -> Vec<Listener> {

@@ -1,19 +1,15 @@
 //! What we conclude: an ordered list of checks, each one fact; the first that has something to say says it.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sluice_crds::KafkaClusterStatus;
 
 use super::ClusterReason as Reason;
 use super::desired::has_volumes_of_an_earlier_life;
+use super::foreign::{another, of_an_earlier_life};
 use super::gate;
 use super::health;
-use super::node::{Node, NodeState};
 use super::plan::{Found, Step, reasons_text};
 use super::quorum::QuorumStep;
-use super::seen::Seen;
-use super::wanted::Wanted;
 use crate::condition::{Verdict, VerdictKind};
 use crate::reason::Reason as _;
 use crate::view::Sight;
@@ -55,6 +51,17 @@ fn fine(found: &Found<'_>) -> Verdict {
         // not a reason to be unready: everything can be read and written
         parts.push(format!("under-replicated: {under}"));
     }
+    let elsewhere: Vec<_> = found
+        .seen
+        .kafka
+        .current()
+        .map(|view| {
+            found.nodes.values().filter(|node| health::rack(node, view).is_some()).map(|n| n.id).collect()
+        })
+        .unwrap_or_default();
+    if !elsewhere.is_empty() {
+        parts.push(format!("not in the rack of their zone: {} (see status.nodes)", gate::list(&elsewhere)));
+    }
     if found.wanted.paused {
         parts.push("spec.paused is set: Sluice changes nothing".into());
     }
@@ -63,20 +70,6 @@ fn fine(found: &Found<'_>) -> Verdict {
 
 fn many(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// The name of an object that a pool needs and that belongs to somebody else, and whether that is an earlier cluster
-/// of our own name, which is being removed.
-pub fn of_an_earlier_life<'a>(wanted: &Wanted, seen: &'a Seen) -> Option<(&'a str, bool)> {
-    let sets = seen.stateful_sets.iter().map(|set| &set.metadata);
-    let foreign = |meta: &'a ObjectMeta| {
-        let owner = meta.owner_references.as_ref()?.iter().find(|o| o.controller == Some(true))?;
-        let ours = &wanted.owner.reference;
-        (owner.uid != ours.uid).then(|| {
-            (meta.name.as_deref().unwrap_or_default(), (&owner.kind, &owner.name) == (&ours.kind, &ours.name))
-        })
-    };
-    sets.chain(seen.config_maps.iter().map(|map: &ConfigMap| &map.metadata)).find_map(foreign)
 }
 
 fn names_are_free(found: &Found<'_>) -> Option<Verdict> {
@@ -107,33 +100,23 @@ fn no_node_fails(found: &Found<'_>) -> Option<Verdict> {
     if !found.roll.left.is_empty() {
         parts.push("No further node is restarted".into());
     }
-    parts.push(mend(first).into());
+    parts.push(first.mend().into());
     let message = parts.join(". ");
     Some(Verdict::stalled(Reason::NodeFailing, message))
 }
 
-fn mend(node: &Node) -> &'static str {
-    match node.state {
-        NodeState::ImageError => "Correct spec.image or spec.version; the pod is then replaced at once",
-        NodeState::Unschedulable => {
-            "Sluice waits. Add a machine that fits, or change resources or template of its pool; the pod is then replaced at once"
-        }
-        NodeState::ConfigError => "Correct the template of its pool; the pod is then replaced at once",
-        _ => {
-            "Take back what was changed last, or read the log of its previous run; the pod is replaced as soon as the spec changes"
-        }
-    }
-}
-
 fn kafka_is_seen(found: &Found<'_>) -> Option<Verdict> {
-    match &found.seen.kafka {
-        Sight::Clear(view) if view.cluster_id != found.wanted.cluster_id => Some(Verdict::unknown(
+    if let Some(other) = another(found.wanted, found.seen) {
+        return Some(Verdict::unknown(
             Reason::KafkaUnreachable,
             format!(
-                "Another Kafka cluster, {}, answers where {} should. Nothing is changed. Check the names in DNS",
-                view.cluster_id, found.wanted.cluster_id
+                "Another Kafka cluster, {other}, answers where {} should. Nothing is changed, in it or in Kubernetes. \
+                 Check spec.clusterId, and the names in DNS",
+                found.wanted.cluster_id
             ),
-        )),
+        ));
+    }
+    match &found.seen.kafka {
         Sight::Clear(_) => None,
         Sight::Lost { since, error, .. } => Some(Verdict::unknown(
             Reason::KafkaUnreachable,

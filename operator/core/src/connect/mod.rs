@@ -21,7 +21,7 @@ mod validate;
 mod wanted;
 mod worker;
 
-pub use plan::{Plan, Seen, Step, change_failed, plan};
+pub use plan::{Plan, Seen, Step, change_failed, name_taken, plan};
 pub use reason::ConnectReason;
 pub use status::status;
 pub use validate::validate;

@@ -129,6 +129,16 @@ fn taken(wanted: &Wanted, children: &[ObjectMeta]) -> Option<Verdict> {
     })
 }
 
+/// The verdict when an object that we would make is there already. `what` says which, and whose.
+pub fn name_taken(what: &str) -> Verdict {
+    Verdict::stalled(
+        ConnectReason::NameTaken,
+        format!(
+            "{what}. It is left as it is. Rename or delete it, or create the ConnectCluster under another name"
+        ),
+    )
+}
+
 /// The verdict when Kubernetes did not take a change.
 pub fn change_failed(error: &str) -> Verdict {
     Verdict::reconciling(ConnectReason::ChangeFailed, format!("{error}. It is tried again"))

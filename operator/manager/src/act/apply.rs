@@ -10,6 +10,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sluice_core::meta::{Whose, whose};
 
 use tokio::sync::Semaphore;
 
@@ -46,7 +47,7 @@ struct Done {
 }
 
 impl Applier {
-    /// Makes `wanted` true, unless it was and nobody has touched it since.
+    /// Makes `wanted` true, unless it was and nobody has touched it since. What somebody else made is left alone.
     pub async fn child<K>(
         &self,
         client: &Client,
@@ -88,6 +89,14 @@ impl Applier {
             return Ok(Applied::Unchanged);
         }
         let api: Api<K> = Api::namespaced(client.clone(), &key.namespace);
+        // our watches show only what carries our label: what they do not show may be somebody else's
+        let present = match seen {
+            Some(_) => None,
+            None => deadline(&doing, api.get_metadata_opt(&key.name)).await?,
+        };
+        if let Some(present) = seen.or(present.as_ref().map(|present| &present.metadata)) {
+            check(present, wanted.meta(), &place)?;
+        }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(wanted);
         metrics.kube_write("apply", &place.0);
@@ -127,6 +136,16 @@ impl Applier {
             Err(error) => Err(error),
         }
     }
+}
+
+/// That an object which is there may be made as `wanted`: it is ours.
+fn check(present: &ObjectMeta, wanted: &ObjectMeta, (kind, key): &(String, Key)) -> Result<(), Error> {
+    let (whose, earlier) = match whose(present, wanted) {
+        Whose::Ours => return Ok(()),
+        Whose::Earlier => ("of the object of this name that was deleted is still being removed".into(), true),
+        Whose::Others(whose) => (format!("exists already and {whose}"), false),
+    };
+    Err(Error::NameTaken { kind: kind.clone(), key: key.to_string(), whose, earlier })
 }
 
 /// Whether the API server answered with one of `codes`.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
@@ -17,22 +19,45 @@ use crate::scope::{Key, chain};
 /// What Kafka answers when a voter is one already, or is none any more.
 const MADE: [kafka::Code; 2] = [kafka::Code::DUPLICATE_VOTER, kafka::Code::VOTER_NOT_FOUND];
 
-/// Everything in a plan that disturbs nobody. The first failure ends it; the next pass goes on.
-pub async fn quietly(context: &Context, key: &Key, world: &World, plan: &Plan) -> Outcome {
-    if let Some(wanted) = &plan.objects
-        && let Err(error) = objects(context, wanted).await
-    {
-        return failed(Doing::Apply, &error);
-    }
-    if let Err(error) = delete_all(context, key, plan).await {
-        return failed(Doing::Delete, &error);
-    }
-    for claim in &plan.grow {
-        if let Err(error) = grow(context, key, claim).await {
-            return failed(Doing::Grow, &error);
+/// Everything in a plan that disturbs nobody. What fails is told and keeps nothing else from being done: a volume that
+/// cannot grow is no reason to leave the configuration as it was.
+pub async fn quietly(
+    context: &Context,
+    key: &Key,
+    generation: Option<i64>,
+    world: &World,
+    plan: &Plan,
+) -> BTreeMap<Doing, Outcome> {
+    let mut failed = BTreeMap::new();
+    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Grow] {
+        if let Some(standing) = context.failures.standing(key, generation, doing) {
+            failed.insert(doing, standing);
+            continue;
+        }
+        let outcome = quiet(context, key, world, plan, doing).await;
+        // what is being removed is gone in a moment, and its watch tells
+        if !matches!(outcome, Outcome::Taken { earlier: true, .. }) {
+            context.failures.note(key, generation, doing, &outcome);
+        }
+        if outcome != Outcome::Done {
+            failed.insert(doing, outcome);
         }
     }
-    alter(world, plan).await
+    failed
+}
+
+async fn quiet(context: &Context, key: &Key, world: &World, plan: &Plan, doing: Doing) -> Outcome {
+    let done = match doing {
+        Doing::Apply => match &plan.objects {
+            Some(wanted) => objects(context, wanted).await,
+            None => Ok(()),
+        },
+        Doing::Delete => delete_all(context, key, plan).await,
+        Doing::Grow => grow_all(context, key, plan).await,
+        Doing::Alter => return alter(world, plan).await,
+        Doing::Step => Ok(()),
+    };
+    done.map_or_else(|error| failed(doing, &error), |()| Outcome::Done)
 }
 
 /// The one step that disturbs a node or the quorum.
@@ -71,7 +96,7 @@ pub async fn step(context: &Context, key: &Key, world: &World, wanted: &Wanted, 
 }
 
 /// Makes every object as declared. What a pod mounts and finds by name comes before the pods.
-async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> {
+pub async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> {
     context.apply(&objects.service_account).await?;
     try_join_all(objects.services.iter().map(|service| context.apply(service))).await?;
     context.apply(&objects.pod_disruption_budget).await?;
@@ -91,6 +116,16 @@ async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Err
         context.applier.delete::<ConfigMap>(client, metrics, &name, &uid).await?;
     }
     Ok(())
+}
+
+/// All that can; the first failure is told.
+async fn grow_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Error> {
+    let mut first = Ok(());
+    for claim in &plan.grow {
+        let grown = grow(context, key, claim).await;
+        first = first.and(grown);
+    }
+    first
 }
 
 async fn grow(context: &Context, key: &Key, claim: &GrowClaim) -> Result<(), Error> {
@@ -131,6 +166,9 @@ async fn alter(world: &World, plan: &Plan) -> Outcome {
 }
 
 fn failed(doing: Doing, error: &Error) -> Outcome {
+    if let Error::NameTaken { earlier, .. } = error {
+        return Outcome::Taken { what: error.to_string(), earlier: *earlier };
+    }
     let refused =
         matches!(error, Error::Kube { source, .. } if is_status(source, &[400, 403, 404, 409, 422]));
     Outcome::Failed { doing, error: chain(error), refused }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use sluice_core::cluster::Outcome;
+use sluice_core::cluster::{Doing, Outcome};
 
 use crate::scope::Key;
 
@@ -10,10 +10,10 @@ use crate::scope::Key;
 pub const AGAIN: Duration = Duration::from_secs(5);
 
 /// Changes that failed a moment ago. Passes that something else wakes meanwhile show the failure and do not repeat
-/// the change: a cluster that refuses is not asked ten times a second.
+/// that change: a cluster that refuses is not asked ten times a second. Changes of other kinds go on.
 #[derive(Default)]
 pub struct Failures {
-    recent: Mutex<HashMap<Key, Failure>>,
+    recent: Mutex<HashMap<(Key, Doing), Failure>>,
 }
 
 struct Failure {
@@ -24,40 +24,43 @@ struct Failure {
 
 impl Failures {
     /// The failure that still holds for this spec.
-    pub fn standing(&self, key: &Key, generation: Option<i64>) -> Option<Outcome> {
+    pub fn standing(&self, key: &Key, generation: Option<i64>, doing: Doing) -> Option<Outcome> {
         let mut recent = self.recent.lock().expect("no panic while looking up");
-        let failure = recent.get(key)?;
+        let place = (key.clone(), doing);
+        let failure = recent.get(&place)?;
         if failure.generation == generation && failure.at.elapsed() < AGAIN {
             return Some(failure.outcome.clone());
         }
-        recent.remove(key);
+        recent.remove(&place);
         None
     }
 
-    pub fn note(&self, key: &Key, generation: Option<i64>, outcome: &Outcome) {
+    pub fn note(&self, key: &Key, generation: Option<i64>, doing: Doing, outcome: &Outcome) {
         if *outcome != Outcome::Done {
             let failure = Failure { at: Instant::now(), generation, outcome: outcome.clone() };
-            self.recent.lock().expect("no panic while noting").insert(key.clone(), failure);
+            self.recent.lock().expect("no panic while noting").insert((key.clone(), doing), failure);
         }
     }
 
     pub fn forget(&self, key: &Key) {
-        self.recent.lock().expect("no panic while forgetting").remove(key);
+        self.recent.lock().expect("no panic while forgetting").retain(|(other, _), _| other != key);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sluice_core::cluster::Doing;
 
     #[test]
     fn a_failure_holds_for_the_spec_that_it_was_about() {
         let failures = Failures::default();
         let key = Key { namespace: "ns".into(), name: "c".into() };
         let failed = Outcome::Failed { doing: Doing::Alter, error: "no".into(), refused: true };
-        failures.note(&key, Some(1), &failed);
-        assert_eq!(failures.standing(&key, Some(1)), Some(failed));
-        assert_eq!(failures.standing(&key, Some(2)), None, "another spec is tried at once");
+        failures.note(&key, Some(1), Doing::Alter, &failed);
+        assert_eq!(failures.standing(&key, Some(1), Doing::Grow), None, "other changes go on");
+        assert_eq!(failures.standing(&key, Some(1), Doing::Alter), Some(failed));
+        assert_eq!(failures.standing(&key, Some(2), Doing::Alter), None, "another spec is tried at once");
+        failures.forget(&key);
+        assert!(failures.recent.lock().unwrap().is_empty());
     }
 }

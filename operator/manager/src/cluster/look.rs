@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -22,11 +23,12 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
     let children = &context.children;
     Seen {
-        stateful_sets: owned(&children.stateful_sets, key),
+        stateful_sets: stateful_sets(context, key),
         pods: owned(&children.pods, key),
         claims: owned(&children.claims, key),
         config_maps: owned(&children.config_maps, key),
         zones: zones(context),
+        unmade: BTreeMap::new(),
         kafka: world.map_or_else(
             || Sight::Never { since: Context::now(), error: None },
             |world| Sight::clone(&world.sight()),
@@ -34,6 +36,10 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         looked_at: world.and_then(World::looked_at),
         dynamic: world.and_then(World::dynamic),
     }
+}
+
+pub fn stateful_sets(context: &Context, key: &Key) -> Vec<StatefulSet> {
+    owned(&context.children.stateful_sets, key)
 }
 
 /// The pods as the API server has them now: a cache may be behind what we did a moment ago.
@@ -56,17 +62,24 @@ where
 
 fn zones(context: &Context) -> BTreeMap<String, String> {
     let Some(nodes) = &context.children.nodes else { return BTreeMap::new() };
-    let zone = |labels: &BTreeMap<String, String>| labels.get(ZONE).cloned();
-    nodes.state().iter().filter_map(|node| Some((node.name_any(), zone(node.labels())?))).collect()
+    nodes.state().iter().map(|node| (node.name_any(), zone(node.as_ref()))).collect()
+}
+
+/// The zone of a Kubernetes node; empty where it has none.
+pub fn zone<K: ResourceExt>(node: &K) -> String {
+    node.labels().get(ZONE).cloned().unwrap_or_default()
 }
 
 /// Where the observer starts: every broker by its own name, which resolves before the broker is ready.
 pub fn bootstrap(wanted: &Wanted) -> Vec<String> {
-    wanted
+    let mut all: Vec<_> = wanted
         .pools
         .iter()
         .filter(|pool| pool.broker)
         .flat_map(|pool| pool.ids.clone().map(move |id| wanted.host(pool, id)))
         .map(|host| format!("{host}:{INTERNAL_PORT}"))
-        .collect()
+        .collect();
+    // in the order of `desired::brokers`: the same brokers are the same world
+    all.sort();
+    all
 }

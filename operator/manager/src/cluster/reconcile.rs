@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,14 +6,17 @@ use kube::Resource;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use sluice_core::cluster::{self, ClusterReason, Outcome, Seen, Step, Wanted};
+use sluice_core::cluster::names::APP;
+use sluice_core::cluster::{self, ClusterReason, Doing, Outcome, Seen, Step, Wanted};
+use sluice_core::finding::Finding;
+use sluice_core::meta::Owner;
 use sluice_core::view::Sight;
 use sluice_core::view::kafka::ClusterView;
 use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 use tracing::info;
 
 use super::failures::AGAIN;
-use super::{act, look};
+use super::{act, keep, look};
 use crate::act::apply::deadline;
 use crate::context::Context;
 use crate::error::Error;
@@ -27,67 +31,120 @@ const SOON: Duration = Duration::from_millis(200);
 
 /// One pass over a KafkaCluster: look, decide, act, tell. Never waits.
 pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc<Context>) -> Pass {
-    let cluster = match &object.0 {
-        Ok(cluster) => cluster,
-        Err(invalid) => {
-            let (error, reason) = (&invalid.error, ClusterReason::Unparsable);
-            return report::unparsable::<KafkaCluster>(&context, &object, error, reason, None).await;
-        }
-    };
-    if cluster.meta().deletion_timestamp.is_some() {
+    if object.meta().deletion_timestamp.is_some() {
         // children go by their owner references, volumes by their retention policy
         return Ok(Action::await_change());
     }
-    let key = Key::of(cluster);
-    let wanted = match cluster::validate(cluster) {
-        Ok(wanted) => wanted,
-        Err(findings) => {
-            let sight = context.kafka.get(&key).map(|world| world.sight());
-            let status = cluster::rejected(cluster, &findings, sight.as_deref(), Context::now());
-            tell(&context, cluster, &status).await?;
-            return Ok(Action::await_change());
-        }
-    };
+    let key = Key::of(&*object);
+    match &object.0 {
+        Ok(cluster) => match cluster::validate(cluster) {
+            Ok(wanted) => pass(&context, cluster, &key, &wanted).await,
+            Err(findings) => refused(&context, cluster, &key, &findings).await,
+        },
+        Err(invalid) => unparsable(&context, &object, &key, &invalid.error).await,
+    }
+}
+
+/// What of the spec is wrong is told; what was declared before goes on.
+async fn refused(
+    context: &Arc<Context>,
+    cluster: &KafkaCluster,
+    key: &Key,
+    findings: &[Finding<ClusterReason>],
+) -> Pass {
+    let owner = Owner::of(cluster, APP);
+    let world = owner.as_ref().map(|owner| keep::observed(context, key, owner)).transpose()?.flatten();
+    let known = cluster.status.as_ref().filter(|status| status.bootstrapped);
+    if let (Some(world), Some(id)) = (&world, known.and_then(|status| status.cluster_id.as_ref())) {
+        expect(context, key, world, id);
+    }
+    let sight = world.map(|world| world.sight());
+    let status = cluster::rejected(cluster, findings, sight.as_deref(), Context::now());
+    finish(context, cluster, cluster.status.as_ref(), &status).await?;
+    if let Some(owner) = owner.filter(|_| !cluster.spec.paused) {
+        keep::repaired(context, key, &owner).await?;
+    }
+    Ok(Action::await_change())
+}
+
+/// The same for an object that was written under another schema.
+async fn unparsable(
+    context: &Arc<Context>,
+    object: &DeserializeGuard<KafkaCluster>,
+    key: &Key,
+    error: &str,
+) -> Pass {
+    let owner = Owner::of(object, APP);
+    if let Some(owner) = &owner {
+        keep::observed(context, key, owner)?;
+    }
+    let (client, metrics) = (context.client(), &context.shared.metrics);
+    let reason = ClusterReason::Unparsable;
+    let present = report::tell_unparsable(client, metrics, object, error, reason).await?;
+    let paused = present.is_none_or(|present| present.data.pointer("/spec/paused") == Some(&true.into()));
+    if let Some(owner) = owner.filter(|_| !paused) {
+        keep::repaired(context, key, &owner).await?;
+    }
+    Ok(Action::await_change())
+}
+
+async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted: &Wanted) -> Pass {
     let world = context
         .kafka
-        .ensure(&context, &key, &look::bootstrap(&wanted))
+        .ensure(context, key, &look::bootstrap(wanted))
         .map_err(|source| Error::Address { cluster: key.to_string(), source })?;
-    let seen = look::look(&context, &key, Some(&world));
+    expect(context, key, &world, &wanted.cluster_id);
+    let mut seen = look::look(context, key, Some(&world));
+    seen.unmade = context.missing.look(context, key, &seen).await;
     let now = Context::now();
     // what this pass has written so far: each status follows from the one before
     let mut written = cluster.status.clone();
-    let plan = cluster::plan(&wanted, &seen, written.as_ref(), now);
+    let plan = cluster::plan(wanted, &seen, written.as_ref(), now);
     world.set_pace(if plan.closely { Pace::Brisk } else { Pace::Steady });
 
     let generation = cluster.meta().generation;
     let mut requeue = plan.requeue;
-    let outcome = if let Some(failed) = context.failures.standing(&key, generation) {
-        failed
-    } else {
-        let mut outcome = act::quietly(&context, &key, &world, &plan).await;
-        if outcome == Outcome::Done && plan.step.is_disruptive() {
-            let before = cluster::status(&wanted, &seen, &plan, &outcome, written.as_ref(), now);
-            finish(&context, cluster, written.as_ref(), &before).await?;
-            written = Some(before);
-            // our caches may not show yet what the step before has done
-            let live = Seen { pods: look::live_pods(&context, &key).await?, ..seen.clone() };
-            let again = cluster::plan(&wanted, &live, written.as_ref(), now);
-            if again.step == plan.step && still_wanted(&context, cluster, &key).await? {
-                outcome = disturb(&context, cluster, &key, &world, &wanted, &plan.step).await;
-            } else {
-                requeue = Some(SOON);
+    let mut failed = act::quietly(context, key, generation, &world, &plan).await;
+    if let Some(standing) = context.failures.standing(key, generation, Doing::Step) {
+        failed.insert(Doing::Step, standing);
+    } else if plan.step.is_disruptive() && !failed.contains_key(&Doing::Apply) {
+        // what failed until now is in it
+        let outcome = gravest(&failed);
+        let before = cluster::status(wanted, &seen, &plan, &outcome, written.as_ref(), now);
+        finish(context, cluster, written.as_ref(), &before).await?;
+        written = Some(before);
+        // our caches may not show yet what the step before has done
+        let live = Seen { pods: look::live_pods(context, key).await?, ..seen.clone() };
+        let again = cluster::plan(wanted, &live, written.as_ref(), now);
+        if again.step == plan.step && still_wanted(context, cluster, key).await? {
+            let outcome = disturb(context, cluster, key, &world, wanted, &plan.step).await;
+            context.failures.note(key, generation, Doing::Step, &outcome);
+            if outcome != Outcome::Done {
+                failed.insert(Doing::Step, outcome);
             }
+        } else {
+            requeue = Some(SOON);
         }
-        context.failures.note(&key, generation, &outcome);
-        outcome
-    };
-    if outcome != Outcome::Done {
-        requeue = Some(requeue.map_or(AGAIN, |soon| soon.max(AGAIN)));
     }
-    let status = cluster::status(&wanted, &seen, &plan, &outcome, written.as_ref(), now);
-    finish(&context, cluster, written.as_ref(), &status).await?;
-    measure(&context, &key, &seen, &status);
+    if !failed.is_empty() {
+        requeue = Some(requeue.map_or(AGAIN, |soon| soon.min(AGAIN)));
+    }
+    let status = cluster::status(wanted, &seen, &plan, &gravest(&failed), written.as_ref(), now);
+    finish(context, cluster, written.as_ref(), &status).await?;
+    measure(context, key, &seen, &status);
     Ok(requeue.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// What a reader wants to know first of what failed.
+fn gravest(failed: &BTreeMap<Doing, Outcome>) -> Outcome {
+    failed.values().next().cloned().unwrap_or(Outcome::Done)
+}
+
+/// Tells the observer which Kafka cluster is meant. Whoever uses it looks again when that is another one than before.
+fn expect(context: &Context, key: &Key, world: &World, cluster_id: &str) {
+    if world.expect(cluster_id) && world.sight().latest().is_some_and(|view| view.cluster_id != cluster_id) {
+        context.wake_users_of(key);
+    }
 }
 
 /// Carries the step out, and tells about it.
@@ -124,10 +181,6 @@ async fn still_wanted(context: &Context, cluster: &KafkaCluster, key: &Key) -> R
         let (now, then) = (&present.metadata, cluster.meta());
         now.uid == then.uid && now.generation == then.generation && now.deletion_timestamp.is_none()
     }))
-}
-
-async fn tell(context: &Context, cluster: &KafkaCluster, status: &KafkaClusterStatus) -> Result<(), Error> {
-    finish(context, cluster, cluster.status.as_ref(), status).await
 }
 
 /// Writes status, and an event when `Ready` turned for the worse.

@@ -71,9 +71,14 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
     if let (true, Some(cluster)) = (plan.apply, cluster.there()) {
         let objects = desired::build(&wanted, brokers(&cluster), &found.topics);
         if let Err(error) = carry_out(&context, connect, &wanted, &world, &found, &objects, &plan).await {
-            let verdict = connect::change_failed(&chain(&error));
+            let taken = matches!(error, Error::NameTaken { earlier: false, .. });
+            let verdict = if taken {
+                connect::name_taken(&error.to_string())
+            } else {
+                connect::change_failed(&chain(&error))
+            };
             tell(&context, connect, Some(&wanted), &verdict, &found.pods, Some(&world)).await?;
-            return Err(error);
+            return if taken { Ok(Action::requeue(AGAIN)) } else { Err(error) };
         }
     }
     let status = connect.status.as_ref();

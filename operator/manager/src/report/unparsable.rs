@@ -96,7 +96,7 @@ where
     }
 }
 
-/// Says in the status of an object that it does not parse, and why.
+/// Says in the status of an object that it does not parse, and why. The object as it is, unless it is gone.
 ///
 /// Such an object was written under another schema. Its status is unknown to us, so only the conditions are
 /// replaced, and only when they do not say so yet (`generation` moves with every change of the spec).
@@ -106,7 +106,7 @@ pub async fn tell_unparsable<K>(
     object: &DeserializeGuard<K>,
     error: &str,
     reason: impl Reason,
-) -> Result<(), Error>
+) -> Result<Option<DynamicObject>, Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -120,12 +120,12 @@ where
         Api::namespaced_with(client.clone(), &key.namespace, &ApiResource::erase::<K>(&()));
     let doing = format!("read {} {key} as it is", K::kind(&()));
     let Some(present) = deadline(&doing, raw.get_opt(&key.name)).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let error = located::<K>(&present).unwrap_or_else(|| error.to_owned());
     let message = format!(
-        "This object does not parse: {error}. It was probably stored under another schema. Nothing it manages is \
-         touched. Correct the field, or delete and create the object again"
+        "This object does not parse: {error}. It was probably stored under another schema. What it manages \
+         stays as it is. Correct the field, or delete and create the object again"
     );
     let verdict = Verdict::stalled(reason, message);
     let previous: Vec<Condition> = present
@@ -135,15 +135,15 @@ where
         .unwrap_or_default();
     let conditions = condition::build(&verdict, generation, Context::now(), &previous);
     if conditions == previous {
-        return Ok(());
+        return Ok(Some(present));
     }
     metrics.kube_write("status", &K::kind(&()));
     let patch = Patch::Merge(json!({ "status": { "conditions": conditions } }));
     let params = PatchParams::default();
     let request = api.patch_status(&key.name, &params, &patch);
     match deadline(&format!("write the status of {} {key}", K::kind(&())), request).await {
-        Ok(_) => Ok(()),
-        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(()),
+        Ok(_) => Ok(Some(present)),
+        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(None),
         Err(error) => Err(error),
     }
 }

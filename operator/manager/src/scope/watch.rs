@@ -185,8 +185,12 @@ impl Watches {
         run(self.accounts, context, tasks, wake_labelled);
         run(self.budgets, context, tasks, wake_labelled);
         if let Some(nodes) = self.nodes {
-            // a zone that appears is picked up by the next pass of each cluster; a heartbeat wakes nobody
-            run(nodes, context, tasks, |_, _| {});
+            run(nodes, context, tasks, |context, event| match event {
+                Event::Apply(node) | Event::InitApply(node) => context.node_seen(node),
+                // its line is dropped by the next pass of each cluster
+                Event::Delete(node) => context.node_gone(&node.name_any()),
+                Event::Init | Event::InitDone => {}
+            });
         }
         context.lists.complete();
     }

@@ -99,7 +99,7 @@ fn nothing_seen(context: &Context, topic: &Topic, cluster: &Key) -> bool {
 }
 
 fn look(context: &Context, topic: &Topic, key: &Key, cluster: &Key, wanted: &Wanted) -> Plan {
-    let sight = context.kafka.get(cluster).map(|world| world.sight());
+    let sight = context.kafka.get(cluster).map(|world| world.trusted());
     let elder = elder(context, topic, key);
     let seen = Seen {
         cluster: context.shelves.clusters.refer(cluster).referent(),
@@ -127,7 +127,7 @@ async fn teardown(context: &Context, topic: &Topic, key: &Key, cluster: &Key) ->
         return Ok(Action::await_change());
     }
     let name = topic::name_of(topic).to_owned();
-    let sight: Option<Arc<Sight<ClusterView>>> = context.kafka.get(cluster).map(|world| world.sight());
+    let sight: Option<Arc<Sight<ClusterView>>> = context.kafka.get(cluster).map(|world| world.trusted());
     let seen = TeardownSeen {
         topic_name: &name,
         deletion: topic.spec.deletion_policy,

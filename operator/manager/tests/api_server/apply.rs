@@ -5,7 +5,7 @@ use futures::StreamExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -110,14 +110,22 @@ impl<K: Kind> Bench<K> {
     }
 }
 
+/// By which we know our own.
+fn labels() -> Value {
+    json!({
+        "app": "kafka",
+        "app.kubernetes.io/name": "kafka", "app.kubernetes.io/instance": "shop", "app.kubernetes.io/managed-by": "sluice",
+    })
+}
+
 fn config_map(data: Value) -> Value {
-    json!({ "metadata": { "name": "config", "labels": { "app": "kafka" } }, "data": data })
+    json!({ "metadata": { "name": "config", "labels": labels() }, "data": data })
 }
 
 fn stateful_set(replicas: i32) -> Value {
     let pod = json!({ "containers": [{ "name": "kafka", "image": "kafka" }] });
     json!({
-        "metadata": { "name": "set", "labels": { "app": "kafka" } },
+        "metadata": { "name": "set", "labels": labels() },
         "spec": {
             "replicas": replicas, "serviceName": "set",
             "selector": { "matchLabels": { "app": "kafka" } },
@@ -224,6 +232,44 @@ async fn a_pass_before_the_watch_has_caught_up_changes_nothing() {
     early.unwrap();
     assert_eq!(bench.there("config").await.resource_version(), first);
     bench.nothing_is_sent(&wanted).await;
+}
+
+#[tokio::test]
+async fn what_somebody_else_made_is_left_alone() {
+    let bench = Bench::<ConfigMap>::new().await;
+    let owner = |uid: &str| json!([{ "apiVersion": "sluice.dev/v1alpha1", "kind": "KafkaCluster", "name": "shop", "uid": uid, "controller": true }]);
+    let mut wanted = config_map(json!({ "a": "1" }));
+    wanted["metadata"]["ownerReferences"] = owner("0e8c0b5e-6d0a-4d6a-9a4e-3f0c8a3b1c11");
+    let wanted = bench.object(wanted);
+    let earlier = owner("0e8c0b5e-6d0a-4d6a-9a4e-3f0c8a3b1c22");
+    for (metadata, words, is_earlier) in [
+        (json!({ "name": "config" }), "exists already and was not made by Sluice", false),
+        (
+            json!({ "name": "config", "labels": labels(), "ownerReferences": earlier }),
+            "of the object of this name that was deleted is still being removed",
+            true,
+        ),
+    ] {
+        let theirs = bench.object(json!({ "metadata": metadata, "data": { "theirs": "1" } }));
+        let before = bench.api.create(&PostParams::default(), &theirs).await.unwrap();
+        bench.caught_up("config").await;
+        // a watch by our label does not show it, an unselected one does
+        for seen in [None, bench.seen("config")] {
+            let applied = bench.applier.apply(&bench.client, &bench.metrics, seen.as_ref(), &wanted).await;
+            let error = applied.unwrap_err();
+            assert_eq!(error.to_string(), format!("ConfigMap {}/config {words}", bench.namespace));
+            assert!(matches!(error, Error::NameTaken { earlier, .. } if earlier == is_earlier));
+        }
+        assert_eq!(bench.there("config").await.resource_version(), before.resource_version());
+        bench.api.delete("config", &DeleteParams::default()).await.unwrap();
+        bench.caught_up("config").await;
+    }
+    // the name is free
+    assert_eq!(bench.apply(&wanted).await.unwrap(), Applied::Changed);
+    // ours, though somebody took the labels away: the watch by label has lost it
+    bench.edited("config", json!({ "metadata": { "labels": null } })).await;
+    bench.applier.apply(&bench.client, &bench.metrics, None, &wanted).await.unwrap();
+    assert_eq!(bench.there("config").await.labels()["app"], "kafka");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
-//! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`,
-//! and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`.
+//! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`, whole passes
+//! over `clusters`, and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`.
 
 // `json!({ … })` reads best where it is used, as an argument
 #![allow(clippy::needless_pass_by_value)]
 
 mod apply;
+mod clusters;
 mod lease;
 mod manifests;
 mod status;

@@ -28,7 +28,7 @@ pub fn build(wanted: &Wanted, pool: &Pool, standing: &Standing) -> ConfigMap {
     if standing.founded {
         data.insert(BOOTSTRAPPED_KEY.into(), "true".into());
     }
-    if !standing.zones.is_empty() {
+    if standing.zones.values().any(|zone| !zone.is_empty()) {
         data.insert("zones".into(), zones(&standing.zones));
     }
     ConfigMap { metadata, data: Some(data), ..Default::default() }
@@ -48,6 +48,7 @@ pub fn revision_of(key: &str) -> Option<&str> {
     key.strip_prefix("server.")?.strip_suffix(".properties")
 }
 
+/// Machines without a zone are in it too: a node that starts on one need not wait for its line.
 fn zones(zones: &BTreeMap<String, String>) -> String {
     zones.iter().fold(String::new(), |mut text, (node, zone)| {
         let _ = writeln!(text, "{node}={zone}"); // a String takes everything

@@ -7,30 +7,31 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use crate::cluster::names::{
     self, BROKER_LABEL, COMPONENT, CONTROLLER_PORT, INTERNAL_PORT, bootstrap_service, nodes_service,
 };
-use crate::cluster::wanted::Wanted;
+use crate::cluster::wanted::Listener;
+use crate::meta::Owner;
 
 /// Headless. Names resolve before nodes are ready: controllers find each other by them, and must to get ready.
-pub fn nodes(wanted: &Wanted) -> Service {
+pub fn nodes(owner: &Owner, listeners: &[Listener]) -> Service {
     let mut ports = vec![port(names::CONTROLLER_PORT_NAME, CONTROLLER_PORT)];
-    ports.extend(broker_ports(wanted));
+    ports.extend(broker_ports(listeners));
     Service {
-        metadata: wanted.owner.child(nodes_service(&wanted.owner.name), COMPONENT),
+        metadata: owner.child(nodes_service(&owner.name), COMPONENT),
         spec: Some(ServiceSpec {
             cluster_ip: Some("None".into()),
             publish_not_ready_addresses: Some(true),
-            ..spec(wanted.owner.selector(COMPONENT), ports)
+            ..spec(owner.selector(COMPONENT), ports)
         }),
         ..Default::default()
     }
 }
 
 /// All brokers that are ready, on every listener and on Sluice's own.
-pub fn bootstrap(wanted: &Wanted) -> Service {
-    let mut selector = wanted.owner.selector(COMPONENT);
+pub fn bootstrap(owner: &Owner, listeners: &[Listener]) -> Service {
+    let mut selector = owner.selector(COMPONENT);
     selector.insert(BROKER_LABEL.into(), "true".into());
     Service {
-        metadata: wanted.owner.child(bootstrap_service(&wanted.owner.name), COMPONENT),
-        spec: Some(spec(selector, broker_ports(wanted))),
+        metadata: owner.child(bootstrap_service(&owner.name), COMPONENT),
+        spec: Some(spec(selector, broker_ports(listeners))),
         ..Default::default()
     }
 }
@@ -44,9 +45,9 @@ fn spec(selector: BTreeMap<String, String>, ports: Vec<ServicePort>) -> ServiceS
     }
 }
 
-fn broker_ports(wanted: &Wanted) -> Vec<ServicePort> {
+fn broker_ports(listeners: &[Listener]) -> Vec<ServicePort> {
     std::iter::once(port(names::INTERNAL_PORT_NAME, INTERNAL_PORT))
-        .chain(wanted.listeners.iter().map(|l| port(&l.name, l.port)))
+        .chain(listeners.iter().map(|l| port(&l.name, l.port)))
         .collect()
 }
 

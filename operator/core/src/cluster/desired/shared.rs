@@ -6,25 +6,25 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::cluster::names::{self, COMPONENT};
-use crate::cluster::wanted::Wanted;
+use crate::meta::Owner;
 
 /// Nodes need no rights in Kubernetes: the account exists so that they do not have the namespace's default one.
-pub fn service_account(wanted: &Wanted) -> ServiceAccount {
+pub fn service_account(owner: &Owner) -> ServiceAccount {
     ServiceAccount {
-        metadata: wanted.owner.child(names::whole(&wanted.owner.name), COMPONENT),
+        metadata: owner.child(names::whole(&owner.name), COMPONENT),
         automount_service_account_token: Some(false),
         ..Default::default()
     }
 }
 
 /// One node at a time, over all pools: a drain must not take a broker of one pool and a controller of another.
-pub fn pod_disruption_budget(wanted: &Wanted) -> PodDisruptionBudget {
+pub fn pod_disruption_budget(owner: &Owner) -> PodDisruptionBudget {
     PodDisruptionBudget {
-        metadata: wanted.owner.child(names::whole(&wanted.owner.name), COMPONENT),
+        metadata: owner.child(names::whole(&owner.name), COMPONENT),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
             selector: Some(LabelSelector {
-                match_labels: Some(wanted.owner.selector(COMPONENT)),
+                match_labels: Some(owner.selector(COMPONENT)),
                 ..Default::default()
             }),
             ..Default::default()

@@ -39,7 +39,7 @@ pub struct Standing {
     pub claim_templates: BTreeMap<String, Vec<PersistentVolumeClaim>>,
     /// Older revisions of the configuration that pods of the pool still run: key of the ConfigMap → text.
     pub revisions: BTreeMap<String, BTreeMap<String, String>>,
-    /// Zone of each Kubernetes node.
+    /// Zone of each Kubernetes node, empty where it has none.
     pub zones: BTreeMap<String, String>,
 }
 

@@ -13,11 +13,24 @@ until [ -f "$etc/server.$SLUICE_REVISION.properties" ]; do
     sleep 1
 done
 
+# Every machine has a line, also one without a zone; one that has just joined has it after a moment.
 rack=
-if [ -f "$etc/zones" ]; then
+find_rack() {
     while IFS='=' read -r name zone; do
-        [ "$name" != "$NODE_NAME" ] || rack=$zone
+        if [ "$name" = "$NODE_NAME" ]; then
+            rack=$zone
+            return 0
+        fi
     done <"$etc/zones"
+    return 1
+}
+if [ -f "$etc/zones" ]; then
+    waited=0
+    until find_rack || [ "$waited" -ge 5 ]; do
+        echo "waiting for the zone of $NODE_NAME"
+        sleep 1
+        waited=$((waited + 1))
+    done
 fi
 {
     sed "/^advertised\.listeners=/s/@HOST@/$POD_NAME.$SLUICE_DOMAIN/g" "$etc/server.$SLUICE_REVISION.properties"
@@ -28,7 +41,8 @@ fi
 if [ -f "$data/meta.properties" ]; then
     if ! grep -q "^cluster\.id=$SLUICE_CLUSTER_ID\$" "$data/meta.properties"; then
         echo "The volume belongs to another Kafka cluster ($(grep '^cluster\.id=' "$data/meta.properties"))," \
-            "this one is $SLUICE_CLUSTER_ID. Set spec.clusterId to take it over, or delete the claim." >&2
+            "this one is $SLUICE_CLUSTER_ID. Delete the claim; or, to take all of its volumes over, create the" \
+            "KafkaCluster with that spec.clusterId." >&2
         exit 1
     fi
 else

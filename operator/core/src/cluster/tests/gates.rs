@@ -28,6 +28,7 @@ fn node(id: NodeId, controller: bool, broker: bool, state: NodeState) -> Node {
         leaving: false,
         state,
         message: String::new(),
+        zone: None,
         runs: matches!(state, NodeState::Ready | NodeState::Starting | NodeState::Terminating),
         ready_since: None,
         restart: vec![],

@@ -95,3 +95,25 @@ fn the_pod_template_changes_only_with_what_a_restart_applies() {
     assert_eq!(spec(json!({ "log.retention.ms": 5 }), 3), before);
     assert_ne!(spec(json!({ "num.partitions": 5 }), 3), before);
 }
+
+#[test]
+fn what_stands_around_the_pods_is_known_from_the_stateful_sets_alone() {
+    for (objects, brokers) in [
+        (combined(), &["shop-kafka-0", "shop-kafka-1", "shop-kafka-2"][..]),
+        (dedicated(), &["shop-brokers-0", "shop-brokers-1"][..]),
+    ] {
+        let owner = wanted(json!({ "pools": [{ "name": "kafka", "replicas": 3 }] })).owner;
+        let sets = &objects.stateful_sets;
+        let kept = desired::remains(&owner, sets).unwrap();
+        assert_eq!(kept.service_account, objects.service_account);
+        assert_eq!(kept.services, objects.services);
+        assert_eq!(kept.pod_disruption_budget, objects.pod_disruption_budget);
+        assert_eq!((kept.config_maps.len(), kept.stateful_sets.len()), (0, 0));
+        let hosts: Vec<_> = brokers.iter().map(|pod| format!("{pod}.shop-nodes.web.svc:9091")).collect();
+        assert_eq!(desired::brokers(&owner, sets), hosts);
+
+        let mut stranger = owner.clone();
+        stranger.reference.uid = "another-life".into();
+        assert_eq!((desired::remains(&stranger, sets), desired::brokers(&stranger, sets)), (None, vec![]));
+    }
+}

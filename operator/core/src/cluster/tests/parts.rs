@@ -228,6 +228,13 @@ fn a_failure_is_told_unless_something_graver_is() {
     assert_eq!(ready(Doing::Alter, true), ("ConfigRefused".into(), Some("Stalled".into())));
     assert_eq!(ready(Doing::Apply, false), ("ChangeFailed".into(), Some("Reconciling".into())));
     assert_eq!(ready(Doing::Grow, true), ("ChangeFailed".into(), Some("Stalled".into())));
+    let taken = |earlier: bool| {
+        let outcome =
+            Outcome::Taken { what: "Service web/shop-nodes was not made by Sluice".into(), earlier };
+        let status = status(&wanted, &seen, &plan, &outcome, sim.status.as_ref(), at(NOW));
+        status.conditions[0].reason.clone()
+    };
+    assert_eq!((taken(false), taken(true)), ("NameTaken".into(), "Starting".into()));
 }
 
 #[test]
@@ -242,4 +249,55 @@ fn a_refused_spec_leaves_what_runs_as_it_is_and_says_so() {
     assert!(status.conditions[0].message.ends_with("What runs keeps running as it is"));
     assert_eq!(status.summary, sim.status.as_ref().unwrap().summary);
     assert!(status.bootstrapped);
+}
+
+#[test]
+fn a_pod_that_kubernetes_cannot_make_is_a_failing_node_with_its_words() {
+    let mut sim = Sim::running(three());
+    sim.pods.remove("shop-kafka-1");
+    let mut seen = sim.seen();
+    let plan_of = |seen: &Seen| plan(&sim.wanted(), seen, sim.status.as_ref(), at(NOW));
+    assert_eq!(node::without_pod(&seen), [("shop-kafka".to_owned(), "shop-kafka-1".to_owned())]);
+    assert_eq!(plan_of(&seen).verdict.reason, "Starting", "for a while that is what a restart looks like");
+
+    let unmade = |words: Option<&str>| {
+        let stateful_set = "shop-kafka".to_owned();
+        [("shop-kafka-1".to_owned(), Unmade { stateful_set, words: words.map(Into::into) })].into()
+    };
+    seen.unmade = unmade(Some("pods \"shop-kafka-1\" is forbidden: exceeded quota: small"));
+    let plan = plan_of(&seen);
+    assert_eq!(plan.verdict.reason, "NodeFailing");
+    for words in
+        ["StatefulSet shop-kafka cannot make it: pods", "exceeded quota: small. Kubernetes tries again"]
+    {
+        assert!(plan.verdict.message.contains(words), "{}", plan.verdict.message);
+    }
+    let status = status(&sim.wanted(), &seen, &plan, &Outcome::Done, None, at(NOW));
+    let node = &status.nodes[0];
+    assert_eq!((node.id, node.state.as_str()), (1, "Missing"));
+    assert!(plan.requeue.is_some() && !plan.step.is_disruptive());
+    seen.unmade = unmade(None);
+    assert!(plan_of(&seen).verdict.message.contains("does not make it, and no event says why"));
+}
+
+#[test]
+fn a_broker_whose_rack_is_not_its_zone_is_told_and_not_restarted() {
+    let mut sim = Sim::running(three());
+    sim.run(2);
+    let mut seen = sim.seen();
+    for (pod, machine) in seen.pods.iter_mut().zip(["a", "b", "c"]) {
+        pod.spec.get_or_insert_default().node_name = Some(machine.into());
+    }
+    let zones = [("a", "z1"), ("b", "z2"), ("c", "")];
+    seen.zones = zones.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let mut view = sim.view();
+    view.brokers.get_mut(&1).unwrap().rack = Some("z2".into());
+    seen.kafka = crate::view::Sight::Clear(std::sync::Arc::new(view));
+    let plan = plan(&sim.wanted(), &seen, sim.status.as_ref(), at(sim.now));
+    assert!(plan.verdict.is_ready() && plan.step == Step::None);
+    assert!(plan.verdict.message.ends_with("not in the rack of their zone: 0 (see status.nodes)"));
+    let status = status(&sim.wanted(), &seen, &plan, &Outcome::Done, None, at(sim.now));
+    let told: Vec<_> = status.nodes.iter().map(|node| (node.id, node.state.as_str())).collect();
+    assert_eq!(told, [(0, "RackDiffers")], "the third machine has no zone");
+    assert!(status.nodes[0].message.starts_with("its machine is in zone z1, and it started with no rack"));
 }

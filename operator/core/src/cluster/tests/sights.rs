@@ -135,3 +135,26 @@ fn the_lead_of_a_quorum_is_kept_where_it_can_be() {
     assert!(sim.restarts[..3].iter().all(|pod| pod.starts_with("shop-c-")), "{:?}", sim.restarts);
     assert_eq!(sim.restarts[2], format!("shop-c-{leader}"));
 }
+
+/// `spec.clusterId` was set after the volumes had been formatted and before a quorum was seen; or DNS errs.
+#[test]
+fn where_another_kafka_cluster_answers_nothing_is_changed() {
+    let mut sim = Sim::running(three());
+    sim.edit("/config", json!({ "num.partitions": 6, "log.retention.ms": 5 }));
+    sim.edit("/clusterId", json!("c2x1aWNlLXRlc3RzLTAwMQ"));
+    let theirs = sim.view().cluster_id;
+    // as if no quorum had been seen
+    sim.status.as_mut().unwrap().bootstrapped = false;
+    let plan = sim.plan();
+    assert_eq!((plan.verdict.kind, reason(&plan)), (VerdictKind::Unknown, "KafkaUnreachable"));
+    assert!(plan.verdict.message.contains(&format!("Another Kafka cluster, {theirs}, answers")));
+    assert!(plan.objects.is_none(), "no pod is made that would not start");
+    assert_eq!((plan.step, plan.alter.len(), plan.grow.len()), (Step::None, 0, 0));
+    // what was seen is known from then on, and the spec is refused
+    let plan = sim.plan();
+    sim.tell(&plan);
+    assert_eq!(sim.status.as_ref().unwrap().cluster_id.as_deref(), Some(theirs.as_str()));
+    let mut cluster = cluster(sim.spec.clone());
+    cluster.status.clone_from(&sim.status);
+    assert_eq!(validate(&cluster).unwrap_err()[0].reason, ClusterReason::InvalidSpec);
+}

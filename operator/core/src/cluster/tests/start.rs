@@ -24,9 +24,16 @@ impl Machine {
             "log.dirs=/x\nadvertised.listeners=PLAIN://@HOST@:9092\nodd=@HOST@\n",
         );
         machine.write("bin/java", "#!/bin/sh\nprintf '%s\\n' \"$*\" >>\"$CALLS\"\n");
-        let set = Command::new("chmod").arg("+x").arg(machine.path("bin/java")).status().unwrap();
-        assert!(set.success());
+        machine.executable("bin/java");
+        // nobody waits here
+        machine.write("bin/sleep", "#!/bin/sh\n");
+        machine.executable("bin/sleep");
         machine
+    }
+
+    fn executable(&self, name: &str) {
+        let set = Command::new("chmod").arg("+x").arg(self.path(name)).status().unwrap();
+        assert!(set.success());
     }
 
     fn path(&self, name: &str) -> String {
@@ -136,9 +143,27 @@ fn what_differs_between_nodes_is_added_to_the_pools_configuration() {
 }
 
 #[test]
-fn a_machine_without_a_zone_gives_no_rack() {
+fn a_machine_without_a_zone_gives_no_rack_and_is_not_waited_for() {
+    let machine = Machine::new();
+    machine.write("etc/zones", "machine-a=z1\nmachine-b=\n");
+    let output = machine.start();
+    assert!(output.status.success());
+    assert!(!machine.read("server.properties").contains("broker.rack"));
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("waiting"));
+}
+
+#[test]
+fn the_zone_of_a_machine_that_has_just_joined_is_waited_for_and_not_for_ever() {
     let machine = Machine::new();
     machine.write("etc/zones", "machine-a=z1\n");
-    assert!(machine.start().status.success());
+    let output = machine.start();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "waiting for the zone of machine-b\n".repeat(5));
     assert!(!machine.read("server.properties").contains("broker.rack"));
+
+    // the kubelet shows the newer ConfigMap meanwhile
+    machine.write("bin/sleep", &format!("#!/bin/sh\necho machine-b=z2 >>{}\n", machine.path("etc/zones")));
+    machine.executable("bin/sleep");
+    assert!(machine.start().status.success());
+    assert!(machine.read("server.properties").ends_with("broker.rack=z2\n"));
 }

@@ -118,3 +118,47 @@ fn what_applies_by_itself_is_no_reason_to_restart() {
         assert_eq!(reasons(three(), new.clone()), [] as [&str; 0], "{new}");
     }
 }
+
+const OTHER_ID: &str = "c2x1aWNlLXRlc3RzLTAwMQ";
+
+#[test]
+fn a_cluster_that_kafka_was_seen_of_gets_no_other_id() {
+    let spec = |id: Option<&str>| {
+        let mut spec = json!({ "pools": [{ "name": "kafka", "replicas": 3 }] });
+        if let Some(id) = id {
+            spec["clusterId"] = json!(id);
+        }
+        spec
+    };
+    let derived = wanted(spec(None)).cluster_id;
+    let with = |declared: Option<&str>, known: &str, bootstrapped: bool| {
+        let mut cluster = cluster(spec(declared));
+        cluster.status =
+            serde_json::from_value(json!({ "clusterId": known, "bootstrapped": bootstrapped })).unwrap();
+        validate(&cluster)
+            .map_err(|findings| findings.iter().map(Finding::text).collect::<Vec<_>>().join("; "))
+    };
+    let refused = with(Some(OTHER_ID), &derived, true).unwrap_err();
+    assert_eq!(
+        refused,
+        format!(
+            "spec.clusterId: {OTHER_ID} is the id of another Kafka cluster, and this one has the id {derived} on its \
+             volumes. Remove it"
+        )
+    );
+    // an object that was restored under another name with its status, or lost the line
+    let refused = with(None, OTHER_ID, true).unwrap_err();
+    assert!(
+        refused.contains("without it the id would be") && refused.ends_with(&format!("Set it to {OTHER_ID}"))
+    );
+    for (declared, known, bootstrapped) in [
+        (Some(OTHER_ID), OTHER_ID, true),
+        (Some(derived.as_str()), derived.as_str(), true),
+        (None, derived.as_str(), true),
+        // nobody was seen yet: this is how volumes are taken over
+        (Some(OTHER_ID), derived.as_str(), false),
+    ] {
+        let wanted = with(declared, known, bootstrapped).unwrap();
+        assert_eq!(wanted.cluster_id, declared.unwrap_or(&derived));
+    }
+}

@@ -29,6 +29,10 @@ pub struct World {
     pub key: Key,
     pub client: Client,
     sight: ArcSwap<Sight<ClusterView>>,
+    /// The id that the cluster must have; `None` while no spec has said it.
+    cluster_id: ArcSwapOption<String>,
+    /// Since when another cluster answers in its place.
+    replaced_since: Mutex<Option<Timestamp>>,
     /// When the look began that the newest view came from; `None` while we have changed something since.
     looked_at: Mutex<Option<Timestamp>>,
     /// When we last changed the quorum or the brokers' configuration.
@@ -47,6 +51,8 @@ impl World {
             key,
             client,
             sight: ArcSwap::from_pointee(Sight::Never { since: now, error: None }),
+            cluster_id: ArcSwapOption::empty(),
+            replaced_since: Mutex::default(),
             looked_at: Mutex::default(),
             stepped: Mutex::default(),
             dynamic: ArcSwapOption::empty(),
@@ -58,6 +64,31 @@ impl World {
 
     pub fn sight(&self) -> Arc<Sight<ClusterView>> {
         self.sight.load_full()
+    }
+
+    /// What may be acted on: nothing where another Kafka cluster answers in place of the one that is meant.
+    pub fn trusted(&self) -> Arc<Sight<ClusterView>> {
+        let sight = self.sight();
+        let wanted = self.cluster_id.load();
+        let mut replaced_since = self.replaced_since.lock().expect("no panic while reading a time");
+        let Some((view, wanted)) =
+            sight.latest().zip(wanted.as_ref()).filter(|(v, id)| v.cluster_id != ***id)
+        else {
+            *replaced_since = None;
+            return sight;
+        };
+        let since = *replaced_since.get_or_insert_with(Timestamp::now);
+        let error = format!("another Kafka cluster, {}, answers where {wanted} should", view.cluster_id);
+        Arc::new(Sight::Never { since, error: Some(error) })
+    }
+
+    /// Says which cluster is meant. Whether that is news.
+    pub fn expect(&self, cluster_id: &str) -> bool {
+        let same = self.cluster_id.load().as_ref().is_some_and(|known| **known == cluster_id);
+        if !same {
+            self.cluster_id.store(Some(Arc::new(cluster_id.to_owned())));
+        }
+        !same
     }
 
     pub fn looked_at(&self) -> Option<Timestamp> {
@@ -210,6 +241,21 @@ mod tests {
         world.changed([("comes".to_owned(), Some(topic(3)))].into());
         world.looked(look(&[("goes", 2)]), Instant::now() + SETTLING);
         assert_eq!(names(&world), [("goes".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_another_cluster_shows_is_not_trusted() {
+        let world = world();
+        world.looked(look(&[("t", 1)]), Instant::now());
+        assert!(world.trusted().current().is_some(), "nobody has said yet which one is meant");
+        assert!(world.expect("c") && !world.expect("c"));
+        assert!(world.trusted().current().is_some());
+        assert!(world.expect("d"));
+        let words = "another Kafka cluster, c, answers where d should";
+        let (since, _) = world.trusted().blind().map(|(since, error)| (since, error == Some(words))).unwrap();
+        assert_eq!(world.trusted().blind(), Some((since, Some(words))), "and since when does not move");
+        world.looked(Look { cluster_id: "d".into(), ..Look::default() }, Instant::now());
+        assert!(world.trusted().current().is_some());
     }
 
     #[test]

@@ -246,6 +246,7 @@ impl Sim {
             claims: vec![],
             config_maps: self.maps.values().cloned().collect(),
             zones: BTreeMap::new(),
+            unmade: BTreeMap::new(),
             kafka: self.sight.clone(),
             looked_at: self.sight.current().map(|_| at(self.now)),
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),

@@ -1,0 +1,172 @@
+//! Passes over KafkaClusters, by a whole scope of the operator in one namespace. There is no kubelet and no Kafka.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiserver_harness::{ApiServer, until};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Event, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sluice::{Metrics, Shared, start};
+use sluice_crds::{KafkaCluster, Topic};
+use tokio::task::JoinSet;
+
+use crate::with_crds;
+
+struct House {
+    server: &'static ApiServer,
+    client: Client,
+    namespace: String,
+    operator: JoinSet<()>,
+}
+
+impl House {
+    async fn new() -> Self {
+        let server = with_crds().await;
+        let namespace = server.namespace().await;
+        let mut house = Self { server, client: server.client(), namespace, operator: JoinSet::new() };
+        house.restart();
+        house
+    }
+
+    /// The operator ends, and another one starts that knows nothing.
+    fn restart(&mut self) {
+        self.operator = JoinSet::new();
+        let shared = Arc::new(Shared { client: self.server.client(), metrics: Metrics::default() });
+        start(&shared, Some(&self.namespace), &mut self.operator);
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    async fn create<K>(&self, object: Value) -> K
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + serde::Serialize
+            + DeserializeOwned,
+    {
+        let object: K = serde_json::from_value(object).expect("an object");
+        self.api::<K>().create(&PostParams::default(), &object).await.expect("it is created")
+    }
+
+    async fn cluster(&self, name: &str) {
+        self.create::<KafkaCluster>(json!({
+            "apiVersion": "sluice.dev/v1alpha1", "kind": "KafkaCluster", "metadata": { "name": name },
+            "spec": { "pools": [{ "name": "kafka", "replicas": 1 }] },
+        }))
+        .await;
+    }
+
+    async fn there<K>(&self, name: &str) -> K
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let api = self.api::<K>();
+        let look = || async { api.get_opt(name).await.expect("a look") };
+        until(&format!("{} {name} is there", K::kind(&())), look, Option::is_some).await.expect("it is there")
+    }
+
+    /// Until the Ready condition of a KafkaCluster has this reason; its message.
+    async fn says(&self, name: &str, reason: &str) -> String {
+        let api = self.api::<KafkaCluster>();
+        let look =
+            || async { ready(api.get(name).await.expect("a look").status.map(|status| status.conditions)) };
+        until(&format!("{name} says {reason}"), look, |(seen, _)| seen == reason).await.1
+    }
+}
+
+/// Reason and message of Ready.
+fn ready(conditions: Option<Vec<Condition>>) -> (String, String) {
+    let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == "Ready");
+    ready.map(|condition| (condition.reason, condition.message)).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_refused_spec_leaves_what_runs_looked_after_also_after_a_restart() {
+    let mut house = House::new().await;
+    house.cluster("shop").await;
+    let set = house.there::<StatefulSet>("shop-kafka").await;
+    let topic = json!({
+        "apiVersion": "sluice.dev/v1alpha1", "kind": "Topic", "metadata": { "name": "orders" },
+        "spec": { "clusterRef": { "name": "shop" }, "partitions": 1 },
+    });
+    house.create::<Topic>(topic).await;
+
+    let typo = Patch::Merge(json!({ "spec": { "config": { "log.retention.hour": 24 } } }));
+    house.api::<KafkaCluster>().patch("shop", &PatchParams::default(), &typo).await.unwrap();
+    house.says("shop", "UnknownConfig").await;
+    house.restart();
+    for service in ["shop-bootstrap", "shop-nodes"] {
+        let first = house.there::<Service>(service).await;
+        house.api::<Service>().delete(service, &DeleteParams::default()).await.unwrap();
+        let second = house.there::<Service>(service).await;
+        assert_ne!(first.uid(), second.uid());
+        assert_eq!(first.spec.unwrap().ports, second.spec.unwrap().ports, "{service}");
+    }
+    // somebody looks, and finds nobody here; "has not been reached yet" would be nobody's
+    let topics = house.api::<Topic>();
+    let look = || async {
+        ready(topics.get("orders").await.expect("a look").status.map(|status| status.conditions))
+    };
+    let observed = |(reason, message): &(String, String)| {
+        reason == "KafkaUnreachable" && message.contains("KafkaCluster shop has not answered since")
+    };
+    until("the Topic hears of the observer", look, observed).await;
+    assert_eq!(house.there::<StatefulSet>("shop-kafka").await.resource_version(), set.resource_version());
+    assert_eq!(house.says("shop", "UnknownConfig").await.matches("log.retention.hours").count(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_said_and_nobodys_object_is_touched() {
+    let house = House::new().await;
+    let theirs = json!({
+        "metadata": { "name": "web-bootstrap", "labels": { "app": "web" } },
+        "spec": { "selector": { "app": "web" }, "ports": [{ "port": 80 }] },
+    });
+    let theirs: Service = house.create(theirs).await;
+    house.cluster("web").await;
+    let message = house.says("web", "NameTaken").await;
+    let words =
+        format!("Service {}/web-bootstrap exists already and was not made by Sluice", house.namespace);
+    assert!(message.starts_with(&words), "{message}");
+    assert!(house.api::<StatefulSet>().get_opt("web-kafka").await.unwrap().is_none());
+    let now = house.there::<Service>("web-bootstrap").await;
+    assert_eq!(now.resource_version(), theirs.resource_version());
+
+    house.api::<Service>().delete("web-bootstrap", &DeleteParams::default()).await.unwrap();
+    house.there::<StatefulSet>("web-kafka").await;
+    house.says("web", "Starting").await;
+}
+
+#[tokio::test]
+async fn a_pod_that_kubernetes_refuses_is_told_with_its_words() {
+    let house = House::new().await;
+    house.cluster("full").await;
+    let set = house.there::<StatefulSet>("full-kafka").await;
+    let words = "pods \"full-kafka-0\" is forbidden: exceeded quota: small";
+    let event = json!({
+        "metadata": { "name": "full-kafka.1" },
+        "involvedObject": { "kind": "StatefulSet", "name": "full-kafka", "namespace": house.namespace, "uid": set.uid() },
+        "type": "Warning", "reason": "FailedCreate", "source": { "component": "statefulset-controller" },
+        "message": format!("create Pod full-kafka-0 in StatefulSet full-kafka failed error: {words}"),
+        "lastTimestamp": "2026-11-21T08:00:00Z",
+    });
+    house.create::<Event>(event).await;
+    assert_eq!(house.says("full", "Starting").await, "0 of 1 nodes are ready; full-kafka-0: there is no pod");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let message = house.says("full", "NodeFailing").await;
+    let said = format!("Pod full-kafka-0 does not start: StatefulSet full-kafka cannot make it: {words}");
+    assert!(message.starts_with(&said), "{message}");
+}
