@@ -60,7 +60,8 @@ pub async fn c01_a_bad_transform_is_said_and_mended(s: &Scene<'_>) -> Result<()>
     .await?;
     // the trace's first line, and the root cause below it
     let first = "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler";
-    let said = Expect::refused(&["TaskFailed"], &[first, "Only Struct objects supported"]);
+    let words = [first, "Only Struct objects supported"];
+    let said = Expect::refused(&["TaskFailed"], &words);
     let told = s.says::<Connector>("c1-failing", &said, seconds(10)).await?;
     let tasks = told.status.unwrap_or_default().tasks;
     ensure!(tasks.iter().any(|task| task.error.is_some()), "status.tasks has no error: {tasks:?}");

@@ -180,7 +180,7 @@ impl Context {
         self.zones.lock().expect("no panic while forgetting").remove(name);
     }
 
-    /// Its Topics and ConnectClusters.
+    /// Its `Topics` and `ConnectClusters`.
     pub fn wake_users_of(&self, key: &Key) {
         let here = |namespace: Option<String>| namespace.as_deref() == Some(key.namespace.as_str());
         self.shelves.topics.wake_where(|t| t.spec.cluster_ref.name == key.name && here(t.namespace()));

@@ -54,9 +54,9 @@ impl Found {
         // what waits for somebody or something in a database is looked at often
         let leaving = pipeline.meta().deletion_timestamp.is_some();
         let haste = Interest { brisk: leaving || !is_ready(pipeline), leaving, ..Default::default() };
-        let source = source(context, &key, wanted, haste.clone());
+        let source = source(context, &key, wanted, &haste);
         let sinks: Vec<_> =
-            wanted.sinks.iter().map(|sink| self::sink(context, &key, wanted, sink, haste.clone())).collect();
+            wanted.sinks.iter().map(|sink| self::sink(context, &key, wanted, sink, &haste)).collect();
         context.sources.only(&key, &HashSet::from([source.place.clone()]));
         context.sinks.only(&key, &sinks.iter().map(|world| world.place.clone()).collect());
         Self {
@@ -104,12 +104,12 @@ fn is_ready(pipeline: &CdcPipeline) -> bool {
         && status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
-fn source(context: &Arc<Context>, key: &Key, wanted: &Wanted, haste: Interest) -> Arc<World<SourceView>> {
+fn source(context: &Arc<Context>, key: &Key, wanted: &Wanted, haste: &Interest) -> Arc<World<SourceView>> {
     let place = Place::new(&key.namespace, &wanted.source.connection, None);
     let interest = Interest {
         tables: wanted.tables.clone(),
         publication: Some(wanted.source.publication.clone()),
-        ..haste
+        ..haste.clone()
     };
     context.sources.ensure(context, place, key, interest)
 }
@@ -119,11 +119,11 @@ fn sink(
     key: &Key,
     wanted: &Wanted,
     sink: &cdc::Sink,
-    haste: Interest,
+    haste: &Interest,
 ) -> Arc<World<SinkView>> {
     let place = Place::new(&key.namespace, &sink.connection, Some(&sink.schema));
     let tables = wanted.tables.iter().map(|table| TableName::new(&sink.schema, &table.name)).collect();
-    context.sinks.ensure(context, place, key, Interest { tables, ..haste })
+    context.sinks.ensure(context, place, key, Interest { tables, ..haste.clone() })
 }
 
 type Children = (BTreeMap<String, (Topic, Child)>, BTreeMap<String, (Connector, Child)>);

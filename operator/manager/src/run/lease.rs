@@ -18,7 +18,7 @@ use crate::act::apply::is_status;
 use crate::scope::chain;
 
 /// How often one who waits says for whom.
-const TELL: Duration = Duration::from_secs(60);
+const TELL: Duration = Duration::from_mins(1);
 
 /// Where a lease is.
 #[derive(Clone, Debug)]

@@ -95,14 +95,12 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
         };
         shared.works_on(&[]);
         shared.metrics.stand_by();
-        match ended {
-            Some(lost) => warn!(error = %lost, "the lease is lost: standing by"),
-            None => {
-                reign.release().await;
-                info!("stopped");
-                return Ok(());
-            }
-        }
+        let Some(lost) = ended else {
+            reign.release().await;
+            info!("stopped");
+            return Ok(());
+        };
+        warn!(error = %lost, "the lease is lost: standing by");
     }
 }
 

@@ -96,12 +96,6 @@ where
         self.store.get(&ObjectRef::new(&key.name).within(&key.namespace))
     }
 
-    /// Whether there is such an object, parsed or not, that is not being deleted.
-    pub fn has(&self, key: &Key) -> bool {
-        let object = self.store.get(&ObjectRef::new(&key.name).within(&key.namespace));
-        object.is_some_and(|object| object.meta().deletion_timestamp.is_none())
-    }
-
     /// All parsed objects that `keep` likes.
     pub fn select(&self, keep: impl Fn(&K) -> bool) -> Vec<Parsed<K>> {
         self.store.state().into_iter().filter_map(Parsed::new).filter(|object| keep(object)).collect()

@@ -185,11 +185,10 @@ impl Watches {
         run(self.accounts, context, tasks, wake_labelled);
         run(self.budgets, context, tasks, wake_labelled);
         if let Some(nodes) = self.nodes {
-            run(nodes, context, tasks, |context, event| match event {
-                Event::Apply(node) | Event::InitApply(node) => context.node_seen(node),
+            run(nodes, context, tasks, |context, news| match news {
+                News::There { now, .. } => context.node_seen(now.as_ref()),
                 // its line is dropped by the next pass of each cluster
-                Event::Delete(node) => context.node_gone(&node.name_any()),
-                Event::Init | Event::InitDone => {}
+                News::Gone(node) => context.node_gone(&node.name_any()),
             });
         }
         context.lists.complete();

@@ -83,7 +83,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
     }
     // the observer wakes us once it has looked, or read the configs; what status says until then still holds
     if plan.verdict.reason == TopicReason::Describing.as_str()
-        || (plan.verdict.kind == VerdictKind::Unknown && nothing_seen(&context, topic, &cluster))
+        || (plan.verdict.kind == VerdictKind::Unknown && nothing_seen(&context, &topic, &cluster))
     {
         return Ok(Action::requeue(SOON));
     }

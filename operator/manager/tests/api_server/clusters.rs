@@ -1,4 +1,4 @@
-//! Passes over KafkaClusters, by a whole scope of the operator in one namespace. There is no kubelet and no Kafka.
+//! Passes over `KafkaCluster`s, by a whole scope of the operator in one namespace. There is no kubelet and no Kafka.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sluice::{Metrics, Shared, start};
+use sluice::{Shared, start};
 use sluice_crds::{KafkaCluster, Topic};
 use tokio::task::JoinSet;
 
@@ -38,7 +38,7 @@ impl House {
     /// The operator ends, and another one starts that knows nothing.
     fn restart(&mut self) {
         self.operator = JoinSet::new();
-        let shared = Arc::new(Shared { client: self.server.client(), metrics: Metrics::default() });
+        let shared = Arc::new(Shared::new(self.server.client()));
         start(&shared, Some(&self.namespace), &mut self.operator);
     }
 
