@@ -4,11 +4,16 @@
 //! → the Topics and Connectors it owns (`compile`) → what happens next (`plan`, with its verdicts in `told`) or, once the object is
 //! deleted, what is left to do (`teardown`) → `status`.
 //!
+//! `guard` stands before every start of the source connector: are all changes still there to be read? `budget`: how much WAL the
+//! slot keeps.
+//!
 //! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag` and `snapshot`: how far it
 //! has come. `child`: a Topic or Connector of the pipeline as its status shows it.
 
+pub mod budget;
 mod child;
 pub mod compile;
+pub mod guard;
 pub mod lag;
 pub mod names;
 mod plan;
@@ -17,6 +22,7 @@ mod prepare;
 mod reason;
 pub mod snapshot;
 pub mod sql;
+mod start;
 mod status;
 mod teardown;
 #[cfg(test)]
@@ -29,7 +35,7 @@ pub use child::{Child, Says};
 pub use compile::{Compiled, compile};
 pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
-pub use status::{Gauges, SinkGauge, deleting, settled, status, told};
+pub use status::{Gauges, SinkGauge, WAL_BUDGET, deleting, settled, status, told};
 pub use teardown::{Teardown, TeardownSeen, teardown};
 pub use told::{child_refused, statement_failed};
 pub use validate::validate;

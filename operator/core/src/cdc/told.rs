@@ -117,6 +117,10 @@ pub(super) fn paused(blocking: &[Failed]) -> Verdict {
     Verdict::stalled(CdcReason::Paused, format!("spec.paused is set: {rest}"))
 }
 
+pub(super) fn paused_with(gap: &str) -> Verdict {
+    Verdict::stalled(CdcReason::Paused, format!("spec.paused is set: {gap}, and nothing is done about it"))
+}
+
 pub(super) fn blocked(blocking: &[Failed], running: bool) -> Verdict {
     let next = if running {
         "What runs goes on as it was"

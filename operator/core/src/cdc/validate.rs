@@ -34,9 +34,16 @@ pub fn validate(pipeline: &CdcPipeline) -> Result<Wanted, Findings> {
         publication: postgres.publication_name.clone().unwrap_or_else(|| slot.clone()),
         slot,
         heartbeat: postgres.heartbeat.enabled.then_some(postgres.heartbeat.interval_seconds),
+        on_gap: spec.source.on_gap,
+        on_budget_exceeded: spec.source.on_budget_exceeded,
     };
     let topics = topics(&spec.topics, &owner.name, &mut findings);
     let sinks = sinks(&spec.sinks, &topics.prefix);
+    let max_retained_wal = spec.objectives.max_retained_wal.as_deref().and_then(|text| {
+        let refused =
+            |error: units::UnitError| invalid(error.to_string()).at("spec.objectives.maxRetainedWal");
+        units::bytes(text).map_err(|error| findings.push(refused(error))).ok()
+    });
     collisions(&tables, &topics.prefix, &sinks, &mut findings);
     circles(&source, &tables, &sinks, &mut findings);
     connections(&source, &sinks, &mut findings);
@@ -50,6 +57,8 @@ pub fn validate(pipeline: &CdcPipeline) -> Result<Wanted, Findings> {
         source,
         tables,
         snapshot: spec.snapshot.mode,
+        snapshots: spec.snapshots.iter().map(|request| request.id.clone()).collect(),
+        max_retained_wal,
         topics,
         sinks,
         state: spec.state,

@@ -42,7 +42,7 @@ crate::reasons! {
         WalLevel,
         /// The role may replicate.
         Replication,
-        /// The slot is the pipeline's, and still has what it should have kept.
+        /// The slot is the pipeline's. (Whether it still has what it should have kept is the guard's question.)
         Slot,
         /// A replication slot is free.
         FreeSlot,

@@ -51,17 +51,6 @@ pub(super) fn slot_is_ours(facts: &Source<'_>) -> Option<Failed> {
         let message = format!("the replication slot {name} belongs to database {of}, not to {database}");
         return Some(Failed::block(Check::Slot, message).mend(format!("{other}, or drop it: {drop}")));
     }
-    if slot.wal_status.as_deref() == Some("lost") {
-        let message = format!(
-            "the replication slot {name} has lost WAL that was not read yet (max_slot_wal_keep_size was exceeded): changes \
-             are missing and cannot be read any more"
-        );
-        let mend = format!(
-            "Delete this pipeline with spec.deletionPolicy: Delete and create it again, which reads all rows anew. To free \
-             the slot alone: {drop}"
-        );
-        return Some(Failed::block(Check::Slot, message).mend(mend));
-    }
     (slot.active && !facts.running).then(|| {
         let pid = slot.active_pid.map(|pid| format!(" by the process {pid}")).unwrap_or_default();
         let message = format!("the replication slot {name} is in use{pid}, and not by this pipeline");

@@ -1,6 +1,8 @@
 //! `world` builds what a pipeline sees; a test changes one thing in it.
 
+mod budget;
 mod compile;
+mod guard;
 mod plan;
 mod preflight;
 mod teardown;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::world::{World, child, fine, sink, source, wanted};
+use super::world::{World, child, fine, ordered, sink, source, wanted};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
@@ -46,8 +46,9 @@ fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
         world.topics.insert(topic.metadata.name.clone().unwrap(), fine());
     }
     for connector in &plan.connectors {
-        world.connectors.insert(connector.metadata.name.clone().unwrap(), fine());
+        world.connectors.insert(connector.metadata.name.clone().unwrap(), ordered(connector.spec.state));
     }
+    world.memory = plan.memory.clone();
     for removal in &plan.removals {
         world.topics.remove(&removal.name);
         world.connectors.remove(&removal.name);
@@ -252,7 +253,7 @@ fn at_rest_status_does_not_move_with_the_figures() {
     let pipeline = super::world::pipeline(&super::world::spec());
     let plan = streaming(&wanted).plan(&wanted);
     let at = |bytes, seconds, records| {
-        let lag = Some(Lag { bytes, seconds, retained: bytes });
+        let lag = Some(Lag { bytes, seconds, retained: bytes, ..Default::default() });
         let sinks = vec![SinkGauge { lag_records: Some(records), dead_letters: Some(0) }];
         status(&pipeline, &wanted, &plan, &Gauges { lag, sinks }, Timestamp::UNIX_EPOCH)
     };

@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_crds::CdcPipeline;
+use sluice_crds::common::RunState;
 
+use crate::cdc::guard::{Memory, Stored};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Child, Compiled, Look, Says, Seen, Wanted};
 use crate::condition::VerdictKind;
@@ -102,6 +105,11 @@ pub struct World {
     pub topics: BTreeMap<String, Child>,
     pub connectors: BTreeMap<String, Child>,
     pub snapshot: Snapshot,
+    pub stored: Stored,
+    pub memory: Memory,
+    pub fresh: bool,
+    pub gap_told: bool,
+    pub budget_told: bool,
 }
 
 impl World {
@@ -114,6 +122,11 @@ impl World {
             topics: BTreeMap::new(),
             connectors: BTreeMap::new(),
             snapshot: Snapshot::Unknown,
+            stored: Stored::Unknown,
+            memory: Memory::default(),
+            fresh: true,
+            gap_told: false,
+            budget_told: false,
         }
     }
 
@@ -131,6 +144,12 @@ impl World {
             connectors: self.connectors.clone(),
             snapshot: self.snapshot,
             snapshot_completed: false,
+            stored: self.stored,
+            memory: self.memory.clone(),
+            fresh: self.fresh,
+            gap_told: self.gap_told,
+            budget_told: self.budget_told,
+            now: Timestamp::UNIX_EPOCH,
         };
         cdc::plan(wanted, self.compiled(wanted).as_ref(), &seen)
     }
@@ -139,9 +158,15 @@ impl World {
 /// A child of ours that says this of itself.
 pub fn child(kind: VerdictKind, reason: &str, message: &str) -> Child {
     let says = Says { kind, reason: reason.into(), message: message.into() };
-    Child { uid: reason.into(), owned: true, deleting: false, says: Some(says), state: None }
+    let declared = RunState::Running;
+    Child { uid: reason.into(), owned: true, deleting: false, says: Some(says), state: None, declared }
 }
 
 pub fn fine() -> Child {
     child(VerdictKind::Ready, "AsDeclared", "")
+}
+
+/// A Connector of ours that Connect has in the state that it was ordered.
+pub fn ordered(declared: RunState) -> Child {
+    Child { declared, state: Some(format!("{declared:?}")), ..fine() }
 }

@@ -162,6 +162,12 @@ pub struct Lag {
     pub seconds: i64,
     /// Bytes of WAL that the slot keeps on disk.
     pub retained: i64,
+    /// By how many bytes that grows in a second.
+    pub growth: i64,
+    /// What the slot's reader itself has confirmed, as far as we have watched.
+    pub read_to: Option<Lsn>,
+    /// Where the slot was at the first look after its reader had gone.
+    pub ended_at: Option<Lsn>,
 }
 
 /// A database that is written to, in one schema.

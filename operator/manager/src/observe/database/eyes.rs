@@ -53,12 +53,7 @@ impl Eyes for SourceView {
     }
 
     fn remember(&mut self, now: Timestamp, track: &mut Track) {
-        track.observe(now, self.position);
-        let lags = self
-            .slots
-            .iter()
-            .filter_map(|(name, slot)| Some((name.clone(), track.lag(now, self.position, slot)?)));
-        self.lags = lags.collect();
+        self.lags = track.lags(now, self.position, &self.slots);
     }
 
     fn differs(&self, other: &Self) -> bool {
