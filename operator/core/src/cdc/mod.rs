@@ -35,7 +35,9 @@ pub use child::{Child, Says};
 pub use compile::{Compiled, compile};
 pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
-pub use status::{Gauges, SinkGauge, WAL_BUDGET, deleting, settled, status, told};
+pub use status::{
+    GUARD_AGAIN, Gauges, SinkGauge, WAL_BUDGET, budget_turned, deleting, settled, status, told,
+};
 pub use teardown::{Teardown, TeardownSeen, teardown};
 pub use told::{child_refused, statement_failed};
 pub use validate::validate;

@@ -18,7 +18,7 @@ use crate::view::source::Lag;
 /// Whether the slot keeps no more WAL than it may.
 pub const WAL_BUDGET: &str = "WalBudget";
 /// What the guard compared is written again after so many seconds though nothing changed.
-const GUARD_AGAIN: i64 = 600;
+pub const GUARD_AGAIN: i64 = 600;
 
 /// Figures that move all the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,6 +86,21 @@ pub fn told(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPip
     let mut conditions = condition::build(verdict, generation, now, &previous.conditions);
     conditions.extend(previous.conditions.iter().filter(|other| other.type_ == WAL_BUDGET).cloned());
     CdcPipelineStatus { observed_generation: generation, conditions, ..previous }
+}
+
+/// The condition `WalBudget` where it turned, and whether it holds. That it holds from the beginning is no news.
+pub fn budget_turned<'a>(
+    before: Option<&CdcPipelineStatus>,
+    after: &'a CdcPipelineStatus,
+) -> Option<(bool, &'a Condition)> {
+    fn of(status: &CdcPipelineStatus) -> Option<&Condition> {
+        status.conditions.iter().find(|condition| condition.type_ == WAL_BUDGET)
+    }
+    let now = of(after)?;
+    let then = before.and_then(of);
+    let turned =
+        then.map_or(now.status == "False", |then| then.status != now.status || then.reason != now.reason);
+    turned.then_some((now.status == "True", now))
 }
 
 /// The same with a phase.

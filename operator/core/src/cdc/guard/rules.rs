@@ -47,13 +47,14 @@ fn slot_is_not_lost(facts: &Facts<'_>) -> Option<Gap> {
 
 /// It was dropped, or the server failed over to one that does not have it (F6). Debezium would make it anew where it is now.
 fn slot_is_there(facts: &Facts<'_>) -> Option<Gap> {
-    if facts.present().is_some() || facts.stored == Stored::Snapshotting {
-        return None;
-    }
     let remembered = facts.memory.remembered.as_ref();
-    let was_there = remembered.is_some_and(|remembered| remembered.slot_seen);
-    let needed = matches!(facts.stored, Stored::At(_) | Stored::Unreadable);
-    if !was_there && !needed {
+    let needed = match facts.stored {
+        Stored::At(_) | Stored::Unreadable => true,
+        Stored::Nothing => remembered.is_some_and(|remembered| remembered.slot_seen),
+        // a snapshot that was cut short begins again, with a slot of its own
+        Stored::Unknown | Stored::Snapshotting => false,
+    };
+    if facts.present().is_some() || !needed {
         return None;
     }
     let timeline = remembered.and_then(|remembered| remembered.timeline);

@@ -110,6 +110,7 @@ fn each_other_gap_has_its_reason() {
     assert_eq!(reason(&view(|v| v.slots.clear()), stored), Some(CdcReason::SlotMissing));
     assert_eq!(reason(&view(|v| v.slots.clear()), Stored::Nothing), Some(CdcReason::SlotMissing));
     assert_eq!(reason(&view(|v| v.slots.clear()), Stored::Snapshotting), None, "it begins again anyway");
+    assert_eq!(reason(&view(|v| v.slots.clear()), Stored::Unknown), None, "Connect is asked first");
     let lost = |v: &mut SourceView| slot(v).wal_status = Some("lost".into());
     assert_eq!(reason(&view(lost), stored), Some(CdcReason::SlotLost));
     assert_eq!(reason(&view(|v| v.position = Lsn(450)), stored), Some(CdcReason::ServerWentBack));

@@ -35,7 +35,8 @@ pub trait Eyes: Sized + Send + Sync + 'static {
 }
 
 impl Eyes for SourceView {
-    const STEADY: Duration = Duration::from_secs(5);
+    /// What a slot's reader did is only known as well as it was watched.
+    const STEADY: Duration = Duration::from_secs(2);
     const STAYS: bool = true;
 
     async fn look(
