@@ -177,7 +177,8 @@ pub struct PostgresSource {
     /// Where and as whom.
     #[serde(flatten)]
     pub connection: PostgresConnection,
-    /// Replication slot. Default: `sluice_<namespace>_<name>` with underscores. Immutable.
+    /// Replication slot. Default: `sluice_<namespace>_<name>` with underscores, and a hash where that is ambiguous. One that exists
+    /// already is taken over only where the publication's comment says that it is this pipeline's. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9_]+$"))]
     pub slot_name: Option<String>,

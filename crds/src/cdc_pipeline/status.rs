@@ -12,7 +12,8 @@ pub struct CdcPipelineStatus {
     /// `Ready`; where they apply `Reconciling` and `Stalled`; `WalBudget` where there is a budget or a limit of the server's.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// `Preflight`, `Preparing`, `Snapshot`, `Streaming`, `Paused`, `Stopped`, `Halted`, `Failed`, `Deleting`.
+    /// `Preflight`, `Preparing`, `Snapshot`, `Streaming`, `Paused`, `Stopped`, `Halted`, `Failed`, `Unknown`,
+    /// `Deleting`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// One-line sums for `kubectl get`.
@@ -21,7 +22,7 @@ pub struct CdcPipelineStatus {
     /// Checks of the databases that did not pass, each with what mends it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub preflight: Vec<PreflightFinding>,
-    /// When the databases were last looked at successfully.
+    /// Since when no check of the databases keeps the pipeline from starting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preflight_passed_at: Option<Time>,
     /// The source.
@@ -81,17 +82,28 @@ pub struct SourceStatus {
     pub publication: String,
     /// Tables captured.
     pub tables: i32,
-    /// Bytes of WAL between the source's position and what the connector has confirmed.
+    /// Bytes of WAL between the source's position and what the connector has confirmed; 0 below 1 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_bytes: Option<i64>,
-    /// Age of the newest change that has not been confirmed, in seconds.
+    /// Age of the oldest change that has not been confirmed, in seconds; 0 below the heartbeat's interval and 30 s more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<i64>,
-    /// Bytes of WAL that the slot keeps on the database's disk.
+    /// Since when the connector is behind, where `lagSeconds` is not 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_since: Option<Time>,
+    /// What it had confirmed then: while that stands still, `lagSince` does too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_from: Option<String>,
+    /// Bytes of WAL that the slot keeps on the database's disk; 0 below 64 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retained_wal_bytes: Option<i64>,
     /// Whether the first snapshot has been completed.
     pub snapshot_completed: bool,
+    /// Tables whose rows the snapshot reads or has read: not those that were added later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_tables: Option<Vec<String>>,
+    /// Whether the source connector was ever started: from then on the slot is the pipeline's.
+    pub started: bool,
 }
 
 /// A sink as it is.

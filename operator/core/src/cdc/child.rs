@@ -3,6 +3,8 @@ use sluice_crds::common::RunState;
 use sluice_crds::{Connector, Topic};
 
 use crate::condition::VerdictKind;
+use crate::connector::ConnectorReason;
+use crate::reason::Reason as _;
 
 /// What a pipeline needs to know of a Topic or Connector that it wants or has.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,14 @@ pub struct Says {
     pub kind: VerdictKind,
     pub reason: String,
     pub message: String,
+}
+
+impl Says {
+    /// A Connector that has failed, whatever is done about it.
+    pub fn failed(&self) -> bool {
+        let failures = [ConnectorReason::ConnectorFailed, ConnectorReason::TaskFailed];
+        self.kind == VerdictKind::Stalled || failures.iter().any(|failure| failure.as_str() == self.reason)
+    }
 }
 
 impl Child {

@@ -7,11 +7,12 @@
 //! `guard` stands before every start of the source connector: are all changes still there to be read? `budget`: how much WAL the
 //! slot keeps.
 //!
-//! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag` and `snapshot`: how far it
-//! has come. `child`: a Topic or Connector of the pipeline as its status shows it.
+//! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
+//! has come. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is.
 
 pub mod budget;
 mod child;
+mod claim;
 pub mod compile;
 pub mod guard;
 pub mod lag;
@@ -20,6 +21,7 @@ mod plan;
 pub mod preflight;
 mod prepare;
 mod reason;
+mod since;
 pub mod snapshot;
 pub mod sql;
 mod start;
@@ -32,6 +34,7 @@ mod validate;
 mod wanted;
 
 pub use child::{Child, Says};
+pub use claim::{Claim, claimed_by, host, started};
 pub use compile::{Compiled, compile};
 pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
@@ -40,7 +43,7 @@ pub use status::{
 };
 pub use teardown::{Teardown, TeardownSeen, teardown};
 pub use told::{child_refused, statement_failed};
-pub use validate::validate;
+pub use validate::{leaving, validate};
 pub use wanted::{Sink, Source, Topics, Wanted};
 
 /// Finalizer of pipelines whose `deletionPolicy` is `Delete`.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -7,7 +7,8 @@ use sluice_crds::common::RunState;
 use sluice_crds::{Connector, Topic};
 
 use super::budget::{self, Budget};
-use super::child::Child;
+use super::child::{Child, Says};
+use super::claim::Claim;
 use super::compile::Compiled;
 use super::guard::{self, Around, Facts, Guarded, Healing, Memory, Stored, Turn};
 use super::preflight::{self, Failed, Severity};
@@ -16,7 +17,7 @@ use super::start::{self, Start};
 use super::{CdcReason, Wanted, prepare, told};
 use crate::condition::{Verdict, VerdictKind};
 use crate::view::Sight;
-use crate::view::source::{SinkView, SourceView, Trouble};
+use crate::view::source::{SinkView, SourceView, TableName, Trouble};
 
 /// A database as its observer sees it.
 pub struct Look<'a, V> {
@@ -49,6 +50,12 @@ pub struct Seen<'a> {
     /// Status says already that the budget is exceeded.
     pub budget_told: bool,
     pub now: Timestamp,
+    /// See [`super::snapshot::unloaded`].
+    pub unloaded: BTreeSet<TableName>,
+    /// Status says that the source connector was started.
+    pub started: bool,
+    /// Another pipeline has the slot.
+    pub claimed: Option<Claim>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +69,8 @@ pub enum Phase {
     /// The guard keeps the source connector from running.
     Halted,
     Failed,
+    /// The source, or its connector, cannot be seen.
+    Unknown,
     Deleting,
 }
 
@@ -142,20 +151,23 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
     if let Some(verdict) = told::name_taken(compiled, seen) {
         return nothing(verdict);
     }
+    if let Some(other) = &seen.claimed {
+        return nothing(told::slot_claimed(wanted, other));
+    }
     let Some(source) = seen.source.sight.current() else {
-        let verdict = told::source_unseen(wanted, &seen.source);
-        return if running && !wanted.paused {
-            kept(wanted, compiled, seen, nothing(verdict))
-        } else {
-            nothing(verdict)
-        };
+        let plan = nothing(told::source_unseen(wanted, &seen.source));
+        let phase = if running && wanted.state == RunState::Running { Phase::Unknown } else { plan.phase };
+        let plan = Plan { phase, ..plan };
+        return if running && !wanted.paused { kept(wanted, compiled, seen, plan) } else { plan };
     };
     let stopped = connector.is_some_and(|child| child.declared == RunState::Stopped);
     let (slot, stored, memory) = (&wanted.source.slot, seen.stored, &seen.memory);
     let guarded = guard::judge(&Facts { view: source, slot, stored, memory, stopped });
     let budget = budget::judge(wanted, source, seen.budget_told);
     let over_budget = budget.as_ref().is_some_and(Budget::is_over);
-    let mut checks = preflight::source(&preflight::Source { wanted, view: source, running });
+    let (started, unloaded) = (seen.started, &seen.unloaded);
+    let facts = preflight::Source { wanted, view: source, running, started, unloaded };
+    let mut checks = preflight::source(&facts);
     let mut unseen = None;
     for sink in &wanted.sinks {
         let Some(look) = seen.sinks.get(&sink.name) else { continue };
@@ -289,17 +301,20 @@ fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: boo
         RunState::Paused => (Phase::Paused, told::at_rest(CdcReason::PipelinePaused, "Paused")),
         RunState::Stopped => (Phase::Stopped, told::at_rest(CdcReason::PipelineStopped, "Stopped")),
         RunState::Running if completed || wanted.snapshot == SnapshotMode::Never => {
-            (Phase::Streaming, told::streaming(wanted))
+            (Phase::Streaming, told::streaming(wanted, &seen.unloaded))
         }
         RunState::Running => (Phase::Snapshot, told::snapshotting(wanted)),
     }
 }
 
-/// The phase of a pipeline whose connectors exist, as far as it can be known without them.
+/// The phase of a pipeline whose connectors exist.
 fn resting(wanted: &Wanted, seen: &Seen<'_>) -> Phase {
+    let source = seen.connectors.get(&wanted.source_connector()).and_then(|child| child.says.as_ref());
     match wanted.state {
         RunState::Paused => Phase::Paused,
         RunState::Stopped => Phase::Stopped,
+        RunState::Running if source.is_some_and(Says::failed) => Phase::Failed,
+        RunState::Running if source.is_some_and(|says| says.kind == VerdictKind::Unknown) => Phase::Unknown,
         RunState::Running if seen.snapshot_completed || seen.snapshot == Snapshot::Completed => {
             Phase::Streaming
         }

@@ -61,6 +61,8 @@ crate::reasons! {
         SinkNotReady,
         /// Another object has a name that the pipeline needs for one of its own.
         NameTaken,
+        /// Another CdcPipeline, which came first, has the same replication slot on the same server.
+        SlotClaimed,
         /// The pipeline is being deleted.
         Deleting,
         /// The pipeline is being deleted, and a database or Connect does not answer to give up what is in it.

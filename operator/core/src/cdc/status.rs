@@ -9,11 +9,11 @@ use super::budget::Budget;
 use super::guard::Guarded;
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
-use super::{Wanted, lag};
+use super::{Wanted, claim, since, snapshot};
 use crate::condition::{self, Verdict};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;
-use crate::view::source::Lag;
+use crate::view::source::{Lag, Lsn};
 
 /// Whether the slot keeps no more WAL than it may.
 pub const WAL_BUDGET: &str = "WalBudget";
@@ -25,6 +25,8 @@ pub const GUARD_AGAIN: i64 = 600;
 pub struct Gauges {
     /// Of the pipeline's slot.
     pub lag: Option<Lag>,
+    /// What its reader has confirmed.
+    pub confirmed: Option<Lsn>,
     /// In the order of the wanted sinks.
     pub sinks: Vec<SinkGauge>,
 }
@@ -44,8 +46,8 @@ pub fn status(
     now: Timestamp,
 ) -> CdcPipelineStatus {
     let previous = pipeline.status.clone().unwrap_or_default();
-    let lag = gauges.lag.map(|seen| lag::quantized(seen, wanted.source.heartbeat));
     let before = previous.source.as_ref();
+    let (lag, behind) = since::figures(gauges, wanted.source.heartbeat, before, now);
     let blocked = |checks: &[Failed]| checks.iter().any(|check| check.severity == Severity::Block);
     let passed = match &plan.checks {
         Some(checks) if blocked(checks) => None,
@@ -73,6 +75,15 @@ pub fn status(
             lag_seconds: lag.map(|lag| lag.seconds).or_else(|| before?.lag_seconds),
             retained_wal_bytes: lag.map(|lag| lag.retained).or_else(|| before?.retained_wal_bytes),
             snapshot_completed: plan.snapshot_completed,
+            snapshot_tables: snapshot::tables(
+                wanted,
+                before,
+                plan.snapshot_completed,
+                !plan.connectors.is_empty(),
+            ),
+            started: claim::started(pipeline) || starts(plan),
+            lag_since: behind.since,
+            lag_from: behind.from,
         }),
         sinks: sinks(wanted, gauges, pipeline.status.as_ref()),
         observed_generation: told.observed_generation,
@@ -103,9 +114,24 @@ pub fn budget_turned<'a>(
     turned.then_some((now.status == "True", now))
 }
 
-/// The same with a phase.
-pub fn deleting(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPipelineStatus {
-    CdcPipelineStatus { phase: Some(Phase::Deleting.to_string()), ..told(pipeline, verdict, now) }
+/// The same with a phase. `started`: the source connector is, or was, there.
+pub fn deleting(
+    pipeline: &CdcPipeline,
+    verdict: &Verdict,
+    started: bool,
+    now: Timestamp,
+) -> CdcPipelineStatus {
+    let mut status = told(pipeline, verdict, now);
+    status.phase = Some(Phase::Deleting.to_string());
+    if let Some(source) = &mut status.source {
+        source.started |= started;
+    }
+    status
+}
+
+/// The source connector is there, or is about to be made.
+fn starts(plan: &Plan) -> bool {
+    !plan.connectors.is_empty() || !matches!(plan.phase, Phase::Preflight | Phase::Preparing)
 }
 
 /// `next`, or what is written already where they differ only in figures that move all the time: those may wait.
@@ -122,6 +148,7 @@ pub fn settled(
         (still.summary, still.wal) = (None, None);
         if let Some(source) = &mut still.source {
             (source.lag_bytes, source.lag_seconds, source.retained_wal_bytes) = (None, None, None);
+            (source.lag_since, source.lag_from) = (None, None);
         }
         for sink in &mut still.sinks {
             sink.lag_records = None;

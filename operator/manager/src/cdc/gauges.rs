@@ -21,7 +21,9 @@ pub async fn measure(context: &Context, wanted: &Wanted, found: &Found) -> Gauge
     let view = found.seen_source.sight.current();
     let lag = view.and_then(|view| view.lags.get(&wanted.source.slot).copied());
     let sinks = sinks(context, wanted, found).await;
-    let gauges = Gauges { lag, sinks };
+    let slot = view.and_then(|view| view.slots.get(&wanted.source.slot));
+    let confirmed = slot.and_then(|slot| slot.confirmed_flush_lsn);
+    let gauges = Gauges { lag, confirmed, sinks };
     export(context, found, &gauges);
     gauges
 }
@@ -41,7 +43,7 @@ async fn sinks(context: &Context, wanted: &Wanted, found: &Found) -> Vec<SinkGau
     };
     match ask(&world.client.within(DEADLINE), wanted).await {
         Ok(sinks) => {
-            context.cdc.measured(&found.key, &Gauges { lag: None, sinks: sinks.clone() });
+            context.cdc.measured(&found.key, &Gauges { sinks: sinks.clone(), ..Default::default() });
             sinks
         }
         Err(error) => {

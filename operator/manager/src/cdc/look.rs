@@ -1,10 +1,10 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kube::{Resource as _, ResourceExt};
 use sluice_core::cdc::guard::{Memory, Stored};
 use sluice_core::cdc::snapshot::{self, Snapshot};
-use sluice_core::cdc::{self, Child, Compiled, Seen, Wanted};
+use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted};
 use sluice_core::view::source::{SinkView, SourceView, TableName};
 use sluice_crds::common::RunState;
 use sluice_crds::{CdcPipeline, CdcPipelineStatus, Connector, Topic};
@@ -35,6 +35,9 @@ pub struct Found {
     fresh: bool,
     gap_told: bool,
     budget_told: bool,
+    unloaded: BTreeSet<TableName>,
+    started: bool,
+    claimed: Option<Claim>,
 }
 
 impl Found {
@@ -101,6 +104,9 @@ impl Found {
             fresh: false,
             gap_told,
             budget_told,
+            unloaded: snapshot::unloaded(wanted, status.and_then(|status| status.source.as_ref())),
+            started: cdc::started(pipeline),
+            claimed: claimed(context, pipeline),
             key,
         }
     }
@@ -134,6 +140,9 @@ impl Found {
             gap_told: self.gap_told,
             budget_told: self.budget_told,
             now: Context::now(),
+            unloaded: self.unloaded.clone(),
+            started: self.started,
+            claimed: self.claimed.clone(),
         }
     }
 }
@@ -142,6 +151,13 @@ impl Found {
 fn guard_is_old(status: Option<&CdcPipelineStatus>) -> bool {
     let checked = status.and_then(|s| s.guard.as_ref()?.checked_at.as_ref());
     checked.is_none_or(|at| Context::now().as_second() - at.0.as_second() >= cdc::GUARD_AGAIN)
+}
+
+/// Who has the pipeline's slot before it.
+fn claimed(context: &Context, pipeline: &CdcPipeline) -> Option<Claim> {
+    let own = Claim::of(pipeline)?;
+    let others = context.shelves.pipelines.select(|other| other.metadata.uid != pipeline.metadata.uid);
+    cdc::claimed_by(&own, others.iter().filter_map(|other| Claim::of(other)))
 }
 
 fn is_ready(pipeline: &CdcPipeline) -> bool {

@@ -43,15 +43,14 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
         }
     };
     let leaving = pipeline.meta().deletion_timestamp.is_some();
+    if leaving {
+        // what was made under a spec that could be meant is there, whatever the spec says now
+        let Some(wanted) = cdc::leaving(pipeline) else { return Ok(Action::await_change()) };
+        let found = Found::look(&context, pipeline, &wanted).await;
+        return teardown::teardown(&context, pipeline, &wanted, &found).await;
+    }
     let wanted = match cdc::validate(pipeline) {
         Ok(wanted) => wanted,
-        // what could never be meant was never made
-        Err(_) if leaving => {
-            if pipeline.finalizers().iter().any(|name| name == FINALIZER) {
-                finalizer::release(&context, pipeline, FINALIZER).await?;
-            }
-            return Ok(Action::await_change());
-        }
         Err(findings) => {
             let status = cdc::told(pipeline, &Verdict::refused(&findings), Context::now());
             write(&context, pipeline, status).await?;
@@ -59,9 +58,6 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
         }
     };
     let mut found = Found::look(&context, pipeline, &wanted).await;
-    if leaving {
-        return teardown::teardown(&context, pipeline, &wanted, &found).await;
-    }
     let mut plan = cdc::plan(&wanted, found.compiled.as_ref(), &found.seen(&wanted));
     if plan.unsure {
         found.look_again().await;
@@ -137,11 +133,12 @@ async fn tell(
 /// Events for what is new in status: another phase, a budget that no longer holds or holds again, a gap that was gone over.
 async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &CdcPipelineStatus) {
     let before = pipeline.status.as_ref();
-    if before.and_then(|before| before.phase.as_ref()) != status.phase.as_ref() {
-        let severity = match plan.verdict.kind {
-            VerdictKind::Stalled => Severity::Warning,
-            _ => Severity::Normal,
-        };
+    let turned = before.and_then(|before| before.phase.as_ref()) != status.phase.as_ref();
+    let severity = match report::events::turn(before.map(|before| &before.conditions), &status.conditions) {
+        Some(news) => Some(news.severity),
+        None => turned.then_some(Severity::Normal),
+    };
+    if let Some(severity) = severity {
         let note = format!("{}: {}", plan.phase, plan.verdict.message);
         context.event(pipeline, severity, plan.verdict.reason, "Reconcile", &note).await;
     }

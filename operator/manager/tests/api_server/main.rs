@@ -1,5 +1,6 @@
 //! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`,
-//! and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`.
+//! and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`. Whether a
+//! `namespace` goes.
 
 // `json!({ … })` reads best where it is used, as an argument
 #![allow(clippy::needless_pass_by_value)]
@@ -7,6 +8,7 @@
 mod apply;
 mod lease;
 mod manifests;
+mod namespace;
 mod status;
 mod unparsable;
 

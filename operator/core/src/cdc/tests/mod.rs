@@ -5,6 +5,7 @@ mod compile;
 mod guard;
 mod plan;
 mod preflight;
+mod running;
 mod teardown;
 mod validate;
 mod world;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_crds::CdcPipeline;
+use sluice_crds::cdc_pipeline::SourceStatus;
 use sluice_crds::common::RunState;
 
 use crate::cdc::guard::{Memory, Stored};
@@ -68,7 +69,7 @@ pub fn source() -> SourceView {
         "server": {
             "version": 150_018, "in_recovery": false, "wal_level": "logical", "max_replication_slots": 10,
             "max_wal_senders": 10, "used_wal_senders": 0, "wal_sender_timeout": 60_000,
-            "max_slot_wal_keep_size": -1, "database": "shop", "database_bytes": 1,
+            "max_slot_wal_keep_size": -1, "database": "shop",
         },
         "role": {"name": "sluice", "superuser": false, "replication": true, "provider_replication": false, "create": true},
         "heartbeat": {"creatable": true},
@@ -110,6 +111,9 @@ pub struct World {
     pub fresh: bool,
     pub gap_told: bool,
     pub budget_told: bool,
+    /// Status, as far as a plan asks for it.
+    pub status: Option<SourceStatus>,
+    pub claimed: Option<cdc::Claim>,
 }
 
 impl World {
@@ -127,6 +131,8 @@ impl World {
             fresh: true,
             gap_told: false,
             budget_told: false,
+            status: None,
+            claimed: None,
         }
     }
 
@@ -150,6 +156,9 @@ impl World {
             gap_told: self.gap_told,
             budget_told: self.budget_told,
             now: Timestamp::UNIX_EPOCH,
+            unloaded: cdc::snapshot::unloaded(wanted, self.status.as_ref()),
+            started: self.status.as_ref().is_some_and(|status| status.started),
+            claimed: self.claimed.clone(),
         };
         cdc::plan(wanted, self.compiled(wanted).as_ref(), &seen)
     }

@@ -45,11 +45,9 @@ impl Place {
         }
     }
 
-    /// The host as the Connect workers understand it. They run in the pipeline's namespace, Sluice in its own: a name
-    /// without a dot is a Service beside the workers.
+    /// The host as the Connect workers understand it.
     pub fn host(&self) -> String {
-        let plain = !self.host.contains(['.', ':']) && self.host != "localhost";
-        if plain { format!("{}.{}.svc", self.host, self.namespace) } else { self.host.clone() }
+        sluice_core::cdc::host(&self.namespace, &self.host)
     }
 }
 
