@@ -76,9 +76,12 @@ pub fn host(namespace: &str, host: &str) -> String {
 /// Whether the host is a Service of this namespace.
 pub(super) fn lives_in(namespace: &str, name: &str) -> bool {
     let name = host(namespace, name);
-    let mut labels = name.trim_end_matches('.').split('.').skip(1);
-    // `service.namespace`, `service.namespace.svc…`, `pod.service.namespace.svc…`
-    labels.next() == Some(namespace) || (labels.next() == Some(namespace) && labels.next() == Some("svc"))
+    let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
+    match labels.as_slice() {
+        // `service.namespace`, `service.namespace.svc…`, `pod.service.namespace.svc…`
+        [_, of] | [_, of, "svc", ..] | [_, _, of, "svc", ..] => *of == namespace,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +143,9 @@ mod tests {
         for here in ["db", "db.shop", "db.shop.svc", "db.shop.svc.cluster.local", "db-0.db.shop.svc"] {
             assert!(lives_in("shop", here), "{here}");
         }
-        for elsewhere in ["db.prod", "10.0.0.7", "db.example.com", "localhost", "a.b.shop", "shop.prod.svc"] {
+        for elsewhere in
+            ["db.prod", "10.0.0.7", "db.example.com", "localhost", "a.b.shop", "shop.prod.svc", "db.shop.com"]
+        {
             assert!(!lives_in("shop", elsewhere), "{elsewhere}");
         }
     }

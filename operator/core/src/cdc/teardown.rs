@@ -9,7 +9,6 @@ use super::plan::{ChildKind, Look, Removal, Work};
 use super::{CdcReason, Wanted, claim, sql};
 use crate::condition::Verdict;
 use crate::connect::names::Internal;
-use crate::view::Sight;
 use crate::view::source::{SourceView, Trouble};
 
 /// How long a database that goes with its namespace may still be about to answer.
@@ -151,7 +150,7 @@ fn offsets_stay(wanted: &Wanted, connectors: &[Removal]) -> String {
     let names = connectors.iter().map(|removal| removal.name.as_str()).collect::<Vec<_>>().join(", ");
     format!(
         "The ConnectCluster {connect} is gone, so nobody could make it forget the offsets of {names}: they stay in the topic {topic}. A new \
-         pipeline of this name would go on from there, and its slot is gone: give it another name",
+         pipeline of this name finds an offset without a slot, and is halted (SlotMissing) until an id is added to its spec.snapshots",
         connect = wanted.connect,
         topic = Internal::Offsets.topic(&wanted.connect),
     )

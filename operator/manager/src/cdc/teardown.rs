@@ -33,6 +33,8 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
     let ours = |child: &cdc::Child| child.owned;
     let started = cdc::started(pipeline)
         || found.connectors.get(&wanted.source_connector()).is_some_and(|(_, c)| c.owned);
+    let blind = found.seen_source.sight.current().is_none();
+    let namespace_going = blind && namespace::is_going(context.client(), &found.key.namespace).await;
     let now = Context::now();
     let connectors = found.connectors.iter().filter(|(_, (_, child))| ours(child));
     let topics = found.topics.iter().filter(|(_, (_, child))| ours(child));
@@ -44,8 +46,7 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
             topics: &topics.map(|(name, child)| (name.clone(), child.clone())).collect(),
             source: found.seen_source.look(),
             started,
-            namespace_going: found.seen_source.sight.current().is_none()
-                && namespace::is_going(context.client(), &found.key.namespace).await,
+            namespace_going,
             refused: cdc::validate(pipeline).is_err(),
             since: pipeline.meta().deletion_timestamp.as_ref().map_or(now, |time| time.0),
             now,
@@ -69,7 +70,7 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
             (deleting("Connectors and Topics are being deleted"), SOON)
         }
         Teardown::Abandon(removals, warning) => {
-            warn!(pipeline = %found.key, warning);
+            warn!(pipeline = %found.key, "{warning}");
             context.event(pipeline, Severity::Warning, "OffsetsStay", "Delete", &warning).await;
             act::remove(context, found, &removals).await?;
             (deleting("Connectors are being deleted, and their offsets stay"), SOON)
@@ -98,7 +99,7 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
         Teardown::Wait(verdict) => (verdict, LATER),
         Teardown::Leave(warning) => {
             // the log too: no event can be made in a namespace that is going
-            warn!(pipeline = %found.key, warning);
+            warn!(pipeline = %found.key, "{warning}");
             context.event(pipeline, Severity::Warning, "SlotLeft", "Delete", &warning).await;
             finalizer::release(context, pipeline, FINALIZER).await?;
             gone(context, &found.key);

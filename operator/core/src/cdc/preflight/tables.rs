@@ -134,7 +134,7 @@ pub(super) fn rows(facts: &Source<'_>) -> Vec<Failed> {
         let touch = column.map(|column| {
             let column = sql::ident_short(column);
             format!(
-                "To send every row once, as a change: UPDATE {} SET {column} = {column};",
+                "To read all rows anew, add an id to spec.snapshots; to send this table's once, as changes: UPDATE {} SET {column} = {column};",
                 sql::table(name)
             )
         });
