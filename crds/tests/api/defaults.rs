@@ -84,7 +84,7 @@ async fn a_pipeline_needs_a_source_and_tables() {
         "source": { "postgres": {
             "host": "db", "port": 5432, "database": "shop", "user": "u", "password": password,
             "heartbeat": { "enabled": true, "intervalSeconds": 10 },
-        } },
+        }, "onGap": "Halt", "onBudgetExceeded": "Warn" },
         "tables": ["public.orders"],
         "snapshot": { "mode": "Initial" },
         "topics": { "partitions": 1, "adoption": "IfIdentical" },

@@ -121,6 +121,8 @@ async fn a_pipeline_changes_tables_password_host_and_sinks() {
         vec![
             json!({ "tables": ["public.orders", "public.customers"] }),
             json!({ "source": { "postgres": { "host": "db-2", "password": password } } }),
+            json!({ "source": { "onGap": "Continue", "onBudgetExceeded": "DropSlot" }, "objectives": { "maxRetainedWal": "10Gi" } }),
+            json!({ "snapshots": [{ "id": "2026-01-01" }] }),
             json!({ "sinks": [sink("one"), sink("two")] }),
             json!({ "sinks": [sink("two")] }),
             json!({ "topics": { "partitions": 3, "retention": { "time": "1d" } } }),

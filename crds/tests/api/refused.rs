@@ -124,6 +124,9 @@ async fn names_within_an_object() {
         (source(json!({ "slotName": "s".repeat(64) })), "Too long"),
         (with(pipeline("p"), &json!({ "topics": { "prefix": "a.b" } })), "spec.topics.prefix"),
         (with(pipeline("p"), &json!({ "sinks": [sink("one"), sink("one")] })), "Duplicate value"),
+        (with(pipeline("p"), &json!({ "snapshots": [{ "id": "a" }, { "id": "a" }] })), "Duplicate value"),
+        (with(pipeline("p"), &json!({ "snapshots": [{ "id": "a b" }] })), "spec.snapshots[0].id"),
+        (with(pipeline("p"), &json!({ "snapshots": [{ "id": "i".repeat(64) }] })), "Too long"),
     ])
     .await;
 }
@@ -133,6 +136,7 @@ async fn sizes_and_durations_of_no_known_form() {
     let retention = |retention: Value| with(topic("t"), &json!({ "retention": retention }));
     let storage = |size: &str| in_pool(json!({ "storage": { "size": size } }));
     let heap = |heap: &str| in_pool(json!({ "jvm": { "heap": heap } }));
+    let budget = |size: &str| with(pipeline("p"), &json!({ "objectives": { "maxRetainedWal": size } }));
     refused(vec![
         (retention(json!({ "time": "7 days" })), "spec.retention.time"),
         (retention(json!({ "time": "1.5h" })), "spec.retention.time"),
@@ -146,6 +150,9 @@ async fn sizes_and_durations_of_no_known_form() {
         (storage(""), "spec.pools[0].storage.size"),
         (heap("512M"), "spec.pools[0].jvm.heap"),
         (heap("0Mi"), "spec.pools[0].jvm.heap"),
+        (budget("10 Gi"), "spec.objectives.maxRetainedWal"),
+        (budget("0Gi"), "spec.objectives.maxRetainedWal"),
+        (budget("1.5Gi"), "spec.objectives.maxRetainedWal"),
         (with(connect("c"), &json!({ "restartedAt": "yesterday" })), "spec.restartedAt"),
         (with(cluster("c"), &json!({ "clusterId": "short" })), "spec.clusterId"),
     ])
@@ -189,8 +196,35 @@ async fn values_of_no_known_name() {
             with(pipeline("p"), &json!({ "snapshot": { "mode": "Always" } })),
             "supported values: \"Initial\", \"Never\"",
         ),
+        (
+            with(pipeline("p"), &json!({ "source": { "onGap": "Ignore" } })),
+            "supported values: \"Halt\", \"Resnapshot\", \"Continue\"",
+        ),
+        (
+            with(pipeline("p"), &json!({ "source": { "onBudgetExceeded": "Drop" } })),
+            "supported values: \"Warn\", \"DropSlot\"",
+        ),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn policies_that_have_nothing_to_act_on() {
+    let source = |source: Value| json!({ "source": source });
+    let drops = source(json!({ "onBudgetExceeded": "DropSlot" }));
+    let budget = json!({ "objectives": { "maxRetainedWal": "1Gi" } });
+    let never = json!({ "snapshot": { "mode": "Never" } });
+    let reads_none = "snapshot.mode: Never reads no rows: with it there can be no snapshots";
+    let new = |specs: &[&Value]| specs.iter().fold(pipeline("p"), |object, spec| with(object, spec));
+    refused(vec![
+        (new(&[&drops]), "onBudgetExceeded: DropSlot needs objectives.maxRetainedWal"),
+        (new(&[&never, &drops, &budget]), reads_none),
+        (new(&[&never, &source(json!({ "onGap": "Resnapshot" }))]), reads_none),
+        (new(&[&never, &json!({ "snapshots": [{ "id": "a" }] })]), reads_none),
+    ])
+    .await;
+    let session = Session::start().await;
+    session.created(&new(&[&drops, &budget, &json!({ "snapshots": [{ "id": "a" }] })])).await;
 }
 
 #[tokio::test]
@@ -239,6 +273,7 @@ async fn more_than_fits() {
     let pools_17: Vec<_> =
         (0..17).map(|i| pool(&format!("p{i}"), i * 10, 1, &["controller", "broker"])).collect();
     let tables: Vec<_> = (0..501).map(|i| format!("public.t{i}")).collect();
+    let snapshots: Vec<_> = (0..33).map(|i| json!({ "id": format!("s{i}") })).collect();
     let sinks: Vec<_> = (0..17).map(|i| sink(&format!("s{i}"))).collect();
     refused(vec![
         (pools("c", &pools_17), "spec.pools: Too many"),
@@ -252,6 +287,7 @@ async fn more_than_fits() {
         (with(connector("c"), &json!({ "config": many(513) })), "spec.config: Too many"),
         (with(pipeline("p"), &json!({ "tables": tables })), "spec.tables: Too many"),
         (with(pipeline("p"), &json!({ "sinks": sinks })), "spec.sinks: Too many"),
+        (with(pipeline("p"), &json!({ "snapshots": snapshots })), "spec.snapshots: Too many"),
     ])
     .await;
 }

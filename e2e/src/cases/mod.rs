@@ -1,6 +1,6 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `roll` (K) · `topic` (T) · `connector` (C) · `pipeline`, `sink` (P) · `input`, `unparsable`, `away` (bad input
+//! `cluster`, `roll` (K) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`, `away` (bad input
 //! and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -11,6 +11,7 @@ use crate::scene::Scene;
 mod away;
 mod cluster;
 mod connector;
+mod guard;
 mod input;
 mod pipeline;
 mod roll;
@@ -91,8 +92,16 @@ cases! {
         "a table without primary key that is not captured keeps accepting UPDATE and DELETE";
     "P6" Shared Beside 360 pipeline::p06_five_minutes_without_the_database,
         "PostgreSQL is down for 5 minutes: recovers unaided, no row lost";
+    "P7" Shared Beside 70 guard::p07_a_slot_that_was_advanced_is_refused_and_heals_on_request,
+        "the slot was advanced past the stored offset: refused with the gap in bytes; resnapshot on request heals";
+    "P8" Shared Beside 90 guard::p08_wal_over_the_budget_is_told_while_paused,
+        "the retained WAL passes the budget while paused: condition, Event and metric before wal_status=lost";
+    "P9" Shared Beside 120 guard::p09_deletion_follows_its_policy,
+        "the pipeline is deleted with Delete or Retain: slot, publication, topics and offsets follow the policy";
     "P10" Shared Beside 45 sink::p10_a_poison_record_goes_to_the_dead_letters,
         "a poison record at the sink: it lands in the dead-letter topic, the flow continues, the count is in status";
+    "P11" Shared Beside 70 guard::p11_the_same_request_runs_once,
+        "the same resnapshot id applied ten times runs once";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,

@@ -8,7 +8,7 @@ use sluice_crds::{CdcPipeline, Connector, Topic};
 use crate::kubernetes::conditions::{condition, current, verdict};
 use crate::scene::pipeline::{ROWS, Shop};
 use crate::scene::postgres::{self, Options, PASSWORD};
-use crate::scene::{Expect, Scene};
+use crate::scene::{Connect, Expect, Scene};
 use crate::wait::{said, seconds};
 
 pub async fn p01_wal_level_is_named_and_mended(s: &Scene<'_>) -> Result<()> {
@@ -23,6 +23,7 @@ pub async fn p01_wal_level_is_named_and_mended(s: &Scene<'_>) -> Result<()> {
         "the fix should be a statement: {finding:?}"
     );
     nothing_was_made(s, "p1").await?;
+    nothing_is_in(s, connect, &shop.source, "p1").await?;
 
     // what the finding says, and the restart that PostgreSQL needs for it
     s.agent().sql(&database.dsn("postgres"), &[statement(&finding.mend)]).await?;
@@ -49,6 +50,7 @@ pub async fn p02_a_role_without_replication_is_named_and_mended(s: &Scene<'_>) -
     s.apply::<CdcPipeline>("p2", spec).await?;
     let finding = blocked(s, "p2", &["p2_reader", "REPLICATION"]).await?;
     nothing_was_made(s, "p2").await?;
+    nothing_is_in(s, connect, &shop.source, "p2").await?;
     s.agent().sql(&shop.source, &[statement(&finding.mend)]).await?;
     s.ready::<CdcPipeline>("p2", seconds(90)).await?;
     shop.same(s, 30).await
@@ -137,4 +139,22 @@ pub async fn nothing_was_made(s: &Scene<'_>, pipeline: &str) -> Result<()> {
         if made.is_empty() { Ok(()) } else { Err(made.join(" ")) }
     })
     .await
+}
+
+/// No publication, slot or heartbeat in the source, and no connector in Connect.
+async fn nothing_is_in(s: &Scene<'_>, connect: &Connect, source: &str, pipeline: &str) -> Result<()> {
+    const MADE: &str = "SELECT coalesce(string_agg(what, ', '), '') FROM (
+        SELECT 'publication ' || pubname AS what FROM pg_publication
+        UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
+        UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname = 'sluice') made";
+    let made = s.agent().sql_value(source, MADE).await?;
+    ensure!(made.is_empty(), "the source has {made}");
+    let url = format!("{}/connectors", connect.url);
+    let answer = s.agent().rest("GET", &url, None).await?;
+    let names = answer.body.as_array().with_context(|| format!("{answer:?}"))?;
+    let prefix = format!("{pipeline}-");
+    let ours: Vec<_> =
+        names.iter().filter_map(|name| name.as_str()).filter(|name| name.starts_with(&prefix)).collect();
+    ensure!(ours.is_empty(), "Connect has {ours:?}");
+    Ok(())
 }

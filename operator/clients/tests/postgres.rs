@@ -78,7 +78,7 @@ async fn the_facts_of_a_source_are_read_in_one_look() {
     assert!(view.server.version >= 130_000, "{:?}", view.server);
     assert_eq!((view.server.wal_level.as_str(), view.server.max_replication_slots), ("logical", 3));
     assert_eq!((view.server.database.as_str(), view.server.in_recovery), ("shop", false));
-    assert!(view.server.database_bytes > 1 << 20 && view.position.0 > 0);
+    assert!(view.position.0 > 0);
     assert!(view.role.replication && view.role.create && !view.role.superuser && view.role.name == "reader");
     assert!(view.identity.as_ref().is_some_and(|i| i.timeline == 1 && i.system_identifier.len() > 10));
 
@@ -289,9 +289,11 @@ async fn a_silent_server_and_a_held_lock_end_at_their_deadlines() {
         holder.run("hold", &hold).await
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
+    let view = look(&mut session, &["public.orders", "public.items"]).await;
+    assert_eq!(view.tables.len(), 2, "a look reads catalogs, and waits for nobody's table");
     let statements = sql::create_publication("sluice_shop", &tables(&["public.orders"]), "");
     let refused = session.run("create", &statements).await.unwrap_err();
-    assert_eq!(refused.trouble(), Trouble::TimedOut, "{refused}");
+    assert_eq!(refused.trouble(), Trouble::Busy, "{refused}");
     assert!(matches!(refused, Error::Refused { .. }), "the server gave up first: {refused:?}");
     held.await.unwrap().unwrap();
 

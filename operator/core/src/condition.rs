@@ -86,6 +86,20 @@ pub fn build(
         .collect()
 }
 
+/// A condition of a kind's own beside `Ready`.
+pub fn further(
+    kind: &str,
+    holds: bool,
+    reason: impl Reason,
+    message: impl Into<String>,
+    generation: Option<i64>,
+    now: Timestamp,
+    previous: &[Condition],
+) -> Condition {
+    let (status, verdict) = (if holds { "True" } else { "False" }, Verdict::ready(reason, message));
+    one(kind, status, &verdict, generation, now, previous)
+}
+
 fn one(
     kind: &str,
     status: &str,

@@ -24,6 +24,7 @@ mod topic;
 mod yaml;
 
 pub use act::{Applied, Applier};
+pub use cdc::namespace_is_going;
 pub use cli::Cli;
 pub use context::Shared;
 pub use error::Error;

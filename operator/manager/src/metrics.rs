@@ -52,6 +52,17 @@ pub struct ObjectLabels {
     pub name: String,
 }
 
+/// Names and meanings of [`Metrics::of_pipelines`].
+const OF_PIPELINES: [(&str, &str); 7] = [
+    ("cdc_lag_bytes", "WAL between the source's position and what the pipeline has confirmed"),
+    ("cdc_retained_wal_bytes", "WAL that the pipeline's slot keeps on the source's disk"),
+    ("cdc_wal_growth_bytes_per_second", "By how much that grows"),
+    ("cdc_wal_budget_bytes", "How much WAL the pipeline's slot may keep (objectives.maxRetainedWal)"),
+    ("cdc_wal_budget_exceeded", "1 while the slot keeps more, or is about to be lost"),
+    ("cdc_gap", "1 while changes are missing between what was read and what can be read"),
+    ("cdc_dead_letters", "Records in the pipeline's dead-letter topics"),
+];
+
 /// Counters and gauges, shared by everything.
 pub struct Metrics {
     registry: Registry,
@@ -65,6 +76,10 @@ pub struct Metrics {
     pub pipeline_lag_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_retained_wal_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_dead_letters: Family<ObjectLabels, Gauge>,
+    pub pipeline_gap: Family<ObjectLabels, Gauge>,
+    pub pipeline_wal_growth: Family<ObjectLabels, Gauge>,
+    pub pipeline_wal_budget_bytes: Family<ObjectLabels, Gauge>,
+    pub pipeline_wal_budget_exceeded: Family<ObjectLabels, Gauge>,
     pub leader: Gauge<u64, AtomicU64>,
     pub kafka_up: Family<ClusterLabels, Gauge>,
     pub connect_up: Family<ObjectLabels, Gauge>,
@@ -89,6 +104,10 @@ impl Default for Metrics {
             pipeline_lag_bytes: Family::default(),
             pipeline_retained_wal_bytes: Family::default(),
             pipeline_dead_letters: Family::default(),
+            pipeline_gap: Family::default(),
+            pipeline_wal_growth: Family::default(),
+            pipeline_wal_budget_bytes: Family::default(),
+            pipeline_wal_budget_exceeded: Family::default(),
             leader: Gauge::default(),
             kafka_up: Family::default(),
             connect_up: Family::default(),
@@ -123,21 +142,9 @@ impl Default for Metrics {
             "Partitions with fewer in-sync replicas than min.insync.replicas",
             metrics.under_min_isr_partitions.clone(),
         );
-        registry.register(
-            "cdc_lag_bytes",
-            "WAL between the source's position and what the pipeline has confirmed",
-            metrics.pipeline_lag_bytes.clone(),
-        );
-        registry.register(
-            "cdc_retained_wal_bytes",
-            "WAL that the pipeline's slot keeps on the source's disk",
-            metrics.pipeline_retained_wal_bytes.clone(),
-        );
-        registry.register(
-            "cdc_dead_letters",
-            "Records in the pipeline's dead-letter topics",
-            metrics.pipeline_dead_letters.clone(),
-        );
+        for (gauge, (name, help)) in metrics.of_pipelines().into_iter().zip(OF_PIPELINES) {
+            registry.register(name, help, gauge.clone());
+        }
         registry.register("leader", "1 while this replica leads", metrics.leader.clone());
         metrics.register_state(&mut registry);
         Self { registry, ..metrics }
@@ -192,6 +199,19 @@ impl Metrics {
         self.kube_writes.get_or_create(&KubeLabels { verb, kind: kind.to_owned() }).inc();
     }
 
+    /// All gauges that each pipeline has, in the order of [`OF_PIPELINES`].
+    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 7] {
+        [
+            &self.pipeline_lag_bytes,
+            &self.pipeline_retained_wal_bytes,
+            &self.pipeline_wal_growth,
+            &self.pipeline_wal_budget_bytes,
+            &self.pipeline_wal_budget_exceeded,
+            &self.pipeline_gap,
+            &self.pipeline_dead_letters,
+        ]
+    }
+
     /// A cluster is gone.
     pub fn forget_cluster(&self, namespace: &str, cluster: &str) {
         let labels = ClusterLabels { namespace: namespace.to_owned(), cluster: cluster.to_owned() };
@@ -217,9 +237,7 @@ impl Metrics {
         {
             of_a_cluster.clear();
         }
-        for of_a_pipeline in
-            [&self.pipeline_lag_bytes, &self.pipeline_retained_wal_bytes, &self.pipeline_dead_letters]
-        {
+        for of_a_pipeline in self.of_pipelines() {
             of_a_pipeline.clear();
         }
     }

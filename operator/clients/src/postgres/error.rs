@@ -79,6 +79,7 @@ impl Error {
             Trouble::NameUnknown => "DatabaseNameUnknown",
             Trouble::Unreachable => "DatabaseUnreachable",
             Trouble::TimedOut => "DatabaseTimedOut",
+            Trouble::Busy => "DatabaseBusy",
             Trouble::PasswordRefused => "DatabasePasswordRefused",
             Trouble::NotAdmitted => "DatabaseNotAdmitted",
             Trouble::DatabaseMissing => "DatabaseMissing",
@@ -112,7 +113,7 @@ fn statement(state: &SqlState) -> Trouble {
     match state {
         s if *s == SqlState::INSUFFICIENT_PRIVILEGE => Trouble::PrivilegeMissing,
         s if *s == SqlState::TOO_MANY_CONNECTIONS => Trouble::TooManyConnections,
-        s if *s == SqlState::QUERY_CANCELED || *s == SqlState::LOCK_NOT_AVAILABLE => Trouble::TimedOut,
+        s if *s == SqlState::QUERY_CANCELED || *s == SqlState::LOCK_NOT_AVAILABLE => Trouble::Busy,
         s if *s == SqlState::CANNOT_CONNECT_NOW
             || *s == SqlState::ADMIN_SHUTDOWN
             || *s == SqlState::CRASH_SHUTDOWN =>

@@ -1,6 +1,7 @@
 //! One query, one JSON document, whose names are the fields of [`sluice_core::view::source::SourceView`].
 //!
-//! `to_jsonb(row) ->> 'column'` reads a column that only newer versions have.
+//! `to_jsonb(row) ->> 'column'` reads a column that only newer versions have. Catalogs only: a function that opens the table itself
+//! (`pg_total_relation_size`) would wait behind everybody who alters it.
 
 /// Position and slots.
 pub const PULSE: &str = r"
@@ -30,8 +31,7 @@ SELECT json_build_object(
     'wal_sender_timeout', (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'),
     'max_slot_wal_keep_size',
       coalesce((SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), -1),
-    'database', current_database(),
-    'database_bytes', pg_database_size(current_database())),
+    'database', current_database()),
   'role', (SELECT json_build_object(
     'name', r.rolname,
     'superuser', r.rolsuper,
@@ -62,8 +62,7 @@ SELECT json_build_object(
     'rights', json_build_object(
       'select', has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')),
     'row_security', row_security_active(c.oid),
-    'rows', c.reltuples::bigint,
-    'bytes', coalesce(pg_total_relation_size(c.oid), 0))), '{}')
+    'rows', c.reltuples::bigint)), '{}')
     FROM unnest($1, $2) wanted(schema, name)
     JOIN pg_namespace n ON n.nspname = wanted.schema
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name),

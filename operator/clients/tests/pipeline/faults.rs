@@ -68,17 +68,27 @@ async fn offsets_that_were_forgotten_mean_a_new_beginning() {
         flow.client.delete(&name).await.unwrap();
     }
     assert!(!flow.client.connectors(None).await.unwrap().contains_key(&flow.source_name()));
-    let drop_slot = sluice_core::cdc::sql::drop_slot(&flow.wanted.source.slot);
-    for _ in 0..100 {
-        flow.source(&[&drop_slot]).await;
-        if flow.server.rows("source", "SELECT slot_name FROM pg_replication_slots").await.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    flow.drop_slot().await;
     flow.sink(&["DELETE FROM orders"]).await;
     flow.source(&["INSERT INTO orders VALUES (7001, 'new')"]).await;
     flow.connectors().await;
     flow.same(ALL).await;
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn a_connector_whose_slot_is_gone_fails_and_makes_none_behind_the_gap() {
+    let flow = Flow::start("slotless", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    flow.source(&["INSERT INTO orders VALUES (1001, 'streamed')"]).await;
+    flow.same(ALL).await;
+    flow.stop(&flow.source_name()).await;
+    assert!(flow.offset().await.is_some());
+    flow.drop_slot().await;
+    flow.source(&["INSERT INTO orders VALUES (1002, 'in the gap')"]).await;
+    flow.resume(&flow.source_name()).await;
+    let trace = flow.until(&flow.source_name(), RunState::Failed).await;
+    assert!(trace.contains("no longer available on the server"), "{trace}");
+    assert!(flow.slots().await.is_empty(), "no slot was made behind the gap");
     flow.end().await;
 }

@@ -82,7 +82,13 @@ impl Flow {
         let publications = BTreeSet::from([self.wanted.source.publication.clone()]);
         let question = SourceQuestion { tables: self.wanted.tables.clone(), publications };
         let view = source.source(&question).await.unwrap();
-        let facts = preflight::Source { wanted: &self.wanted, view: &view, running: false };
+        let facts = preflight::Source {
+            wanted: &self.wanted,
+            view: &view,
+            running: false,
+            started: true,
+            unloaded: &BTreeSet::new(),
+        };
         assert_eq!(preflight::source(&facts), []);
         let Change::Run(statements) = preflight::publication_change(&facts) else { panic!("no publication") };
         source.run("publish", &statements).await.unwrap();
@@ -217,6 +223,25 @@ impl Flow {
 
     pub async fn resume(&self, name: &str) {
         calm(async || self.client.resume(name).await).await;
+    }
+
+    /// The replication slots of the source's server.
+    pub async fn slots(&self) -> Vec<String> {
+        let rows = self.server.rows("source", "SELECT slot_name FROM pg_replication_slots").await;
+        rows.into_iter().flatten().flatten().collect()
+    }
+
+    /// Drops the slot once it is free.
+    pub async fn drop_slot(&self) {
+        let drop_slot = sluice_core::cdc::sql::drop_slot(&self.wanted.source.slot);
+        for _ in 0..100 {
+            self.source(&[&drop_slot]).await;
+            if self.slots().await.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the slot stays in use");
     }
 
     /// What the source connector has stored.

@@ -4,6 +4,7 @@
 
 mod faults;
 mod flow;
+mod guard;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,10 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use sluice_crds::common::RunState;
 use sluice_crds::{Connector, Topic};
 
 use crate::condition::VerdictKind;
+use crate::connector::ConnectorReason;
+use crate::reason::Reason as _;
 
 /// What a pipeline needs to know of a Topic or Connector that it wants or has.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Child {
     pub says: Option<Says>,
     /// Of a Connector: its state in Connect.
     pub state: Option<String>,
+    /// Of a Connector: the state that its spec orders.
+    pub declared: RunState,
 }
 
 /// A child's verdict, read back from its conditions.
@@ -24,12 +29,20 @@ pub struct Says {
     pub message: String,
 }
 
+impl Says {
+    /// A Connector that has failed, whatever is done about it.
+    pub fn failed(&self) -> bool {
+        let failures = [ConnectorReason::ConnectorFailed, ConnectorReason::TaskFailed];
+        self.kind == VerdictKind::Stalled || failures.iter().any(|failure| failure.as_str() == self.reason)
+    }
+}
+
 impl Child {
     pub fn topic(topic: &Topic, owner: &str) -> Self {
         let status = topic.status.as_ref();
         let (observed, conditions) =
             status.map_or((None, &[][..]), |s| (s.observed_generation, &s.conditions));
-        Self::of(&topic.metadata, owner, observed, conditions, None)
+        Self::of(&topic.metadata, owner, observed, conditions, None, RunState::default())
     }
 
     pub fn connector(connector: &Connector, owner: &str) -> Self {
@@ -37,7 +50,7 @@ impl Child {
         let (observed, conditions) =
             status.map_or((None, &[][..]), |s| (s.observed_generation, &s.conditions));
         let state = status.and_then(|status| status.state.clone());
-        Self::of(&connector.metadata, owner, observed, conditions, state)
+        Self::of(&connector.metadata, owner, observed, conditions, state, connector.spec.state)
     }
 
     fn of(
@@ -46,6 +59,7 @@ impl Child {
         observed: Option<i64>,
         conditions: &[Condition],
         state: Option<String>,
+        declared: RunState,
     ) -> Self {
         let mut owners = meta.owner_references.iter().flatten();
         Self {
@@ -54,6 +68,7 @@ impl Child {
             deleting: meta.deletion_timestamp.is_some(),
             says: (observed.is_some() && observed == meta.generation).then(|| says(conditions)).flatten(),
             state,
+            declared,
         }
     }
 

@@ -1,19 +1,21 @@
 //! How far a reader is behind, from what can be seen in the source alone. A connector that is stuck reports a lag that stands
 //! still; the source's position goes on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::guard::Reader;
 use crate::view::source::{Lag, Lsn, Slot};
 
 /// Positions kept. When there are more, every other one of the older half goes: what is long ago needs no precision.
 const SAMPLES: usize = 512;
 
-/// When the source's position was first seen where. Grows only when the position moves.
+/// When the source's position was first seen where (grows only when the position moves), and what each slot's reader did.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
     samples: VecDeque<(Timestamp, Lsn)>,
+    readers: BTreeMap<String, Reader>,
 }
 
 impl Track {
@@ -42,14 +44,27 @@ impl Track {
         first.map_or(0, |(seen, _)| now.as_second().saturating_sub(seen.as_second()).max(0))
     }
 
-    /// The lag of a slot's reader; `None` where the slot has no position.
-    pub fn lag(&self, now: Timestamp, position: Lsn, slot: &Slot) -> Option<Lag> {
-        let confirmed = slot.confirmed_flush_lsn?;
-        Some(Lag {
-            bytes: position.since(confirmed).max(0),
-            seconds: self.seconds_behind(now, confirmed),
-            retained: slot.restart_lsn.map_or(0, |kept| position.since(kept).max(0)),
-        })
+    /// Takes in what a look at `now` shows of all slots, and says how far each one's reader is. A slot without a position has no lag.
+    pub fn lags(
+        &mut self,
+        now: Timestamp,
+        position: Lsn,
+        slots: &BTreeMap<String, Slot>,
+    ) -> BTreeMap<String, Lag> {
+        self.observe(now, position);
+        self.readers.retain(|name, _| slots.contains_key(name));
+        let mut lags = BTreeMap::new();
+        for (name, slot) in slots {
+            let Some(confirmed) = slot.confirmed_flush_lsn else { continue };
+            let retained = slot.restart_lsn.map_or(0, |kept| position.since(kept).max(0));
+            let reader = self.readers.entry(name.clone()).or_default();
+            reader.observe(now, confirmed, slot.active, retained);
+            let (read_to, ended_at, growth) = (reader.read_to, reader.ended_at, reader.growth());
+            let bytes = position.since(confirmed).max(0);
+            let seconds = self.seconds_behind(now, confirmed);
+            lags.insert(name.clone(), Lag { bytes, seconds, retained, growth, read_to, ended_at });
+        }
+        lags
     }
 }
 
@@ -64,15 +79,16 @@ pub fn quantized(lag: Lag, heartbeat: Option<i32>) -> Lag {
         s if s < 600 => s / 10 * 10,
         s => s / 60 * 60,
     };
-    let step = |bytes: i64, least: i64| {
-        if bytes < least {
-            return 0;
-        }
-        // three significant binary digits
-        let grain = 1_i64 << (63 - bytes.leading_zeros()).saturating_sub(3);
-        bytes / grain * grain
-    };
-    Lag { bytes: step(lag.bytes, MIB), seconds, retained: step(lag.retained, 64 * MIB) }
+    let step = |bytes: i64, least: i64| if bytes < least { 0 } else { coarse(bytes) };
+    // a heartbeat and the server's own records are no growth
+    let growth = step(lag.growth, 64 << 10);
+    Lag { bytes: step(lag.bytes, MIB), seconds, retained: step(lag.retained, 64 * MIB), growth, ..lag }
+}
+
+/// Three significant binary digits.
+pub(super) fn coarse(figure: i64) -> i64 {
+    let grain = 1_i64 << (63 - figure.max(1).leading_zeros()).saturating_sub(3);
+    figure / grain * grain
 }
 
 #[cfg(test)]
@@ -116,7 +132,7 @@ mod tests {
 
     #[test]
     fn rest_is_zero_and_trouble_shows() {
-        let lag = |bytes, seconds| quantized(Lag { bytes, seconds, retained: 0 }, Some(10));
+        let lag = |bytes, seconds| quantized(Lag { bytes, seconds, ..Default::default() }, Some(10));
         assert_eq!((lag(30_000, 25).bytes, lag(30_000, 25).seconds), (0, 0));
         assert_eq!((lag(5 << 20, 47).bytes, lag(5 << 20, 47).seconds), (5 << 20, 40));
         assert_eq!(lag((1 << 30) + 12345, 4000).bytes, 1 << 30);

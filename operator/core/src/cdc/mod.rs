@@ -4,19 +4,27 @@
 //! → the Topics and Connectors it owns (`compile`) → what happens next (`plan`, with its verdicts in `told`) or, once the object is
 //! deleted, what is left to do (`teardown`) → `status`.
 //!
-//! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag` and `snapshot`: how far it
-//! has come. `child`: a Topic or Connector of the pipeline as its status shows it.
+//! `guard` stands before every start of the source connector: are all changes still there to be read? `budget`: how much WAL the
+//! slot keeps.
+//!
+//! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
+//! has come. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is.
 
+pub mod budget;
 mod child;
+mod claim;
 pub mod compile;
+pub mod guard;
 pub mod lag;
 pub mod names;
 mod plan;
 pub mod preflight;
 mod prepare;
 mod reason;
+mod since;
 pub mod snapshot;
 pub mod sql;
+mod start;
 mod status;
 mod teardown;
 #[cfg(test)]
@@ -26,13 +34,16 @@ mod validate;
 mod wanted;
 
 pub use child::{Child, Says};
+pub use claim::{Claim, claimed_by, host, started};
 pub use compile::{Compiled, compile};
 pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
-pub use status::{Gauges, SinkGauge, deleting, settled, status, told};
+pub use status::{
+    GUARD_AGAIN, Gauges, SinkGauge, WAL_BUDGET, budget_turned, deleting, settled, status, told,
+};
 pub use teardown::{Teardown, TeardownSeen, left_behind, teardown};
 pub use told::{child_refused, statement_failed};
-pub use validate::validate;
+pub use validate::{leaving, validate};
 pub use wanted::{Sink, Source, Topics, Wanted};
 
 /// Finalizer of pipelines whose `deletionPolicy` is `Delete`.

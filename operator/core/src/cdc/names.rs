@@ -7,15 +7,16 @@ use crate::view::source::TableName;
 /// The longest identifier that PostgreSQL keeps whole (`NAMEDATALEN` - 1).
 const IDENTIFIER: usize = 63;
 
-/// Slot and publication of a pipeline, where the spec does not name them: `sluice_<namespace>_<name>`.
+/// Slot and publication of a pipeline, where the spec does not name them: `sluice_<namespace>_<name>`, with a hash where that would
+/// not tell where the namespace ends (`a-b/c` and `a/b-c`), or is too long.
 pub fn slot(namespace: &str, name: &str) -> String {
     let plain = |text: &str| text.replace(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit(), "_");
     let full = format!("sluice_{}_{}", plain(namespace), plain(name));
-    if full.len() <= IDENTIFIER {
+    if full.len() <= IDENTIFIER && !namespace.contains('-') {
         return full;
     }
     let tail = hash(&format!("{namespace}/{name}"));
-    format!("{}_{tail}", &full[..IDENTIFIER - 1 - tail.len()])
+    format!("{}_{tail}", full.get(..IDENTIFIER - 1 - tail.len()).unwrap_or(&full))
 }
 
 /// The comment by which a publication is known as ours.
@@ -88,6 +89,15 @@ mod tests {
         let long = slot(&"n".repeat(63), &"p".repeat(40));
         assert_eq!(long.len(), 63);
         assert_ne!(long, slot(&"n".repeat(63), &"q".repeat(40)));
+    }
+
+    #[test]
+    fn no_two_pipelines_share_a_slot() {
+        assert_eq!(slot("a", "b-c"), "sluice_a_b_c");
+        assert!(slot("a-b", "c").starts_with("sluice_a_b_c_"), "{}", slot("a-b", "c"));
+        assert_ne!(slot("a-b", "c"), slot("a", "b-c"));
+        assert_ne!(slot("a-b", "c-d"), slot("a-b-c", "d"));
+        assert!(slot("a-b", &"p".repeat(40)).len() <= 63);
     }
 
     #[test]

@@ -1,19 +1,24 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use sluice_crds::cdc_pipeline::SnapshotMode;
 use sluice_crds::common::RunState;
 use sluice_crds::{Connector, Topic};
 
-use super::child::Child;
+use super::budget::{self, Budget};
+use super::child::{Child, Says};
+use super::claim::Claim;
 use super::compile::Compiled;
+use super::guard::{self, Around, Facts, Guarded, Healing, Memory, Stored, Turn};
 use super::preflight::{self, Failed, Severity};
 use super::snapshot::Snapshot;
+use super::start::{self, Start};
 use super::{CdcReason, Wanted, prepare, told};
 use crate::condition::{Verdict, VerdictKind};
 use crate::referent::Referent;
 use crate::view::Sight;
-use crate::view::source::{SinkView, SourceView, Trouble};
+use crate::view::source::{SinkView, SourceView, TableName, Trouble};
 
 /// A database as its observer sees it.
 pub struct Look<'a, V> {
@@ -38,6 +43,22 @@ pub struct Seen<'a> {
     pub snapshot: Snapshot,
     /// Status says that the first snapshot was completed.
     pub snapshot_completed: bool,
+    pub stored: Stored,
+    /// What status keeps for the guard.
+    pub memory: Memory,
+    /// The source was looked at after `stored` was read.
+    pub fresh: bool,
+    /// Status says already that there is a gap.
+    pub gap_told: bool,
+    /// Status says already that the budget is exceeded.
+    pub budget_told: bool,
+    pub now: Timestamp,
+    /// See [`super::snapshot::unloaded`].
+    pub unloaded: BTreeSet<TableName>,
+    /// Status says that the source connector was started.
+    pub started: bool,
+    /// Another pipeline has the slot.
+    pub claimed: Option<Claim>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +69,11 @@ pub enum Phase {
     Streaming,
     Paused,
     Stopped,
+    /// The guard keeps the source connector from running.
+    Halted,
     Failed,
+    /// The source, or its connector, cannot be seen.
+    Unknown,
     Deleting,
 }
 
@@ -94,11 +119,21 @@ pub struct Plan {
     pub connectors: Vec<Connector>,
     pub removals: Vec<Removal>,
     pub snapshot_completed: bool,
+    /// What must be in status before any of this is done.
+    pub memory: Memory,
+    /// What the guard compared; `None`: it could not see.
+    pub guarded: Option<Guarded>,
+    /// Have Connect forget the offsets of the source connector.
+    pub forget: bool,
+    /// None of this may be done before the source has been looked at once more: the plan is made anew with what is seen then.
+    pub unsure: bool,
+    pub budget: Option<Budget>,
 }
 
 /// What happens next to a pipeline. `compiled` is `None` exactly where `seen.cluster` is.
 pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
-    let running = seen.connectors.get(&wanted.source_connector()).is_some_and(|child| child.owned);
+    let connector = seen.connectors.get(&wanted.source_connector()).filter(|child| child.owned);
+    let running = connector.is_some();
     let rest = if running { resting(wanted, seen) } else { Phase::Preflight };
     let nothing = |verdict| Plan {
         phase: rest,
@@ -109,6 +144,11 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
         connectors: Vec::new(),
         removals: Vec::new(),
         snapshot_completed: seen.snapshot_completed || seen.snapshot == Snapshot::Completed,
+        memory: seen.memory.clone(),
+        guarded: None,
+        forget: false,
+        unsure: false,
+        budget: None,
     };
     let Some(compiled) = compiled else {
         return nothing(match seen.connect {
@@ -119,15 +159,23 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
     if let Some(verdict) = told::name_taken(compiled, seen) {
         return nothing(verdict);
     }
+    if let Some(other) = &seen.claimed {
+        return nothing(told::slot_claimed(wanted, other));
+    }
     let Some(source) = seen.source.sight.current() else {
-        let verdict = told::source_unseen(wanted, &seen.source);
-        return if running && !wanted.paused {
-            kept(wanted, compiled, seen, nothing(verdict))
-        } else {
-            nothing(verdict)
-        };
+        let plan = nothing(told::source_unseen(wanted, &seen.source));
+        let phase = if running && wanted.state == RunState::Running { Phase::Unknown } else { plan.phase };
+        let plan = Plan { phase, ..plan };
+        return if running && !wanted.paused { kept(wanted, compiled, seen, plan) } else { plan };
     };
-    let mut checks = preflight::source(&preflight::Source { wanted, view: source, running });
+    let stopped = connector.is_some_and(|child| child.declared == RunState::Stopped);
+    let (slot, stored, memory) = (&wanted.source.slot, seen.stored, &seen.memory);
+    let guarded = guard::judge(&Facts { view: source, slot, stored, memory, stopped });
+    let budget = budget::judge(wanted, source, seen.budget_told);
+    let over_budget = budget.as_ref().is_some_and(Budget::is_over);
+    let (started, unloaded) = (seen.started, &seen.unloaded);
+    let facts = preflight::Source { wanted, view: source, running, started, unloaded };
+    let mut checks = preflight::source(&facts);
     let mut unseen = None;
     for sink in &wanted.sinks {
         let Some(look) = seen.sinks.get(&sink.name) else { continue };
@@ -138,10 +186,38 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
     }
     let blocking: Vec<Failed> =
         checks.iter().filter(|check| check.severity == Severity::Block).cloned().collect();
-    let looked = |plan: Plan| Plan { checks: Some(checks), ..plan };
+    let looked = |plan: Plan| Plan { checks: Some(checks), guarded: Some(guarded.clone()), budget, ..plan };
     if wanted.paused {
-        return looked(nothing(told::paused(&blocking)));
+        let verdict = match &guarded.gap {
+            Some(gap) => told::paused_with(&gap.what),
+            None => told::paused(&blocking),
+        };
+        return looked(nothing(verdict));
     }
+    let around =
+        Around { wanted, view: source, stored, memory, source: connector, over_budget, now: seen.now };
+    let memory = match guard::heal(&guarded, &around) {
+        Turn::GoOn(memory) => memory,
+        Turn::Halt(gap) => {
+            let verdict = guard::halted(&gap, wanted);
+            let unsure = !seen.fresh && !seen.gap_told;
+            let plan = Plan { phase: Phase::Halted, unsure, ..nothing(verdict) };
+            return looked(start::stopped(wanted, compiled, running, plan));
+        }
+        Turn::Heal(step, memory) => {
+            let begins = seen.memory.resnapshot.is_none();
+            let plan =
+                Plan { unsure: begins && !seen.fresh, ..nothing(Verdict::ready(CdcReason::Streaming, "")) };
+            return looked(healing(wanted, compiled, step, Plan { memory, ..plan }));
+        }
+    };
+    // what was given up is read anew
+    let anew = seen.memory.resnapshot.is_some();
+    let nothing = |verdict| {
+        let plan = nothing(verdict);
+        let snapshot_completed = plan.snapshot_completed && !anew;
+        Plan { memory: memory.clone(), snapshot_completed, ..plan }
+    };
     if !blocking.is_empty() {
         return looked(blocked(wanted, compiled, seen, &blocking, nothing));
     }
@@ -151,6 +227,18 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
     }
     let work = prepare::work(wanted, source, seen);
     looked(go_on(wanted, compiled, seen, running, work, nothing))
+}
+
+/// All rows are read anew: one step of it. Preflight has no say; nothing is read yet.
+fn healing(wanted: &Wanted, compiled: &Compiled, step: Healing, plan: Plan) -> Plan {
+    let why = plan.memory.resnapshot.as_ref().map_or("", |resnapshot| resnapshot.reason.as_str());
+    let verdict = guard::resnapshotting(&step, why, wanted);
+    let plan = start::stopped(wanted, compiled, true, Plan { phase: Phase::Preparing, verdict, ..plan });
+    match step {
+        Healing::Stop | Healing::Ask | Healing::InUse(_) => plan,
+        Healing::Forget => Plan { forget: true, ..plan },
+        Healing::Drop(work) => Plan { work: vec![work], ..plan },
+    }
 }
 
 /// Everything can be seen and nothing blocks.
@@ -181,8 +269,28 @@ fn go_on(
         removals: removals(compiled, seen),
         ..nothing(Verdict::ready(CdcReason::Streaming, ""))
     };
-    let (phase, verdict) = flowing(wanted, compiled, seen, plan.snapshot_completed);
-    Plan { phase, verdict, ..plan }
+    match start::start(wanted, seen) {
+        Start::Hold(state, verdict) => {
+            let connectors = start::with_source(compiled, state);
+            Plan { phase: Phase::Preparing, verdict, connectors, ..plan }
+        }
+        Start::Begin => {
+            let (phase, verdict) = flowing(wanted, compiled, seen, plan.snapshot_completed);
+            Plan {
+                phase,
+                verdict,
+                unsure: !seen.fresh,
+                memory: start::remembered(wanted, seen, plan.memory),
+                ..plan
+            }
+        }
+        Start::AsItIs => {
+            let (phase, verdict) = flowing(wanted, compiled, seen, plan.snapshot_completed);
+            let known = wanted.state == RunState::Running;
+            let memory = if known { start::remembered(wanted, seen, plan.memory) } else { plan.memory };
+            Plan { phase, verdict, memory, ..plan }
+        }
+    }
 }
 
 /// What holds once everything is applied.
@@ -201,17 +309,20 @@ fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: boo
         RunState::Paused => (Phase::Paused, told::at_rest(CdcReason::PipelinePaused, "Paused")),
         RunState::Stopped => (Phase::Stopped, told::at_rest(CdcReason::PipelineStopped, "Stopped")),
         RunState::Running if completed || wanted.snapshot == SnapshotMode::Never => {
-            (Phase::Streaming, told::streaming(wanted))
+            (Phase::Streaming, told::streaming(wanted, &seen.unloaded))
         }
         RunState::Running => (Phase::Snapshot, told::snapshotting(wanted)),
     }
 }
 
-/// The phase of a pipeline whose connectors exist, as far as it can be known without them.
+/// The phase of a pipeline whose connectors exist.
 fn resting(wanted: &Wanted, seen: &Seen<'_>) -> Phase {
+    let source = seen.connectors.get(&wanted.source_connector()).and_then(|child| child.says.as_ref());
     match wanted.state {
         RunState::Paused => Phase::Paused,
         RunState::Stopped => Phase::Stopped,
+        RunState::Running if source.is_some_and(Says::failed) => Phase::Failed,
+        RunState::Running if source.is_some_and(|says| says.kind == VerdictKind::Unknown) => Phase::Unknown,
         RunState::Running if seen.snapshot_completed || seen.snapshot == Snapshot::Completed => {
             Phase::Streaming
         }
@@ -227,7 +338,8 @@ fn kept(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, plan: Plan) -> Pl
         .iter()
         .all(|topic| topic.metadata.name.as_ref().is_some_and(|name| seen.topics.contains_key(name)));
     if known || wanted.state != RunState::Running {
-        Plan { topics: compiled.topics.clone(), connectors: compiled.connectors().cloned().collect(), ..plan }
+        let connectors = start::with_source(compiled, start::unguarded(wanted, seen));
+        Plan { topics: compiled.topics.clone(), connectors, ..plan }
     } else {
         plan
     }

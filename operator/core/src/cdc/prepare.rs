@@ -14,7 +14,8 @@ pub(super) fn work(wanted: &Wanted, source: &SourceView, seen: &Seen<'_>) -> Vec
         let doing = format!("create the heartbeat table {}", sql::HEARTBEAT);
         work.push(Work { sink: None, doing, statements: sql::create_heartbeat() });
     }
-    let facts = preflight::Source { wanted, view: source, running: true };
+    let facts =
+        preflight::Source { wanted, view: source, running: true, started: true, unloaded: &seen.unloaded };
     if let Change::Run(statements) = preflight::publication_change(&facts) {
         let verb =
             if source.publications.contains_key(&wanted.source.publication) { "alter" } else { "create" };

@@ -11,6 +11,26 @@ crate::reasons! {
         Starting,
         /// The rows that the tables had at the start are being read.
         Snapshotting,
+        /// Offsets and slot are given up, so that all rows are read anew.
+        Resnapshotting,
+        /// The slot is ahead of the stored offset, or keeps nothing from before it: changes in between are not in Kafka.
+        SlotAhead,
+        /// The slot that was read is gone: dropped, or left behind in a failover.
+        SlotMissing,
+        /// The server removed WAL that the slot had not been read to the end, or invalidated the slot.
+        SlotLost,
+        /// The source is another database cluster than the one that was read.
+        OtherServer,
+        /// The source is behind what was read from it: restored from a backup, or failed over to a standby that was behind.
+        ServerWentBack,
+        /// Connect has an offset for the source connector that is not one of Debezium's.
+        OffsetUnreadable,
+        /// Condition `WalBudget`: the slot keeps no more WAL than it may.
+        WithinBudget,
+        /// Condition `WalBudget`: the slot keeps more WAL than `objectives.maxRetainedWal`.
+        BudgetExceeded,
+        /// Condition `WalBudget`: the server is about to give the slot up (`max_slot_wal_keep_size`).
+        LimitNear,
         /// `spec.state` is `Paused`: the connectors rest, the database keeps its WAL.
         PipelinePaused,
         /// `spec.state` is `Stopped`: the connectors have ended, the database keeps its WAL.
@@ -43,6 +63,8 @@ crate::reasons! {
         SinkNotReady,
         /// Another object has a name that the pipeline needs for one of its own.
         NameTaken,
+        /// Another CdcPipeline, which came first, has the same replication slot on the same server.
+        SlotClaimed,
         /// The pipeline is being deleted.
         Deleting,
         /// The pipeline is being deleted, and a database or Connect does not answer to give up what is in it.

@@ -3,7 +3,13 @@
 //! Debezium 3.6 for PostgreSQL stores with each position, while a snapshot runs: `snapshot` (its type), `last_snapshot_record` and
 //! `snapshot_completed`. All three go with the first streamed record (`PostgresOffsetContext.getOffset`).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
+use sluice_crds::cdc_pipeline::{SnapshotMode, SourceStatus};
+
+use super::Wanted;
+use crate::view::source::TableName;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
@@ -21,6 +27,38 @@ pub fn of_offset(offset: Option<&Value>) -> Snapshot {
         None | Some(Value::Null) => Snapshot::Completed,
         Some(_) if is("snapshot_completed") || is("last_snapshot_record") => Snapshot::Completed,
         Some(_) => Snapshot::Running,
+    }
+}
+
+/// Tables whose rows the snapshot did not read, because they came after it. `before`: what status says.
+pub fn unloaded(wanted: &Wanted, before: Option<&SourceStatus>) -> BTreeSet<TableName> {
+    let Some(read) =
+        before.filter(|source| source.snapshot_completed).and_then(|source| source.snapshot_tables.as_ref())
+    else {
+        return BTreeSet::new();
+    };
+    if wanted.snapshot == SnapshotMode::Never {
+        return BTreeSet::new();
+    }
+    wanted.tables.iter().filter(|table| !read.contains(&table.to_string())).cloned().collect()
+}
+
+/// What status is to remember for [`unloaded`]: the tables that the connector was told of (`told`: it is now) while the snapshot was
+/// not completed yet. One that leaves is forgotten: what happens to its rows meanwhile is not read either.
+pub fn tables(
+    wanted: &Wanted,
+    before: Option<&SourceStatus>,
+    completed: bool,
+    told: bool,
+) -> Option<Vec<String>> {
+    let known = before.and_then(|source| source.snapshot_tables.as_ref());
+    let all = || wanted.tables.iter().map(ToString::to_string);
+    match known {
+        _ if wanted.snapshot == SnapshotMode::Never => None,
+        _ if told && !completed => Some(all().collect()),
+        Some(known) => Some(all().filter(|table| known.contains(table)).collect()),
+        // written before this was remembered
+        None => completed.then(|| all().collect()),
     }
 }
 

@@ -114,11 +114,13 @@ fn tables(names: &BTreeSet<TableName>) -> String {
 }
 
 pub fn create_publication(name: &str, of: &BTreeSet<TableName>, comment: &str) -> Vec<String> {
-    let name = ident_short(name);
-    vec![
-        format!("CREATE PUBLICATION {name} FOR TABLE {}", tables(of)),
-        format!("COMMENT ON PUBLICATION {name} IS {}", literal(comment)),
-    ]
+    let create = format!("CREATE PUBLICATION {} FOR TABLE {}", ident_short(name), tables(of));
+    vec![create, comment_publication(name, comment)]
+}
+
+/// Marks publication and slot as a pipeline's.
+pub fn comment_publication(name: &str, comment: &str) -> String {
+    format!("COMMENT ON PUBLICATION {} IS {}", ident_short(name), literal(comment))
 }
 
 pub fn set_publication(name: &str, of: &BTreeSet<TableName>) -> String {

@@ -1,21 +1,32 @@
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sluice_crds::cdc_pipeline::{PreflightFinding, SinkStatus, SourceStatus, Summary};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use sluice_crds::cdc_pipeline::{
+    GuardStatus, PreflightFinding, SinkStatus, SourceStatus, Summary, WalStatus,
+};
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
+use super::budget::Budget;
+use super::guard::Guarded;
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
-use super::{Wanted, lag};
+use super::{Wanted, claim, since, snapshot};
 use crate::condition::{self, Verdict};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;
-use crate::view::source::Lag;
+use crate::view::source::{Lag, Lsn};
+
+/// Whether the slot keeps no more WAL than it may.
+pub const WAL_BUDGET: &str = "WalBudget";
+/// What the guard compared is written again after so many seconds though nothing changed.
+pub const GUARD_AGAIN: i64 = 600;
 
 /// Figures that move all the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Of the pipeline's slot.
     pub lag: Option<Lag>,
+    /// What its reader has confirmed.
+    pub confirmed: Option<Lsn>,
     /// In the order of the wanted sinks.
     pub sinks: Vec<SinkGauge>,
 }
@@ -35,8 +46,8 @@ pub fn status(
     now: Timestamp,
 ) -> CdcPipelineStatus {
     let previous = pipeline.status.clone().unwrap_or_default();
-    let lag = gauges.lag.map(|seen| lag::quantized(seen, wanted.source.heartbeat));
     let before = previous.source.as_ref();
+    let (lag, behind) = since::figures(gauges, wanted.source.heartbeat, before, now);
     let blocked = |checks: &[Failed]| checks.iter().any(|check| check.severity == Severity::Block);
     let passed = match &plan.checks {
         Some(checks) if blocked(checks) => None,
@@ -44,7 +55,13 @@ pub fn status(
         Some(_) => previous.preflight_passed_at.clone().or(Some(Time(whole(now)))),
         None => previous.preflight_passed_at.clone(),
     };
+    let told = told(pipeline, &plan.verdict, now);
     CdcPipelineStatus {
+        conditions: with_budget(told.conditions, wanted, plan, pipeline.metadata.generation, now),
+        guard: guard(plan, previous.guard.as_ref(), now),
+        wal: plan.budget.as_ref().map_or(previous.wal, |budget| Some(wal(budget))),
+        resnapshot: plan.memory.resnapshot.clone(),
+        snapshots: plan.memory.runs.clone(),
         phase: Some(plan.phase.to_string()),
         summary: summary(plan.phase, lag),
         preflight: plan.checks.as_deref().map_or(previous.preflight.clone(), findings),
@@ -58,9 +75,18 @@ pub fn status(
             lag_seconds: lag.map(|lag| lag.seconds).or_else(|| before?.lag_seconds),
             retained_wal_bytes: lag.map(|lag| lag.retained).or_else(|| before?.retained_wal_bytes),
             snapshot_completed: plan.snapshot_completed,
+            snapshot_tables: snapshot::tables(
+                wanted,
+                before,
+                plan.snapshot_completed,
+                !plan.connectors.is_empty(),
+            ),
+            started: claim::started(pipeline) || starts(plan),
+            lag_since: behind.since,
+            lag_from: behind.from,
         }),
-        sinks: sinks(wanted, gauges, &previous),
-        ..told(pipeline, &plan.verdict, now)
+        sinks: sinks(wanted, gauges, pipeline.status.as_ref()),
+        observed_generation: told.observed_generation,
     }
 }
 
@@ -68,16 +94,44 @@ pub fn status(
 pub fn told(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPipelineStatus {
     let previous = pipeline.status.clone().unwrap_or_default();
     let generation = pipeline.metadata.generation;
-    CdcPipelineStatus {
-        observed_generation: generation,
-        conditions: condition::build(verdict, generation, now, &previous.conditions),
-        ..previous
-    }
+    let mut conditions = condition::build(verdict, generation, now, &previous.conditions);
+    conditions.extend(previous.conditions.iter().filter(|other| other.type_ == WAL_BUDGET).cloned());
+    CdcPipelineStatus { observed_generation: generation, conditions, ..previous }
 }
 
-/// The same with a phase.
-pub fn deleting(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPipelineStatus {
-    CdcPipelineStatus { phase: Some(Phase::Deleting.to_string()), ..told(pipeline, verdict, now) }
+/// The condition `WalBudget` where it turned, and whether it holds. That it holds from the beginning is no news.
+pub fn budget_turned<'a>(
+    before: Option<&CdcPipelineStatus>,
+    after: &'a CdcPipelineStatus,
+) -> Option<(bool, &'a Condition)> {
+    fn of(status: &CdcPipelineStatus) -> Option<&Condition> {
+        status.conditions.iter().find(|condition| condition.type_ == WAL_BUDGET)
+    }
+    let now = of(after)?;
+    let then = before.and_then(of);
+    let turned =
+        then.map_or(now.status == "False", |then| then.status != now.status || then.reason != now.reason);
+    turned.then_some((now.status == "True", now))
+}
+
+/// The same with a phase. `started`: the source connector is, or was, there.
+pub fn deleting(
+    pipeline: &CdcPipeline,
+    verdict: &Verdict,
+    started: bool,
+    now: Timestamp,
+) -> CdcPipelineStatus {
+    let mut status = told(pipeline, verdict, now);
+    status.phase = Some(Phase::Deleting.to_string());
+    if let Some(source) = &mut status.source {
+        source.started |= started;
+    }
+    status
+}
+
+/// The source connector is there, or is about to be made.
+fn starts(plan: &Plan) -> bool {
+    !plan.connectors.is_empty() || !matches!(plan.phase, Phase::Preflight | Phase::Preparing)
 }
 
 /// `next`, or what is written already where they differ only in figures that move all the time: those may wait.
@@ -91,9 +145,10 @@ pub fn settled(
     }
     let still = |status: &CdcPipelineStatus| {
         let mut still = status.clone();
-        still.summary = None;
+        (still.summary, still.wal) = (None, None);
         if let Some(source) = &mut still.source {
             (source.lag_bytes, source.lag_seconds, source.retained_wal_bytes) = (None, None, None);
+            (source.lag_since, source.lag_from) = (None, None);
         }
         for sink in &mut still.sinks {
             sink.lag_records = None;
@@ -128,10 +183,90 @@ fn findings(checks: &[Failed]) -> Vec<PreflightFinding> {
     checks.iter().map(finding).collect()
 }
 
-fn sinks(wanted: &Wanted, gauges: &Gauges, previous: &CdcPipelineStatus) -> Vec<SinkStatus> {
+/// The conditions, with a new `WalBudget` where the slot could be seen.
+fn with_budget(
+    mut conditions: Vec<Condition>,
+    wanted: &Wanted,
+    plan: &Plan,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    // without a slot there is nothing to keep
+    let seen = plan.guarded.is_some();
+    let at = conditions.iter().position(|condition| condition.type_ == WAL_BUDGET);
+    let before = if seen { at.map(|at| conditions.remove(at)) } else { None };
+    if let Some((holds, reason, message)) = plan.budget.as_ref().and_then(|budget| budget.told(wanted)) {
+        let before: Vec<_> = before.into_iter().collect();
+        conditions.push(condition::further(WAL_BUDGET, holds, reason, message, generation, now, &before));
+    }
+    conditions
+}
+
+/// Positions move all the time: they are written when what they mean changes, and now and then.
+fn guard(plan: &Plan, before: Option<&GuardStatus>, now: Timestamp) -> Option<GuardStatus> {
+    let memory = &plan.memory;
+    let (remembered, accepted) = (memory.remembered.clone(), memory.accepted.clone());
+    let Some(Guarded { gap, stored, confirmed, restart, server }) = &plan.guarded else {
+        let unknown = GuardStatus {
+            verdict: "Unknown".into(),
+            message: "The source could not be looked at".into(),
+            remembered,
+            accepted,
+            ..Default::default()
+        };
+        return before.map(|before| {
+            let same = before.verdict == unknown.verdict;
+            GuardStatus {
+                checked_at: if same { before.checked_at.clone() } else { Some(Time(whole(now))) },
+                ..unknown
+            }
+        });
+    };
+    let text = |lsn: Option<crate::view::source::Lsn>| lsn.map(|lsn| lsn.to_string());
+    let next = GuardStatus {
+        verdict: if gap.is_some() { "Gap" } else { "Fine" }.into(),
+        reason: gap.as_ref().map(|gap| gap.reason.as_str().to_owned()),
+        message: gap.as_ref().map(|gap| gap.what.clone()).unwrap_or_default(),
+        gap_bytes: gap.as_ref().and_then(super::guard::Gap::bytes),
+        stored_lsn: text(*stored),
+        confirmed_lsn: text(*confirmed),
+        restart_lsn: text(*restart),
+        server_lsn: text(Some(*server)),
+        checked_at: Some(Time(whole(now))),
+        remembered,
+        accepted,
+    };
+    let Some(before) = before else { return Some(next) };
+    let meaning = |guard: &GuardStatus| {
+        (guard.verdict.clone(), guard.reason.clone(), guard.remembered.clone(), guard.accepted.clone())
+    };
+    let recent =
+        before.checked_at.as_ref().is_some_and(|at| now.as_second() - at.0.as_second() < GUARD_AGAIN);
+    // a gap is what it was when it was found: while it lasts the server goes on
+    let stays = meaning(before) == meaning(&next) && (recent || gap.is_some());
+    Some(if stays { before.clone() } else { next })
+}
+
+fn wal(budget: &Budget) -> WalStatus {
+    let seconds = |seconds: i64| if seconds < 600 { seconds / 10 * 10 } else { lag::coarse(seconds) };
+    // what a pipeline at rest keeps goes up and down with each beat
+    let kept =
+        lag::quantized(Lag { retained: budget.retained, growth: budget.growth, ..Default::default() }, None);
+    WalStatus {
+        retained_bytes: kept.retained,
+        growth_bytes_per_second: kept.growth,
+        budget_bytes: budget.budget,
+        seconds_to_budget: budget.seconds_to_budget().filter(|_| kept.growth > 0).map(seconds),
+        bytes_to_limit: budget.left.map(|left| lag::coarse(left.max(0))),
+        seconds_to_limit: budget.seconds_to_limit().filter(|_| kept.growth > 0).map(seconds),
+    }
+}
+
+fn sinks(wanted: &Wanted, gauges: &Gauges, previous: Option<&CdcPipelineStatus>) -> Vec<SinkStatus> {
     let one = |(at, sink): (usize, &super::wanted::Sink)| {
         let gauge = gauges.sinks.get(at).copied().unwrap_or_default();
-        let before = previous.sinks.iter().find(|other| other.name == sink.name);
+        let before =
+            previous.and_then(|previous| previous.sinks.iter().find(|other| other.name == sink.name));
         SinkStatus {
             name: sink.name.clone(),
             connector: wanted.sink_connector(sink),

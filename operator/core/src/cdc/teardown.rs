@@ -1,24 +1,39 @@
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::{Connector, Topic};
 
 use super::child::Child;
-use super::plan::{ChildKind, Removal, Work};
-use super::{CdcReason, Wanted, names, sql, told};
+use super::plan::{ChildKind, Look, Removal, Work};
+use super::{CdcReason, Wanted, claim, names, sql, told};
 use crate::condition::Verdict;
+use crate::connect::names::Internal;
 use crate::referent::{Referent, text};
-use crate::view::Sight;
-use crate::view::source::SourceView;
+use crate::view::source::{SourceView, Trouble};
+
+/// How long a database that goes with its namespace may still be about to answer.
+const GOING: SignedDuration = SignedDuration::from_secs(20);
+/// After how long a name without an address is a database that is gone.
+const NAMELESS: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is known when a pipeline is being deleted.
 pub struct TeardownSeen<'a> {
-    /// The ConnectCluster: without it there are no offsets to forget.
+    /// The `ConnectCluster`: without it nobody forgets offsets. They stay in its topic, which outlives it.
     pub connect: Referent,
     /// Those that the pipeline owns, with their specs.
     pub connectors: &'a BTreeMap<String, (Connector, Child)>,
     pub topics: &'a BTreeMap<String, (Topic, Child)>,
-    pub source: &'a Sight<SourceView>,
+    pub source: Look<'a, SourceView>,
+    /// The source connector is, or was, there: the slot is the pipeline's.
+    pub started: bool,
+    /// The namespace is being deleted: nothing can be made in it any more.
+    pub namespace_going: bool,
+    /// The spec cannot be meant: a database that is not found may be a mistake.
+    pub refused: bool,
+    /// Since when the pipeline is being deleted.
+    pub since: Timestamp,
+    pub now: Timestamp,
 }
 
 /// What is left to do before a deleted pipeline may go. One kind of thing at a time, in this order.
@@ -31,6 +46,8 @@ pub enum Teardown {
     Forget(Vec<Removal>, Verdict),
     /// Delete these objects.
     Remove(Vec<Removal>),
+    /// Delete these Connectors, whose offsets stay; what to warn of.
+    Abandon(Vec<Removal>, String),
     /// Statements for the source.
     Clean(Work),
     /// These Topics must learn that their topics stay, before they go with the pipeline.
@@ -39,6 +56,8 @@ pub enum Teardown {
     Wait(Verdict),
     /// Nothing of ours is left: let the object go.
     Release,
+    /// What is left cannot be reached, and will not be: let the object go; what to warn of.
+    Leave(String),
 }
 
 /// With `Retain`, connectors and objects go with the pipeline, by their owner references; slot, publication, topics and offsets
@@ -65,13 +84,16 @@ pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
     if !seen.connectors.is_empty() {
         let removals =
             removals(ChildKind::Connector, seen.connectors.iter().map(|(name, (_, child))| (name, child)));
-        return if removals.is_empty() {
-            gone("Connectors", seen.connectors.keys())
-        } else {
-            Teardown::Remove(removals)
+        return match (removals.is_empty(), seen.connect_exists) {
+            (true, _) => gone("Connectors", seen.connectors.keys()),
+            (false, true) => Teardown::Remove(removals),
+            (false, false) => {
+                let warning = offsets_stay(wanted, &removals);
+                Teardown::Abandon(removals, warning)
+            }
         };
     }
-    if let Some(step) = source(wanted, seen.source) {
+    if let Some(step) = source(wanted, seen) {
         return step;
     }
     if !seen.topics.is_empty() {
@@ -132,10 +154,54 @@ fn gone<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Teardown {
     Teardown::Wait(Verdict::reconciling(CdcReason::Deleting, format!("Waiting for the {what} {names} to go")))
 }
 
-fn source(wanted: &Wanted, sight: &Sight<SourceView>) -> Option<Teardown> {
+/// Who creates the pipeline again must know: its connectors would go on from there, and the slot is gone.
+fn offsets_stay(wanted: &Wanted, connectors: &[Removal]) -> String {
+    let names = connectors.iter().map(|removal| removal.name.as_str()).collect::<Vec<_>>().join(", ");
+    format!(
+        "The ConnectCluster {connect} is gone, so nobody could make it forget the offsets of {names}: they stay in the topic {topic}. A new \
+         pipeline of this name finds an offset without a slot, and is halted (SlotMissing) until an id is added to its spec.snapshots",
+        connect = wanted.connect,
+        topic = Internal::Offsets.topic(&wanted.connect),
+    )
+}
+
+/// Whether a database that cannot be seen will not come back before this object goes.
+fn is_gone(wanted: &Wanted, seen: &TeardownSeen<'_>) -> bool {
+    let Some((blind, _)) = seen.source.sight.blind() else { return false };
+    let lasted = seen.now.duration_since(blind.max(seen.since));
+    let host = &wanted.source.connection.host;
+    match seen.source.trouble {
+        // nobody can bring it back
+        Some(Trouble::SecretMissing) if seen.namespace_going => true,
+        Some(_) if seen.namespace_going && claim::lives_in(&wanted.owner.namespace, host) => lasted >= GOING,
+        Some(Trouble::NameUnknown) => lasted >= NAMELESS && !seen.refused,
+        _ => false,
+    }
+}
+
+/// The statements that would have cleaned up, for who has to.
+fn left_behind(wanted: &Wanted, why: &str) -> String {
+    let (slot, publication) = (&wanted.source.slot, &wanted.source.publication);
+    let connection = &wanted.source.connection;
+    format!(
+        "The source {}:{}/{} is gone{why}, and this object goes without it. If the database still is somewhere, its slot keeps \
+         write-ahead log until you run: {}; {};",
+        connection.host,
+        connection.port,
+        connection.database,
+        sql::drop_slot(slot),
+        sql::drop_publication(publication),
+    )
+}
+
+fn source(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Option<Teardown> {
+    let sight = seen.source.sight;
     let Some(view) = sight.current() else {
         let error = sight.blind().and_then(|(_, error)| error.map(str::to_owned));
         let why = error.map(|error| format!(" ({error})")).unwrap_or_default();
+        if is_gone(wanted, seen) {
+            return seen.topics.is_empty().then(|| Teardown::Leave(left_behind(wanted, &why)));
+        }
         return Some(Teardown::Wait(Verdict::unknown(
             CdcReason::DeletionBlocked,
             format!(
@@ -149,8 +215,11 @@ fn source(wanted: &Wanted, sight: &Sight<SourceView>) -> Option<Teardown> {
         )));
     };
     let (slot, publication) = (&wanted.source.slot, &wanted.source.publication);
+    let made_here =
+        view.publications.get(publication).is_some_and(|p| p.comment.as_deref() == Some(&wanted.comment()));
     if let Some(present) = view.slots.get(slot) {
-        let ours = present.database.as_ref().is_none_or(|of| *of == view.server.database);
+        let here = present.database.as_ref().is_none_or(|of| *of == view.server.database);
+        let ours = here && (made_here || seen.started);
         if present.active && ours {
             let pid = present.active_pid.map(|pid| format!(" by the process {pid}")).unwrap_or_default();
             return Some(Teardown::Wait(Verdict::reconciling(
@@ -165,8 +234,6 @@ fn source(wanted: &Wanted, sight: &Sight<SourceView>) -> Option<Teardown> {
             return Some(clean(format!("drop the slot {slot}"), vec![sql::drop_slot(slot)]));
         }
     }
-    let made_here =
-        view.publications.get(publication).is_some_and(|p| p.comment.as_deref() == Some(&wanted.comment()));
     if made_here {
         let statements = vec![sql::drop_publication(publication), sql::drop_heartbeat(slot)];
         return Some(clean(format!("drop the publication {publication} and the heartbeat"), statements));

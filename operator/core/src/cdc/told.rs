@@ -1,16 +1,20 @@
 //! Verdicts: what is wrong, what Sluice does next, what one can do.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::child::{Child, Says};
+use super::claim::Claim;
 use super::compile::Compiled;
 use super::plan::{Look, Seen, Work};
-use super::preflight::Failed;
+use super::preflight::{self, Failed};
 use super::wanted::Sink;
 use super::{CdcReason, Wanted};
 use crate::condition::{Verdict, VerdictKind};
 use crate::referent;
-use crate::view::source::Trouble;
+use crate::view::source::{TableName, Trouble};
 
 pub(super) fn connect_missing(name: &str) -> Verdict {
     Verdict::stalled(
@@ -41,6 +45,15 @@ pub(super) fn name_taken(compiled: &Compiled, seen: &Seen<'_>) -> Option<Verdict
         );
         Verdict::stalled(CdcReason::NameTaken, message)
     })
+}
+
+pub(super) fn slot_claimed(wanted: &Wanted, by: &Claim) -> Verdict {
+    let message = format!(
+        "The replication slot {} is the CdcPipeline {}/{}'s, and a slot has one reader. Nothing was changed. Create this pipeline \
+         anew with another spec.source.postgres.slotName, or delete the other one",
+        wanted.source.slot, by.namespace, by.name
+    );
+    Verdict::stalled(CdcReason::SlotClaimed, message)
 }
 
 pub(super) fn source_unseen<V>(wanted: &Wanted, look: &Look<'_, V>) -> Verdict {
@@ -99,6 +112,7 @@ fn unseen<V>(
         Trouble::Unreachable | Trouble::TimedOut => {
             format!("If this lasts, check {field}.host and port, network policies and listen_addresses")
         }
+        Trouble::Busy => "Look at what holds its locks: pg_stat_activity and pg_locks".into(),
         Trouble::TooManyConnections => "Close connections or raise max_connections".into(),
         Trouble::NotUp | Trouble::Failed => "See the database's log".into(),
     };
@@ -120,6 +134,10 @@ fn whole_seconds(time: Timestamp) -> Timestamp {
 pub(super) fn paused(blocking: &[Failed]) -> Verdict {
     let rest = if blocking.is_empty() { "nothing is changed".into() } else { texts(blocking) };
     Verdict::stalled(CdcReason::Paused, format!("spec.paused is set: {rest}"))
+}
+
+pub(super) fn paused_with(gap: &str) -> Verdict {
+    Verdict::stalled(CdcReason::Paused, format!("spec.paused is set: {gap}, and nothing is done about it"))
 }
 
 pub(super) fn blocked(blocking: &[Failed], running: bool) -> Verdict {
@@ -148,7 +166,11 @@ pub fn statement_failed(doing: &str, trouble: Trouble, error: &str) -> Verdict {
     let message = format!("Sluice could not {doing}: {error}. It tries again every few seconds");
     let passing = matches!(
         trouble,
-        Trouble::Unreachable | Trouble::TimedOut | Trouble::TooManyConnections | Trouble::NotUp
+        Trouble::Unreachable
+            | Trouble::TimedOut
+            | Trouble::Busy
+            | Trouble::TooManyConnections
+            | Trouble::NotUp
     );
     if passing {
         Verdict::reconciling(CdcReason::Preparing, message)
@@ -232,8 +254,17 @@ fn counted(wanted: &Wanted) -> String {
     }
 }
 
-pub(super) fn streaming(wanted: &Wanted) -> Verdict {
-    let message = format!("Changes of {} stream", counted(wanted));
+/// `unloaded`: tables that were added after the rows of the others had been read.
+pub(super) fn streaming(wanted: &Wanted, unloaded: &BTreeSet<TableName>) -> Verdict {
+    let mut message = format!("Changes of {} stream", counted(wanted));
+    if !unloaded.is_empty() {
+        let names: Vec<String> = unloaded.iter().map(ToString::to_string).collect();
+        let _ = write!(
+            message,
+            ". The rows that these had when they were added to spec.tables were not read, see status.preflight: {}",
+            preflight::list(&names)
+        );
+    }
     Verdict::ready(CdcReason::Streaming, message)
 }
 

@@ -6,7 +6,7 @@ use sluice_crds::topic::Retention;
 
 use super::compile::APP;
 use super::wanted::{Sink, Source, Topics, Wanted};
-use super::{CdcReason, names, sql};
+use super::{CdcReason, claim, names, sql};
 use crate::finding::Finding;
 use crate::meta::Owner;
 use crate::topic::TOPIC_KEYS;
@@ -20,42 +20,70 @@ type Findings = Vec<Finding<CdcReason>>;
 
 /// Reads a spec. What the schema refuses already is not checked again.
 pub fn validate(pipeline: &CdcPipeline) -> Result<Wanted, Findings> {
+    match read(pipeline) {
+        Some((wanted, findings)) if findings.is_empty() => Ok(wanted),
+        Some((_, findings)) => Err(findings),
+        None => Err(vec![invalid("the object has no name, namespace or uid yet")]),
+    }
+}
+
+/// What a pipeline that is being deleted has left behind, also where its spec means nothing any more: an edit that was refused
+/// has changed nothing, so slot and publication are still the ones that status names.
+pub fn leaving(pipeline: &CdcPipeline) -> Option<Wanted> {
+    let (mut wanted, findings) = read(pipeline)?;
+    if !findings.is_empty()
+        && let Some(made) = pipeline.status.as_ref().and_then(|status| status.source.as_ref())
+        && !made.publication.is_empty()
+    {
+        wanted.source.publication.clone_from(&made.publication);
+    }
+    Some(wanted)
+}
+
+/// The spec as far as it can be read, and what is wrong with it.
+fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
     let spec = &pipeline.spec;
     let mut findings = Findings::new();
-    let Some(owner) = Owner::of(pipeline, APP) else {
-        return Err(vec![invalid("the object has no name, namespace or uid yet")]);
-    };
+    let owner = Owner::of(pipeline, APP)?;
 
     let tables = tables(&spec.tables, &mut findings);
     let postgres = &spec.source.postgres;
-    let slot = postgres.slot_name.clone().unwrap_or_else(|| names::slot(&owner.namespace, &owner.name));
+    let slot = claim::slot(pipeline, &owner.namespace, &owner.name);
     let source = Source {
         connection: postgres.connection.clone(),
         publication: postgres.publication_name.clone().unwrap_or_else(|| slot.clone()),
         slot,
         heartbeat: postgres.heartbeat.enabled.then_some(postgres.heartbeat.interval_seconds),
+        on_gap: spec.source.on_gap,
+        on_budget_exceeded: spec.source.on_budget_exceeded,
     };
     let topics = topics(&spec.topics, &owner.name, &mut findings);
     let sinks = sinks(&spec.sinks, &topics.prefix);
+    let max_retained_wal = spec.objectives.max_retained_wal.as_deref().and_then(|text| {
+        let refused =
+            |error: units::UnitError| invalid(error.to_string()).at("spec.objectives.maxRetainedWal");
+        units::bytes(text).map_err(|error| findings.push(refused(error))).ok()
+    });
+    connectors(&owner.name, &sinks, &mut findings);
     collisions(&tables, &topics.prefix, &sinks, &mut findings);
     circles(&source, &tables, &sinks, &mut findings);
     connections(&source, &sinks, &mut findings);
 
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    Ok(Wanted {
+    let wanted = Wanted {
         owner,
         connect: spec.connect_ref.name.clone(),
         source,
         tables,
         snapshot: spec.snapshot.mode,
+        snapshots: spec.snapshots.iter().map(|request| request.id.clone()).collect(),
+        max_retained_wal,
         topics,
         sinks,
         state: spec.state,
         deletion: spec.deletion_policy,
         paused: spec.paused,
-    })
+    };
+    Some((wanted, findings))
 }
 
 fn invalid(message: impl Into<String>) -> Finding<CdcReason> {
@@ -118,6 +146,20 @@ fn sinks(spec: &[api::Sink], prefix: &str) -> Vec<Sink> {
         }),
     };
     spec.iter().map(sink).collect()
+}
+
+/// A sink whose connector would have the source's name.
+fn connectors(pipeline: &str, sinks: &[Sink], findings: &mut Findings) {
+    let source = names::source_connector(pipeline);
+    for (at, sink) in sinks.iter().enumerate() {
+        if names::sink_connector(pipeline, &sink.name) == source {
+            let message =
+                format!("the connector of sink {} would be called {source}, as the source's is", sink.name);
+            let finding =
+                Finding::new(CdcReason::NameCollision, message).at(format!("spec.sinks[{at}].name"));
+            findings.push(finding.mend("Give the sink another name"));
+        }
+    }
 }
 
 /// Two things that would have one name in Kafka or in a sink.

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use sluice_crds::cdc_pipeline::{PostgresConnection, SchemaEvolution, SnapshotMode};
+use sluice_crds::cdc_pipeline::{OnBudgetExceeded, OnGap, PostgresConnection, SchemaEvolution, SnapshotMode};
 use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
 
@@ -18,6 +18,10 @@ pub struct Wanted {
     pub source: Source,
     pub tables: BTreeSet<TableName>,
     pub snapshot: SnapshotMode,
+    /// Ids of `spec.snapshots`.
+    pub snapshots: Vec<String>,
+    /// Bytes; `objectives.maxRetainedWal`.
+    pub max_retained_wal: Option<i64>,
     pub topics: Topics,
     pub sinks: Vec<Sink>,
     pub state: RunState,
@@ -32,6 +36,8 @@ pub struct Source {
     pub publication: String,
     /// Seconds between beats; `None`: no heartbeat.
     pub heartbeat: Option<i32>,
+    pub on_gap: OnGap,
+    pub on_budget_exceeded: OnBudgetExceeded,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -14,6 +14,14 @@ use crate::view::connect::{ConnectorView, RunState};
 pub(super) fn judge(mut plan: Plan, wanted: &Wanted, connector: &ConnectorView, now: Timestamp) -> Plan {
     let done = plan.before.restarts.clone();
     if let Some((reason, what)) = failure(connector) {
+        if position_is_lost(&what) {
+            let message = format!(
+                "{what}. It is not restarted: no restart brings back what it was to go on from, and one might begin behind the gap. Mend \
+                 the cause, then set spec.restartedAt to the current time"
+            );
+            plan.verdict = Verdict::stalled(reason, message);
+            return plan;
+        }
         let restarts = match restart::next(&wanted.auto_restart, done.as_ref(), now) {
             Next::Now(restarts) => {
                 plan.step = Step::RestartFailed(wanted.state);
@@ -112,6 +120,19 @@ pub(super) fn failure(connector: &ConnectorView) -> Option<(Why, String)> {
         n => format!("{n} of {} tasks have failed, task {} with", connector.tasks.len(), first.id),
     };
     Some((Why::TaskFailed, format!("{who}: {}", words(connector, first.trace.as_deref()))))
+}
+
+/// A source's place in the database's log is gone: PostgreSQL's and Debezium's words for it. A slot that is only in use comes free.
+fn position_is_lost(what: &str) -> bool {
+    const WORDS: [&str; 5] = [
+        "but this is no longer available on the server", // Debezium's BaseSourceTask, before it makes a slot anew
+        "get changes from replication slot",             // "can no longer …", PostgreSQL 13 to 17
+        "access replication slot",                       // the same, 18
+        "slot has been invalidated",
+        "requested WAL segment",
+    ];
+    WORDS.iter().any(|words| what.contains(words))
+        || (what.contains("replication slot") && what.contains("does not exist"))
 }
 
 /// Both lines of a trace on one.

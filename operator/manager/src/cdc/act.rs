@@ -1,7 +1,7 @@
 use kube::ResourceExt;
 use sluice_core::cdc::{ChildKind, Plan, Removal, Wanted, Work};
 use sluice_crds::{CdcPipeline, Connector, Topic};
-use tracing::info;
+use tracing::{debug, info};
 
 use super::look::Found;
 use crate::act::apply::is_status;
@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::observe::database::Failure;
 use crate::report::events::Severity;
+use crate::scope::chain;
 
 /// How a plan's work ended.
 pub enum Done {
@@ -54,8 +55,23 @@ pub async fn carry_out(
             }
         }
     }
+    if plan.forget {
+        forget(context, found, &wanted.source_connector()).await;
+        changed = true;
+    }
     remove(context, found, &plan.removals).await?;
     Ok(if changed { Done::Changed } else { Done::Nothing })
+}
+
+/// Connect refuses until the connector has stopped: then a later pass tries again.
+async fn forget(context: &Context, found: &Found, connector: &str) {
+    let Some(world) = context.connect.get(&found.connect) else { return };
+    match world.client.delete_offsets(connector).await {
+        Ok(()) => info!(pipeline = %found.key, connector, "Connect forgot the offsets"),
+        Err(error) => {
+            debug!(pipeline = %found.key, connector, error = %chain(&error), "offsets not forgotten")
+        }
+    }
 }
 
 /// Deletes children, each only if it is still the one that we looked at.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, TopicPartition};
-use sluice_core::cdc::{Gauges, SinkGauge, Wanted, names};
+use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::Lag;
 use tracing::debug;
 
@@ -21,7 +21,9 @@ pub async fn measure(context: &Context, wanted: &Wanted, found: &Found) -> Gauge
     let view = found.seen_source.sight.current();
     let lag = view.and_then(|view| view.lags.get(&wanted.source.slot).copied());
     let sinks = sinks(context, wanted, found).await;
-    let gauges = Gauges { lag, sinks };
+    let slot = view.and_then(|view| view.slots.get(&wanted.source.slot));
+    let confirmed = slot.and_then(|slot| slot.confirmed_flush_lsn);
+    let gauges = Gauges { lag, confirmed, sinks };
     export(context, found, &gauges);
     gauges
 }
@@ -41,7 +43,7 @@ async fn sinks(context: &Context, wanted: &Wanted, found: &Found) -> Vec<SinkGau
     };
     match ask(&world.client.within(DEADLINE), wanted).await {
         Ok(sinks) => {
-            context.cdc.measured(&found.key, &Gauges { lag: None, sinks: sinks.clone() });
+            context.cdc.measured(&found.key, &Gauges { sinks: sinks.clone(), ..Default::default() });
             sinks
         }
         Err(error) => {
@@ -110,13 +112,28 @@ fn export(context: &Context, found: &Found, gauges: &Gauges) {
     }
 }
 
+/// What the guard and the budget say.
+pub fn told(context: &Context, found: &Found, plan: &Plan) {
+    let labels = ObjectLabels { namespace: found.key.namespace.clone(), name: found.key.name.clone() };
+    let metrics = &context.shared.metrics;
+    if let Some(guarded) = &plan.guarded {
+        metrics.pipeline_gap.get_or_create(&labels).set(guarded.gap.is_some().into());
+    }
+    if let Some(budget) = &plan.budget {
+        metrics.pipeline_wal_growth.get_or_create(&labels).set(budget.growth);
+        metrics.pipeline_wal_budget_exceeded.get_or_create(&labels).set(budget.is_exceeded().into());
+        if let Some(bytes) = budget.budget {
+            metrics.pipeline_wal_budget_bytes.get_or_create(&labels).set(bytes);
+        }
+    }
+}
+
 /// A pipeline that is gone has no figures.
 pub fn forget(context: &Context, key: &crate::scope::Key) {
     let labels = ObjectLabels { namespace: key.namespace.clone(), name: key.name.clone() };
-    let metrics = &context.shared.metrics;
-    metrics.pipeline_lag_bytes.remove(&labels);
-    metrics.pipeline_retained_wal_bytes.remove(&labels);
-    metrics.pipeline_dead_letters.remove(&labels);
+    for gauge in context.shared.metrics.of_pipelines() {
+        gauge.remove(&labels);
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kube::{Resource as _, ResourceExt};
+use sluice_core::cdc::guard::{Memory, Stored};
 use sluice_core::cdc::snapshot::{self, Snapshot};
-use sluice_core::cdc::{self, Child, Compiled, Seen, Wanted};
+use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted};
 use sluice_core::referent::Referent;
 use sluice_core::view::source::{SinkView, SourceView, TableName};
 use sluice_crds::common::RunState;
-use sluice_crds::{CdcPipeline, Connector, Topic};
+use sluice_crds::{CdcPipeline, CdcPipelineStatus, Connector, Topic};
 use tracing::debug;
 
 use crate::context::Context;
@@ -31,6 +32,14 @@ pub struct Found {
     pub connectors: BTreeMap<String, (Connector, Child)>,
     snapshot: Snapshot,
     snapshot_completed: bool,
+    stored: Stored,
+    memory: Memory,
+    fresh: bool,
+    gap_told: bool,
+    budget_told: bool,
+    unloaded: BTreeSet<TableName>,
+    started: bool,
+    claimed: Option<Claim>,
 }
 
 impl Found {
@@ -43,14 +52,14 @@ impl Found {
         let compiled = cluster.as_ref().map(|cluster| cdc::compile(wanted, &cluster.name));
         let uid = wanted.owner.reference.uid.as_str();
         let (topics, connectors) = children(context, &key, uid, compiled.as_ref());
-        let status = pipeline.status.as_ref().and_then(|status| status.source.as_ref());
-        let snapshot_completed = status.is_some_and(|source| source.snapshot_completed);
-        let started = connectors.contains_key(&wanted.source_connector());
-        let snapshot = if started && !snapshot_completed && wanted.state == RunState::Running {
-            stored(context, &connect, &wanted.source_connector()).await
-        } else {
-            Snapshot::Unknown
-        };
+        let status = pipeline.status.as_ref();
+        let snapshot_completed =
+            status.and_then(|status| status.source.as_ref()).is_some_and(|source| source.snapshot_completed);
+        let memory = Memory::of(status);
+        let gap_told = status.and_then(|s| s.guard.as_ref()).is_some_and(|guard| guard.verdict == "Gap");
+        let budget_told = status.is_some_and(|status| {
+            status.conditions.iter().any(|c| c.type_ == cdc::WAL_BUDGET && c.status == "False")
+        });
         // what waits for somebody or something in a database is looked at often
         let leaving = pipeline.meta().deletion_timestamp.is_some();
         let haste = Interest { brisk: leaving || !is_ready(pipeline), leaving, ..Default::default() };
@@ -59,12 +68,30 @@ impl Found {
             wanted.sinks.iter().map(|sink| self::sink(context, &key, wanted, sink, &haste)).collect();
         context.sources.only(&key, &HashSet::from([source.place.clone()]));
         context.sinks.only(&key, &sinks.iter().map(|world| world.place.clone()).collect());
+        let seen_source = source.seen();
+        let connector = connectors.get(&wanted.source_connector()).map(|(_, child)| child);
+        // Connect reads its offsets topic to the end for each such question: only where the answer matters
+        let asks = connector.is_some_and(|child| {
+            let slot = seen_source.sight.current().and_then(|view| view.slots.get(&wanted.source.slot));
+            let read = slot.is_some_and(|slot| slot.active);
+            !snapshot_completed
+                || child.declared != RunState::Running
+                || !read
+                || gap_told
+                || guard_is_old(status)
+                || memory.resnapshot.is_some()
+        });
+        let (stored, snapshot) = if asks {
+            stored(context, &connect, &wanted.source_connector()).await
+        } else {
+            (Stored::Unknown, Snapshot::Unknown)
+        };
         Self {
             connect,
             connect_there,
             cluster,
             compiled,
-            seen_source: source.seen(),
+            seen_source,
             source,
             seen_sinks: sinks.iter().map(|world| world.seen()).collect(),
             sinks,
@@ -72,8 +99,22 @@ impl Found {
             connectors,
             snapshot,
             snapshot_completed,
+            stored,
+            memory,
+            fresh: false,
+            gap_told,
+            budget_told,
+            unloaded: snapshot::unloaded(wanted, status.and_then(|status| status.source.as_ref())),
+            started: cdc::started(pipeline),
+            claimed: claimed(context, pipeline),
             key,
         }
+    }
+
+    /// Looks at the source once more, now that the stored offset is known.
+    pub async fn look_again(&mut self) {
+        self.seen_source = Arc::new(self.source.look_now().await);
+        self.fresh = true;
     }
 
     pub fn seen<'a>(&'a self, wanted: &Wanted) -> Seen<'a> {
@@ -94,8 +135,30 @@ impl Found {
             connectors: only(self.connectors.iter().map(|(name, (_, child))| (name, child)).collect()),
             snapshot: self.snapshot,
             snapshot_completed: self.snapshot_completed,
+            stored: self.stored,
+            memory: self.memory.clone(),
+            fresh: self.fresh,
+            gap_told: self.gap_told,
+            budget_told: self.budget_told,
+            now: Context::now(),
+            unloaded: self.unloaded.clone(),
+            started: self.started,
+            claimed: self.claimed.clone(),
         }
     }
+}
+
+/// What was compared last is told again now and then, with what is stored.
+fn guard_is_old(status: Option<&CdcPipelineStatus>) -> bool {
+    let checked = status.and_then(|s| s.guard.as_ref()?.checked_at.as_ref());
+    checked.is_none_or(|at| Context::now().as_second() - at.0.as_second() >= cdc::GUARD_AGAIN)
+}
+
+/// Who has the pipeline's slot before it.
+fn claimed(context: &Context, pipeline: &CdcPipeline) -> Option<Claim> {
+    let own = Claim::of(pipeline)?;
+    let others = context.shelves.pipelines.select(|other| other.metadata.uid != pipeline.metadata.uid);
+    cdc::claimed_by(&own, others.iter().filter_map(|other| Claim::of(other)))
 }
 
 fn is_ready(pipeline: &CdcPipeline) -> bool {
@@ -155,14 +218,18 @@ fn children(context: &Context, key: &Key, uid: &str, compiled: Option<&Compiled>
     (topics, connectors)
 }
 
-/// How far the snapshot is, by what the connector has stored.
-async fn stored(context: &Context, connect: &Key, connector: &str) -> Snapshot {
-    let Some(world) = context.connect.get(connect) else { return Snapshot::Unknown };
+/// What the connector has stored, and how far the snapshot is by that.
+async fn stored(context: &Context, connect: &Key, connector: &str) -> (Stored, Snapshot) {
+    let unknown = (Stored::Unknown, Snapshot::Unknown);
+    let Some(world) = context.connect.get(connect) else { return unknown };
     match world.client.offsets(connector).await {
-        Ok(offsets) => snapshot::of_offset(offsets.first().map(|entry| &entry.offset)),
+        Ok(offsets) => {
+            let offset = offsets.first().map(|entry| &entry.offset);
+            (Stored::of(offset), snapshot::of_offset(offset))
+        }
         Err(error) => {
             debug!(%connect, connector, error = %chain(&error), "offsets not read");
-            Snapshot::Unknown
+            unknown
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Passes over each `CdcPipeline`: `reconcile` is the table of contents, `look` gathers what core wants to know, `act` carries a plan
-//! out, `gauges` measures how far sinks are, `teardown` is the end. `notes` is what a pass remembers of the one before.
+//! out, `gauges` measures how far sinks are, `teardown` is the end (`namespace`: and perhaps of more). `notes` is what a pass remembers of the one before.
 
 mod act;
 mod gauges;
 mod look;
+mod namespace;
 mod notes;
 mod reconcile;
 mod teardown;
 
+pub use namespace::is_going as namespace_is_going;
 pub use notes::Notes;
 pub use reconcile::reconcile;
 pub use teardown::gone;

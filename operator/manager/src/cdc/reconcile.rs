@@ -4,7 +4,8 @@ use std::time::Duration;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt as _};
-use sluice_core::cdc::{self, CdcReason, FINALIZER, Phase, Plan, Wanted};
+use sluice_core::cdc::guard::Memory;
+use sluice_core::cdc::{self, CdcReason, FINALIZER, Gauges, Phase, Plan, Wanted};
 use sluice_core::condition::{self, Verdict, VerdictKind};
 use sluice_core::reason::Reason as _;
 use sluice_crds::common::DeletionPolicy;
@@ -45,28 +46,43 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
         }
     };
     let leaving = pipeline.meta().deletion_timestamp.is_some();
+    if leaving {
+        // what was made under a spec that could be meant is there, whatever the spec says now
+        let Some(wanted) = cdc::leaving(pipeline) else { return Ok(Action::await_change()) };
+        let found = Found::look(&context, pipeline, &wanted).await;
+        return teardown::teardown(&context, pipeline, &wanted, &found).await;
+    }
     let wanted = match cdc::validate(pipeline) {
         Ok(wanted) => wanted,
-        // what could never be meant was never made
-        Err(_) if leaving => {
-            if pipeline.finalizers().iter().any(|name| name == FINALIZER) {
-                finalizer::release(&context, pipeline, FINALIZER).await?;
-            }
-            return Ok(Action::await_change());
-        }
         Err(findings) => {
             let status = cdc::told(pipeline, &Verdict::refused(&findings), Context::now());
             write(&context, pipeline, status).await?;
             return Ok(Action::await_change());
         }
     };
-    let found = Found::look(&context, pipeline, &wanted).await;
-    if leaving {
-        return teardown::teardown(&context, pipeline, &wanted, &found).await;
-    }
+    let mut found = Found::look(&context, pipeline, &wanted).await;
     let mut plan = cdc::plan(&wanted, found.compiled.as_ref(), &found.seen(&wanted));
+    if plan.unsure {
+        found.look_again().await;
+        plan = cdc::plan(&wanted, found.compiled.as_ref(), &found.seen(&wanted));
+    }
     claim(&context, pipeline, &wanted, &plan).await?;
+    let gauges = gauges::measure(&context, &wanted, &found).await;
+    gauges::told(&context, &found, &plan);
+    let noted;
+    let pipeline = if plan.memory == Memory::of(pipeline.status.as_ref()) {
+        pipeline
+    } else {
+        let status = cdc::status(pipeline, &wanted, &plan, &gauges, Context::now());
+        if !write(&context, pipeline, status.clone()).await? {
+            return Ok(Action::await_change());
+        }
+        news(&context, pipeline, &plan, &status).await;
+        noted = CdcPipeline { status: Some(status), ..pipeline.clone() };
+        &noted
+    };
     let again = match act::carry_out(&context, pipeline, &wanted, &found, &plan).await? {
+        Done::Nothing if plan.memory.resnapshot.is_some() => SOON,
         Done::Nothing => due(plan.phase, plan.verdict.kind),
         Done::Changed => SOON,
         Done::Failed { doing, failure } => {
@@ -82,7 +98,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let spoken = status.is_some_and(|s| condition::speak_of(&s.conditions, pipeline.metadata.generation));
     // until the databases have been looked at for the first time, what status says still holds
     if !(spoken && plan.verdict.reason == CdcReason::Looking.as_str()) {
-        tell(&context, pipeline, &wanted, &found, &plan).await?;
+        tell(&context, pipeline, &wanted, &found, &plan, &gauges).await?;
     }
     Ok(Action::requeue(again))
 }
@@ -110,30 +126,42 @@ async fn tell(
     wanted: &Wanted,
     found: &Found,
     plan: &Plan,
+    gauges: &Gauges,
 ) -> Result<(), Error> {
-    let gauges = gauges::measure(context, wanted, found).await;
-    let mut status = cdc::status(pipeline, wanted, plan, &gauges, Context::now());
+    let mut status = cdc::status(pipeline, wanted, plan, gauges, Context::now());
     if let Some(written) = &pipeline.status {
         status = cdc::settled(written, status, context.cdc.figures_are_due(&found.key));
     }
-    let phase = |status: Option<&CdcPipelineStatus>| status.and_then(|status| status.phase.clone());
-    let turned = phase(pipeline.status.as_ref()) != phase(Some(&status));
-    let conditions = status.conditions.clone();
-    if !write(context, pipeline, status).await? {
-        return Ok(());
-    }
-    if turned {
-        let severity = match plan.verdict.kind {
-            VerdictKind::Stalled => Severity::Warning,
-            _ => Severity::Normal,
-        };
-        let note = format!("{}: {}", plan.phase, plan.verdict.message);
-        context.event(pipeline, severity, plan.verdict.reason, "Reconcile", &note).await;
-    } else {
-        let before = pipeline.status.as_ref().map(|status| &status.conditions);
-        context.turned(pipeline, before, &conditions).await;
+    if write(context, pipeline, status.clone()).await? {
+        news(context, pipeline, plan, &status).await;
     }
     Ok(())
+}
+
+/// Events for what is new in status: another phase, a budget that no longer holds or holds again, a gap that was gone over.
+async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &CdcPipelineStatus) {
+    let before = pipeline.status.as_ref();
+    let turned = before.and_then(|before| before.phase.as_ref()) != status.phase.as_ref();
+    let severity = match report::events::turn(before.map(|before| &before.conditions), &status.conditions) {
+        Some(news) => Some(news.severity),
+        None => turned.then_some(Severity::Normal),
+    };
+    if let Some(severity) = severity {
+        let note = format!("{}: {}", plan.phase, plan.verdict.message);
+        context.event(pipeline, severity, plan.verdict.reason, "Reconcile", &note).await;
+    }
+    if let Some((holds, budget)) = cdc::budget_turned(before, status) {
+        let severity = if holds { Severity::Normal } else { Severity::Warning };
+        context.event(pipeline, severity, &budget.reason, "WatchWal", &budget.message).await;
+    }
+    let accepted = |status: Option<&CdcPipelineStatus>| status?.guard.as_ref()?.accepted.clone();
+    if let Some(gap) = accepted(Some(status)).filter(|gap| accepted(before).as_ref() != Some(gap)) {
+        let (from, to) = (gap.from_lsn.unwrap_or_default(), gap.to_lsn.unwrap_or_default());
+        let note = format!(
+            "onGap is Continue: changes from {from} to {to} are not in Kafka, and reading goes on behind them"
+        );
+        context.event(pipeline, Severity::Warning, &gap.reason, "Continue", &note).await;
+    }
 }
 
 async fn write(context: &Context, pipeline: &CdcPipeline, status: CdcPipelineStatus) -> Result<bool, Error> {

@@ -1,23 +1,24 @@
 use std::time::Duration;
 
-use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::Action;
+use kube::{Resource as _, ResourceExt};
 use serde_json::json;
 use sluice_clients::connect::Error as ConnectError;
 use sluice_core::cdc::{self, CdcReason, FINALIZER, Removal, Teardown, TeardownSeen, Wanted};
 use sluice_core::condition::Verdict;
 use sluice_crds::{CdcPipeline, Connector, Topic};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::look::Found;
-use super::{act, gauges};
+use super::{act, gauges, namespace};
 use crate::act::apply::{deadline, is_status};
 use crate::act::finalizer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::report;
+use crate::report::events::Severity;
 use crate::scope::{Key, Pass, chain};
 
 const SOON: Duration = Duration::from_secs(1);
@@ -30,6 +31,11 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
         return Ok(Action::await_change());
     }
     let ours = |child: &cdc::Child| child.owned;
+    let started = cdc::started(pipeline)
+        || found.connectors.get(&wanted.source_connector()).is_some_and(|(_, c)| c.owned);
+    let blind = found.seen_source.sight.current().is_none();
+    let namespace_going = blind && namespace::is_going(context.client(), &found.key.namespace).await;
+    let now = Context::now();
     let connectors = found.connectors.iter().filter(|(_, (_, child))| ours(child));
     let topics = found.topics.iter().filter(|(_, (_, child))| ours(child));
     let step = cdc::teardown(
@@ -38,7 +44,12 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
             connect: found.connect_there,
             connectors: &connectors.map(|(name, child)| (name.clone(), child.clone())).collect(),
             topics: &topics.map(|(name, child)| (name.clone(), child.clone())).collect(),
-            source: &found.seen_source.sight,
+            source: found.seen_source.look(),
+            started,
+            namespace_going,
+            refused: cdc::validate(pipeline).is_err(),
+            since: pipeline.meta().deletion_timestamp.as_ref().map_or(now, |time| time.0),
+            now,
         },
     );
     let (verdict, again) = match step {
@@ -57,6 +68,12 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
         Teardown::Remove(removals) => {
             act::remove(context, found, &removals).await?;
             (deleting("Connectors and Topics are being deleted"), SOON)
+        }
+        Teardown::Abandon(removals, warning) => {
+            warn!(pipeline = %found.key, "{warning}");
+            context.event(pipeline, Severity::Warning, "OffsetsStay", "Delete", &warning).await;
+            act::remove(context, found, &removals).await?;
+            (deleting("Connectors are being deleted, and their offsets stay"), SOON)
         }
         Teardown::Keep(names) => {
             for name in &names {
@@ -80,16 +97,26 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
             }
         },
         Teardown::Wait(verdict) => (verdict, LATER),
+        Teardown::Leave(warning) => {
+            // the log too: no event can be made in a namespace that is going
+            warn!(pipeline = %found.key, "{warning}");
+            context.event(pipeline, Severity::Warning, "SlotLeft", "Delete", &warning).await;
+            finalizer::release(context, pipeline, FINALIZER).await?;
+            gone(context, &found.key);
+            return Ok(Action::await_change());
+        }
         Teardown::Release => {
             finalizer::release(context, pipeline, FINALIZER).await?;
             gone(context, &found.key);
             return Ok(Action::await_change());
         }
     };
-    let status = cdc::deleting(pipeline, &verdict, Context::now());
-    let shared = &context.shared;
-    report::status::patch(&shared.client, &shared.metrics, pipeline, pipeline.status.as_ref(), &status)
-        .await?;
+    let status = cdc::deleting(pipeline, &verdict, started, now);
+    let (shared, written) = (&context.shared, pipeline.status.as_ref());
+    let changed = report::status::patch(&shared.client, &shared.metrics, pipeline, written, &status).await?;
+    if changed && let Some(news) = report::events::turn(written.map(|s| &s.conditions), &status.conditions) {
+        context.event(pipeline, news.severity, news.reason, "Delete", news.message).await;
+    }
     Ok(Action::requeue(again))
 }
 

@@ -1,5 +1,6 @@
 //! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`, whole passes
-//! over `clusters`, and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`.
+//! over `clusters`, and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`. Whether a
+//! `namespace` goes.
 
 // `json!({ … })` reads best where it is used, as an argument
 #![allow(clippy::needless_pass_by_value)]
@@ -8,6 +9,7 @@ mod apply;
 mod clusters;
 mod lease;
 mod manifests;
+mod namespace;
 mod status;
 mod unparsable;
 

@@ -10,11 +10,14 @@ use crate::cdc::{Wanted, sql};
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
-const FIXED: [(&str, &str); 18] = [
+const FIXED: [(&str, &str); 19] = [
     ("plugin.name", "pgoutput"),
     // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
     ("publication.autocreate.mode", "disabled"),
     ("slot.drop.on.stop", "false"),
+    // with an offset and without its slot, Debezium must fail, and not go on behind a gap in a new slot. It does so as long as it
+    // checks that its position is available (`PostgresConnection.validateLogPosition`), which other strategies switch off
+    ("offset.mismatch.strategy", "no_validation"),
     // a dead reader holds the slot until wal_sender_timeout, a minute by default: wait two (F14)
     ("slot.max.retries", "24"),
     ("slot.retry.delay.ms", "5000"),

@@ -8,11 +8,12 @@ mod server;
 mod sink;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Wanted;
 use super::wanted::Sink;
-use crate::view::source::{SinkView, SourceView};
+use crate::view::source::{SinkView, SourceView, TableName};
 
 pub use publication::{Change, change as publication_change};
 pub use sink::creations as sink_creations;
@@ -42,7 +43,7 @@ crate::reasons! {
         WalLevel,
         /// The role may replicate.
         Replication,
-        /// The slot is the pipeline's, and still has what it should have kept.
+        /// The slot is the pipeline's. (Whether it still has what it should have kept is the guard's question.)
         Slot,
         /// A replication slot is free.
         FreeSlot,
@@ -58,6 +59,8 @@ crate::reasons! {
         TableRights,
         /// No row is hidden from the role.
         RowSecurity,
+        /// The rows that the tables had at the start were read.
+        TableRows,
         /// Generated columns are not in the write-ahead log.
         GeneratedColumns,
         /// The publication holds the pipeline's tables and no others, or can be made to (F12).
@@ -120,6 +123,10 @@ pub struct Source<'a> {
     pub view: &'a SourceView,
     /// The pipeline's source connector exists: slot and sender may be its own.
     pub running: bool,
+    /// It was started before: the slot is its own.
+    pub started: bool,
+    /// Tables that were added after the rows of the others had been read.
+    pub unloaded: &'a BTreeSet<TableName>,
 }
 
 /// What a check of a sink may look at.
@@ -164,7 +171,7 @@ const SINK: &[SinkCheck] = &[
 
 /// All checks of the source that fail.
 pub fn source(facts: &Source<'_>) -> Vec<Failed> {
-    SOURCE.iter().filter_map(|check| check(facts)).collect()
+    SOURCE.iter().filter_map(|check| check(facts)).chain(tables::rows(facts)).collect()
 }
 
 /// All checks of a sink that fail.
@@ -174,7 +181,7 @@ pub fn sink(facts: &Target<'_>) -> Vec<Failed> {
 }
 
 /// `a, b and 3 more`
-fn list<T: fmt::Display>(items: &[T]) -> String {
+pub(super) fn list<T: fmt::Display>(items: &[T]) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<String> = items.iter().take(SHOWN).map(ToString::to_string).collect();
     match items.len().saturating_sub(SHOWN) {

@@ -1,4 +1,4 @@
-use super::{Check, Failed, Source, list};
+use super::{Check, Failed, Source, list, statements};
 use crate::cdc::sql;
 
 pub(super) fn version_has_pgoutput(facts: &Source<'_>) -> Option<Failed> {
@@ -51,22 +51,38 @@ pub(super) fn slot_is_ours(facts: &Source<'_>) -> Option<Failed> {
         let message = format!("the replication slot {name} belongs to database {of}, not to {database}");
         return Some(Failed::block(Check::Slot, message).mend(format!("{other}, or drop it: {drop}")));
     }
-    if slot.wal_status.as_deref() == Some("lost") {
-        let message = format!(
-            "the replication slot {name} has lost WAL that was not read yet (max_slot_wal_keep_size was exceeded): changes \
-             are missing and cannot be read any more"
-        );
-        let mend = format!(
-            "Delete this pipeline with spec.deletionPolicy: Delete and create it again, which reads all rows anew. To free \
-             the slot alone: {drop}"
-        );
-        return Some(Failed::block(Check::Slot, message).mend(mend));
-    }
-    (slot.active && !facts.running).then(|| {
+    if slot.active && !facts.running {
         let pid = slot.active_pid.map(|pid| format!(" by the process {pid}")).unwrap_or_default();
         let message = format!("the replication slot {name} is in use{pid}, and not by this pipeline");
-        Failed::block(Check::Slot, message).mend(format!("Stop what reads it, or: {other}"))
+        return Some(Failed::block(Check::Slot, message).mend(format!("Stop what reads it, or: {other}")));
+    }
+    (!facts.running && !facts.started && !marked(facts)).then(|| {
+        let message = format!(
+            "there is a replication slot {name} that this pipeline did not make: its publication {} does not say so",
+            facts.wanted.source.publication
+        );
+        let take = statements(mark(facts));
+        Failed::block(Check::Slot, message)
+            .mend(format!("{other}, or drop it: {drop} To take it over and go on where it is: {take}"))
     })
+}
+
+/// A slot has no comment; the publication that is read through it has.
+fn marked(facts: &Source<'_>) -> bool {
+    let publication = facts.view.publications.get(&facts.wanted.source.publication);
+    publication.is_some_and(|publication| publication.comment.as_deref() == Some(&facts.wanted.comment()))
+}
+
+/// What marks a slot as the pipeline's.
+fn mark(facts: &Source<'_>) -> Vec<String> {
+    let (wanted, comment) = (facts.wanted, facts.wanted.comment());
+    let name = &wanted.source.publication;
+    if facts.view.publications.contains_key(name) {
+        return vec![sql::comment_publication(name, &comment)];
+    }
+    let heartbeat = wanted.source.heartbeat.is_some() && !facts.view.heartbeat.table_exists;
+    let heartbeat = if heartbeat { sql::create_heartbeat() } else { Vec::new() };
+    heartbeat.into_iter().chain(sql::create_publication(name, &wanted.published(), &comment)).collect()
 }
 
 pub(super) fn slots_are_free(facts: &Source<'_>) -> Option<Failed> {

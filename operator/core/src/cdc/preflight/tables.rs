@@ -119,3 +119,26 @@ pub(super) fn have_no_generated_columns(facts: &Source<'_>) -> Option<Failed> {
         Failed::warn(Check::GeneratedColumns, message).mend("Declare them as generated in the sink too, where they are needed")
     })
 }
+
+/// A finding for each table whose rows were not read: it came after the snapshot.
+pub(super) fn rows(facts: &Source<'_>) -> Vec<Failed> {
+    let finding = |name: &TableName| {
+        let message = format!(
+            "{name} was added to spec.tables after the rows of the other tables had been read: its changes are captured since, and \
+             the rows that it had are not"
+        );
+        let table = facts.view.tables.get(name);
+        let column = table.and_then(|table| {
+            table.primary_key.first().or_else(|| table.columns.first().map(|column| &column.name))
+        });
+        let touch = column.map(|column| {
+            let column = sql::ident_short(column);
+            format!(
+                "To read all rows anew, add an id to spec.snapshots; to send this table's once, as changes: UPDATE {} SET {column} = {column};",
+                sql::table(name)
+            )
+        });
+        Failed::warn(Check::TableRows, message).mend(touch.unwrap_or_default())
+    };
+    facts.unloaded.iter().map(finding).collect()
+}

@@ -1,8 +1,11 @@
 //! `world` builds what a pipeline sees; a test changes one thing in it.
 
+mod budget;
 mod compile;
+mod guard;
 mod plan;
 mod preflight;
+mod running;
 mod teardown;
 mod validate;
 mod world;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::world::{World, child, fine, sink, source, wanted};
+use super::world::{World, child, fine, ordered, sink, source, wanted};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
@@ -11,12 +11,12 @@ use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::source::{Publication, SinkView, SourceView, Trouble};
 
-fn nothing_is_made(plan: &Plan) -> bool {
+pub fn nothing_is_made(plan: &Plan) -> bool {
     plan.work.is_empty() && plan.topics.is_empty() && plan.connectors.is_empty() && plan.removals.is_empty()
 }
 
 /// What a database is after the plan's work.
-fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
+pub fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
     if !plan.work.is_empty() {
         let mut view = SourceView::clone(world.source.current().unwrap());
         if plan.work.iter().any(|work| work.sink.is_none()) {
@@ -47,15 +47,16 @@ fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
         world.topics.insert(topic.metadata.name.clone().unwrap(), fine());
     }
     for connector in &plan.connectors {
-        world.connectors.insert(connector.metadata.name.clone().unwrap(), fine());
+        world.connectors.insert(connector.metadata.name.clone().unwrap(), ordered(connector.spec.state));
     }
+    world.memory = plan.memory.clone();
     for removal in &plan.removals {
         world.topics.remove(&removal.name);
         world.connectors.remove(&removal.name);
     }
 }
 
-fn streaming(wanted: &Wanted) -> World {
+pub fn streaming(wanted: &Wanted) -> World {
     let mut world = World::new(source(), sink());
     for _ in 0..5 {
         let plan = world.plan(wanted);
@@ -152,7 +153,7 @@ fn a_source_that_is_away_is_unknown_and_what_runs_stays_as_declared() {
     let plan = world.plan(&wanted);
     assert_eq!(
         (plan.phase, plan.verdict.kind, plan.verdict.reason),
-        (Phase::Streaming, VerdictKind::Unknown, "SourceUnreachable")
+        (Phase::Unknown, VerdictKind::Unknown, "SourceUnreachable")
     );
     assert!(plan.verdict.message.contains("since 1970-01-01T00:00:00Z"), "{}", plan.verdict.message);
     assert_eq!((plan.connectors.len(), plan.checks, plan.work.len()), (2, None, 0));
@@ -257,9 +258,9 @@ fn at_rest_status_does_not_move_with_the_figures() {
     let pipeline = super::world::pipeline(&super::world::spec());
     let plan = streaming(&wanted).plan(&wanted);
     let at = |bytes, seconds, records| {
-        let lag = Some(Lag { bytes, seconds, retained: bytes });
+        let lag = Some(Lag { bytes, seconds, retained: bytes, ..Default::default() });
         let sinks = vec![SinkGauge { lag_records: Some(records), dead_letters: Some(0) }];
-        status(&pipeline, &wanted, &plan, &Gauges { lag, sinks }, Timestamp::UNIX_EPOCH)
+        status(&pipeline, &wanted, &plan, &Gauges { lag, sinks, ..Default::default() }, Timestamp::UNIX_EPOCH)
     };
     assert_eq!(at(100, 3, 0), at(90_000, 24, 0), "a heartbeat on its way is no lag");
     let (calm, busy) = (at(0, 0, 0), at(9 << 20, 80, 5));

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::world::{sink, source, table, wanted};
@@ -16,7 +18,14 @@ fn of_source(change: impl FnOnce(&mut SourceView)) -> Vec<Failed> {
 fn failing(wanted: &Wanted, change: impl FnOnce(&mut SourceView), running: bool) -> Vec<Failed> {
     let mut view = source();
     change(&mut view);
-    preflight::source(&preflight::Source { wanted, view: &view, running })
+    let unloaded = BTreeSet::new();
+    preflight::source(&preflight::Source {
+        wanted,
+        view: &view,
+        running,
+        started: false,
+        unloaded: &unloaded,
+    })
 }
 
 fn of_sink(change: impl FnOnce(&mut SinkView)) -> Vec<Failed> {
@@ -78,6 +87,49 @@ fn a_running_pipeline_is_not_told_that_its_own_slot_is_taken() {
 }
 
 #[test]
+fn a_slot_is_taken_over_only_where_something_says_that_it_is_ours() {
+    let wanted = wanted(|_| {});
+    let slot = |view: &mut SourceView, comment: Option<String>| {
+        let slot =
+            Slot { plugin: Some("pgoutput".into()), database: Some("shop".into()), ..Default::default() };
+        view.slots.insert("sluice_prod_shop".into(), slot);
+        if let Some(comment) = comment {
+            let publication = Publication {
+                comment: Some(comment),
+                tables: wanted.published().into_iter().collect(),
+                insert: true,
+                update: true,
+                delete: true,
+                owned: true,
+                ..Default::default()
+            };
+            view.publications.insert("sluice_prod_shop".into(), publication);
+        }
+    };
+    let checks = |comment: Option<String>, started: bool| {
+        let mut view = source();
+        slot(&mut view, comment);
+        let unloaded = BTreeSet::new();
+        let facts =
+            preflight::Source { wanted: &wanted, view: &view, running: false, started, unloaded: &unloaded };
+        preflight::source(&facts)
+    };
+    assert_eq!(
+        checks(Some(wanted.comment()), false),
+        [],
+        "one that a retained pipeline left is taken up again"
+    );
+    assert_eq!(checks(None, true), [], "one that was read by this pipeline is its own");
+    only(&checks(None, false), Check::Slot, "CREATE PUBLICATION sluice_prod_shop FOR TABLE");
+    let other = checks(Some("Managed by Sluice: CdcPipeline other/shop".into()), false);
+    only(
+        &other,
+        Check::Slot,
+        "COMMENT ON PUBLICATION sluice_prod_shop IS 'Managed by Sluice: CdcPipeline prod/shop';",
+    );
+}
+
+#[test]
 fn a_slot_that_cannot_be_ours_is_named() {
     let slot = |change: fn(&mut Slot)| {
         let mut slot =
@@ -85,10 +137,10 @@ fn a_slot_that_cannot_be_ours_is_named() {
         change(&mut slot);
         of_source(|v| drop(v.slots.insert("sluice_prod_shop".into(), slot)))
     };
-    assert_eq!(slot(|_| {}), [], "one that a retained pipeline left is taken up again");
+    only(&slot(|_| {}), Check::Slot, "take it over");
     only(&slot(|s| s.plugin = Some("wal2json".into())), Check::Slot, "slotName");
     only(&slot(|s| s.database = Some("other".into())), Check::Slot, "slotName");
-    only(&slot(|s| s.wal_status = Some("lost".into())), Check::Slot, "deletionPolicy: Delete");
+    assert_eq!(slot(|s| s.wal_status = Some("lost".into())), [], "what it has lost is the guard's question");
 }
 
 #[test]

@@ -6,17 +6,23 @@ use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::{Connector, Topic};
 
 use super::world::{fine, source, wanted};
-use crate::cdc::{self, Child, ChildKind, Teardown, TeardownSeen, Wanted, teardown};
+use crate::cdc::{self, Child, ChildKind, Look, Teardown, TeardownSeen, Wanted, teardown};
 use crate::condition::VerdictKind;
 use crate::referent::Referent;
 use crate::view::Sight;
-use crate::view::source::{Publication, Slot, SourceView};
+use crate::view::source::{Publication, Slot, SourceView, Trouble};
 
 struct World {
     connect: Referent,
     connectors: BTreeMap<String, (Connector, Child)>,
     topics: BTreeMap<String, (Topic, Child)>,
     source: Sight<SourceView>,
+    trouble: Option<Trouble>,
+    started: bool,
+    namespace_going: bool,
+    refused: bool,
+    /// Seconds since the deletion.
+    now: i64,
 }
 
 fn deleting(policy: &str) -> Wanted {
@@ -36,6 +42,11 @@ fn full(wanted: &Wanted) -> World {
         connectors: compiled.connectors().map(|c| (named(&c.metadata.name), (c.clone(), fine()))).collect(),
         topics: compiled.topics.iter().map(|t| (named(&t.metadata.name), (t.clone(), fine()))).collect(),
         source: Sight::Clear(Arc::new(view)),
+        trouble: None,
+        started: true,
+        namespace_going: false,
+        refused: false,
+        now: 0,
     }
 }
 
@@ -47,7 +58,12 @@ impl World {
                 connect: self.connect,
                 connectors: &self.connectors,
                 topics: &self.topics,
-                source: &self.source,
+                source: Look { sight: &self.source, trouble: self.trouble },
+                started: self.started,
+                namespace_going: self.namespace_going,
+                refused: self.refused,
+                since: Timestamp::UNIX_EPOCH,
+                now: Timestamp::from_second(self.now).unwrap(),
             },
         )
     }
@@ -61,7 +77,7 @@ impl World {
                     self.connectors.get_mut(name).unwrap().0.spec.state = RunState::Stopped;
                 }
             }
-            Teardown::Forget(removals, _) | Teardown::Remove(removals) => {
+            Teardown::Forget(removals, _) | Teardown::Remove(removals) | Teardown::Abandon(removals, _) => {
                 for removal in removals {
                     match removal.kind {
                         ChildKind::Connector => drop(self.connectors.remove(&removal.name)),
@@ -76,7 +92,7 @@ impl World {
                     self.topics.get_mut(name).unwrap().0.spec.deletion_policy = DeletionPolicy::Retain;
                 }
             }
-            Teardown::Wait(_) | Teardown::Release => {}
+            Teardown::Wait(_) | Teardown::Release | Teardown::Leave(_) => {}
         }
         if self.source.current().is_some() {
             self.source = Sight::Clear(Arc::new(view));
@@ -94,13 +110,15 @@ fn name(step: &Teardown) -> &'static str {
         Teardown::Clean(_) => "drop publication",
         Teardown::Keep(_) => "keep topics",
         Teardown::Wait(_) => "wait",
+        Teardown::Abandon(..) => "abandon",
         Teardown::Release => "release",
+        Teardown::Leave(_) => "leave",
     }
 }
 
 fn all(wanted: &Wanted, mut world: World) -> Vec<&'static str> {
     let mut steps = Vec::new();
-    while steps.last() != Some(&"release") && steps.last() != Some(&"wait") {
+    while !steps.last().is_some_and(|last| ["release", "wait", "leave"].contains(last)) {
         let step = world.next(wanted);
         steps.push(name(&step));
         world.carry_out(&step);
@@ -193,4 +211,67 @@ fn what_is_going_is_waited_for_by_name() {
     }
     let Teardown::Wait(verdict) = world.next(&wanted) else { panic!("not waiting") };
     assert!(verdict.message.contains("shop-source, shop-warehouse"), "{}", verdict.message);
+}
+
+#[test]
+fn offsets_that_nobody_can_forget_are_told_of() {
+    let wanted = deleting("Delete");
+    let mut world = full(&wanted);
+    world.connect_exists = false;
+    let Teardown::Abandon(removals, warning) = world.next(&wanted) else { panic!("not told") };
+    assert_eq!(removals.len(), 2);
+    for said in ["shop-source, shop-warehouse", "connect-connect-offsets"] {
+        assert!(warning.contains(said), "{warning}");
+    }
+    let steps = all(&wanted, world);
+    assert_eq!(steps, ["abandon", "drop slot", "drop publication", "remove topics", "release"]);
+}
+
+#[test]
+fn a_slot_that_the_pipeline_never_read_is_not_dropped() {
+    let wanted = deleting("Delete");
+    let mut world = full(&wanted);
+    let mut view = SourceView::clone(world.source.current().unwrap());
+    view.publications.clear();
+    world.source = Sight::Clear(Arc::new(view));
+    world.started = false;
+    assert_eq!(all(&wanted, world), ["stop", "forget", "remove topics", "release"]);
+}
+
+#[test]
+fn a_database_that_is_gone_for_good_holds_nobody() {
+    let wanted = deleting("Delete");
+    let elsewhere = super::world::wanted(|spec| {
+        spec["deletionPolicy"] = "Delete".into();
+        spec["source"]["postgres"]["host"] = "db.example.com".into();
+    });
+    let blind = |wanted: &Wanted, trouble: Trouble, change: fn(&mut World)| {
+        let mut world = full(wanted);
+        world.connectors.clear();
+        world.source = Sight::Never { since: Timestamp::UNIX_EPOCH, error: Some("no".into()) };
+        world.trouble = Some(trouble);
+        change(&mut world);
+        all(wanted, world)
+    };
+    let going = |world: &mut World| (world.namespace_going, world.now) = (true, 30);
+    let gone = ["remove topics", "leave"];
+    assert_eq!(blind(&wanted, Trouble::Unreachable, going), gone, "it goes with the namespace");
+    assert_eq!(blind(&elsewhere, Trouble::Unreachable, going), ["wait"], "it does not");
+    assert_eq!(blind(&elsewhere, Trouble::SecretMissing, going), gone, "nobody can make the Secret again");
+    assert_eq!(blind(&wanted, Trouble::SecretMissing, |_| {}), ["wait"], "somebody can");
+    assert_eq!(blind(&wanted, Trouble::Unreachable, |world| world.now = 3000), ["wait"]);
+    assert_eq!(blind(&elsewhere, Trouble::NameUnknown, |world| world.now = 200), ["wait"]);
+    assert_eq!(blind(&elsewhere, Trouble::NameUnknown, |world| world.now = 400), gone);
+    let mistaken = |world: &mut World| (world.refused, world.now) = (true, 400);
+    assert_eq!(blind(&elsewhere, Trouble::NameUnknown, mistaken), ["wait"], "the name may be a mistake");
+
+    let mut world = full(&wanted);
+    (world.connectors, world.topics) = (BTreeMap::new(), BTreeMap::new());
+    world.source = Sight::Never { since: Timestamp::UNIX_EPOCH, error: Some("no".into()) };
+    world.trouble = Some(Trouble::NameUnknown);
+    world.now = 400;
+    let Teardown::Leave(warning) = world.next(&wanted) else { panic!("held") };
+    for said in ["pg_drop_replication_slot", "DROP PUBLICATION IF EXISTS sluice_prod_shop;"] {
+        assert!(warning.contains(said), "{warning}");
+    }
 }

@@ -27,6 +27,10 @@ fn what_cannot_be_meant_is_refused_with_its_field() {
         (json!({"tables": ["a.x$y", "a.x_y"], "sinks": []}), "share the topic shop.a.x_y"),
         (json!({"topics": {"config": {"retention.mss": 1}}}), "spec.topics.config[retention.mss]"),
         (json!({"topics": {"retention": {"time": "999999999999d"}}}), "spec.topics.retention.time"),
+        (
+            json!({"sinks": [{"name": "source", "postgres": spec()["sinks"][0]["postgres"]}]}),
+            "spec.sinks[0].name",
+        ),
         (json!({"topics": {"prefix": "p".repeat(247)}}), "Kafka allows 249"),
     ];
     for (change, expected) in table {
@@ -37,6 +41,32 @@ fn what_cannot_be_meant_is_refused_with_its_field() {
         let text = finding::join(&validate(&pipeline(&spec)).unwrap_err());
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+#[test]
+fn a_slot_keeps_the_name_that_it_was_made_with() {
+    let mut shop = pipeline(&spec());
+    let status = shop.status.get_or_insert_default();
+    status.source.get_or_insert_default().slot = "sluice_made_before".into();
+    assert_eq!(validate(&shop).unwrap().source.slot, "sluice_made_before");
+}
+
+#[test]
+fn what_was_made_is_known_though_the_spec_means_nothing_any_more() {
+    let mut shop = pipeline(&spec());
+    let made = shop.status.get_or_insert_default().source.get_or_insert_default();
+    (made.slot, made.publication) = ("sluice_prod_shop".into(), "sluice_prod_shop".into());
+    shop.spec.tables = vec!["sluice.heartbeat".into(), "public.orders".into()];
+    shop.spec.source.postgres.publication_name = Some("edited".into());
+    shop.spec.deletion_policy = sluice_crds::common::DeletionPolicy::Delete;
+    assert!(validate(&shop).is_err());
+    let wanted = crate::cdc::leaving(&shop).unwrap();
+    assert_eq!(wanted.source.slot, "sluice_prod_shop");
+    assert_eq!(wanted.source.publication, "sluice_prod_shop", "the edit was refused, and changed nothing");
+    assert_eq!(
+        (wanted.source.connection.database.as_str(), wanted.deletion),
+        ("shop", shop.spec.deletion_policy)
+    );
 }
 
 #[test]

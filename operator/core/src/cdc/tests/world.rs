@@ -1,9 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_crds::CdcPipeline;
+use sluice_crds::cdc_pipeline::SourceStatus;
+use sluice_crds::common::RunState;
 
+use crate::cdc::guard::{Memory, Stored};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Child, Compiled, Look, Says, Seen, Wanted};
 use crate::condition::VerdictKind;
@@ -66,7 +70,7 @@ pub fn source() -> SourceView {
         "server": {
             "version": 150_018, "in_recovery": false, "wal_level": "logical", "max_replication_slots": 10,
             "max_wal_senders": 10, "used_wal_senders": 0, "wal_sender_timeout": 60_000,
-            "max_slot_wal_keep_size": -1, "database": "shop", "database_bytes": 1,
+            "max_slot_wal_keep_size": -1, "database": "shop",
         },
         "role": {"name": "sluice", "superuser": false, "replication": true, "provider_replication": false, "create": true},
         "heartbeat": {"creatable": true},
@@ -104,6 +108,14 @@ pub struct World {
     pub topics: BTreeMap<String, Child>,
     pub connectors: BTreeMap<String, Child>,
     pub snapshot: Snapshot,
+    pub stored: Stored,
+    pub memory: Memory,
+    pub fresh: bool,
+    pub gap_told: bool,
+    pub budget_told: bool,
+    /// Status, as far as a plan asks for it.
+    pub status: Option<SourceStatus>,
+    pub claimed: Option<cdc::Claim>,
 }
 
 impl World {
@@ -117,6 +129,13 @@ impl World {
             topics: BTreeMap::new(),
             connectors: BTreeMap::new(),
             snapshot: Snapshot::Unknown,
+            stored: Stored::Unknown,
+            memory: Memory::default(),
+            fresh: true,
+            gap_told: false,
+            budget_told: false,
+            status: None,
+            claimed: None,
         }
     }
 
@@ -135,6 +154,15 @@ impl World {
             connectors: self.connectors.clone(),
             snapshot: self.snapshot,
             snapshot_completed: false,
+            stored: self.stored,
+            memory: self.memory.clone(),
+            fresh: self.fresh,
+            gap_told: self.gap_told,
+            budget_told: self.budget_told,
+            now: Timestamp::UNIX_EPOCH,
+            unloaded: cdc::snapshot::unloaded(wanted, self.status.as_ref()),
+            started: self.status.as_ref().is_some_and(|status| status.started),
+            claimed: self.claimed.clone(),
         };
         cdc::plan(wanted, self.compiled(wanted).as_ref(), &seen)
     }
@@ -143,9 +171,15 @@ impl World {
 /// A child of ours that says this of itself.
 pub fn child(kind: VerdictKind, reason: &str, message: &str) -> Child {
     let says = Says { kind, reason: reason.into(), message: message.into() };
-    Child { uid: reason.into(), owned: true, deleting: false, says: Some(says), state: None }
+    let declared = RunState::Running;
+    Child { uid: reason.into(), owned: true, deleting: false, says: Some(says), state: None, declared }
 }
 
 pub fn fine() -> Child {
     child(VerdictKind::Ready, "AsDeclared", "")
+}
+
+/// A Connector of ours that Connect has in the state that it was ordered.
+pub fn ordered(declared: RunState) -> Child {
+    Child { declared, state: Some(format!("{declared:?}")), ..fine() }
 }

@@ -114,3 +114,33 @@ fn what_is_said_of_a_secrets_value_is_not_told() {
     let text = serde_json::to_string(&status).unwrap();
     assert!(text.contains("is hidden") && !text.contains("hunter2"), "{text}");
 }
+
+#[test]
+fn a_source_whose_slot_is_lost_is_not_restarted_and_one_whose_slot_is_in_use_is() {
+    let wanted = wanted(&json!({}));
+    let failed = |trace: &str| {
+        let world = World::running(&wanted).failed_task().change(|connector| {
+            connector.tasks[0].trace =
+                Some(format!("org.ConnectException: An exception occurred\nCaused by: {trace}"));
+        });
+        world.plan(&wanted)
+    };
+    for lost in [
+        "org.PSQLException: ERROR: replication slot \"sluice_shop\" does not exist",
+        "org.PSQLException: ERROR: can no longer get changes from replication slot \"sluice_shop\"",
+        "org.PSQLException: ERROR: requested WAL segment 000000010000000000000003 has already been removed",
+        "io.DebeziumException: The connector is trying to read change stream starting at [lsn=LSN{0/1}], but this is no longer available \
+         on the server. Reconfigure the connector to use a snapshot mode when needed.",
+    ] {
+        let plan = failed(lost);
+        assert_eq!(
+            (said(&plan), plan.verdict.kind),
+            ((&Step::None, "TaskFailed"), VerdictKind::Stalled),
+            "{lost}"
+        );
+        assert!(plan.verdict.message.contains("It is not restarted"), "{}", plan.verdict.message);
+        assert_eq!(plan.again, None);
+    }
+    let busy = failed("org.PSQLException: ERROR: replication slot \"sluice_shop\" is active for PID 7");
+    assert_eq!((busy.verdict.kind, busy.again), (VerdictKind::Reconciling, Some(at(1010))));
+}

@@ -44,12 +44,11 @@ impl SourceView {
         let mut calm = self.clone();
         calm.position = Lsn::default();
         calm.lags.clear();
-        calm.server.database_bytes = 0;
         for slot in calm.slots.values_mut() {
             (slot.restart_lsn, slot.confirmed_flush_lsn, slot.safe_wal_size) = (None, None, None);
         }
         for table in calm.tables.values_mut() {
-            (table.rows, table.bytes) = (0, 0);
+            table.rows = 0;
         }
         calm
     }
@@ -78,7 +77,6 @@ pub struct Server {
     /// Megabytes; -1: no limit.
     pub max_slot_wal_keep_size: i64,
     pub database: String,
-    pub database_bytes: i64,
 }
 
 /// Tells one cluster's history from another's: after a restore or a failover it differs.
@@ -162,6 +160,12 @@ pub struct Lag {
     pub seconds: i64,
     /// Bytes of WAL that the slot keeps on disk.
     pub retained: i64,
+    /// By how many bytes that grows in a second.
+    pub growth: i64,
+    /// What the slot's reader itself has confirmed, as far as we have watched.
+    pub read_to: Option<Lsn>,
+    /// Where the slot was at the first look after its reader had gone.
+    pub ended_at: Option<Lsn>,
 }
 
 /// A database that is written to, in one schema.
@@ -192,6 +196,8 @@ pub enum Trouble {
     Unreachable,
     /// Nobody answered in time.
     TimedOut,
+    /// It answers, and what we asked for had to wait too long: for a lock, or for the server itself.
+    Busy,
     /// User or password are wrong.
     PasswordRefused,
     /// `pg_hba.conf` does not let us in, or only with TLS.

@@ -63,7 +63,6 @@ pub struct Table {
     pub row_security: bool,
     /// The planner's estimate; -1: never analyzed.
     pub rows: i64,
-    pub bytes: i64,
 }
 
 /// What our role may do; `USAGE` on the schema included.

@@ -35,7 +35,8 @@ pub trait Eyes: Sized + Send + Sync + 'static {
 }
 
 impl Eyes for SourceView {
-    const STEADY: Duration = Duration::from_secs(5);
+    /// What a slot's reader did is only known as well as it was watched.
+    const STEADY: Duration = Duration::from_secs(2);
     const STAYS: bool = true;
 
     async fn look(
@@ -53,12 +54,7 @@ impl Eyes for SourceView {
     }
 
     fn remember(&mut self, now: Timestamp, track: &mut Track) {
-        track.observe(now, self.position);
-        let lags = self
-            .slots
-            .iter()
-            .filter_map(|(name, slot)| Some((name.clone(), track.lag(now, self.position, slot)?)));
-        self.lags = lags.collect();
+        self.lags = track.lags(now, self.position, &self.slots);
     }
 
     fn differs(&self, other: &Self) -> bool {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sluice_clients::postgres::Session;
 use sluice_core::cdc::lag::Track;
+use sluice_core::view::source::Trouble;
 use tracing::{debug, info};
 
 use super::entry::{self, Failure};
@@ -17,10 +18,12 @@ const BRISK: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(3);
 /// All facts of a database that is fine.
 const WHOLE: Duration = Duration::from_mins(2);
+/// How long a busy database is believed to be as it was seen last.
+const BUSY: Duration = Duration::from_mins(1);
 
 /// Looks at the database for ever.
 pub async fn observe<V: Eyes>(world: Arc<World<V>>, context: Weak<Context>) {
-    let mut round = Round { session: None, track: Track::default(), whole: None };
+    let mut round = Round { session: None, track: Track::default(), whole: None, seen: None };
     let mut asked = true;
     loop {
         let before = world.seen();
@@ -48,6 +51,8 @@ struct Round {
     track: Track,
     /// When all facts were seen last.
     whole: Option<Instant>,
+    /// When anything was.
+    seen: Option<Instant>,
 }
 
 async fn look<V: Eyes>(world: &World<V>, round: &mut Round, asked: bool) {
@@ -59,9 +64,16 @@ async fn look<V: Eyes>(world: &World<V>, round: &mut Round, asked: bool) {
                 info!(database = %place(world), "the database answers");
             }
             world.looked(view);
+            round.seen = Some(Instant::now());
             if !V::STAYS && !world.question().brisk {
                 round.session = None;
             }
+        }
+        // it is there, and something in it is waited for: what was seen is still the best that is known
+        Err(failure)
+            if was_clear && is_busy(&failure) && round.seen.is_some_and(|at| at.elapsed() < BUSY) =>
+        {
+            debug!(database = %place(world), error = %failure.text, "the database is busy");
         }
         Err(failure) => {
             // whatever went wrong, a new session is the surer way
@@ -92,9 +104,22 @@ async fn seen<V: Eyes>(world: &World<V>, round: &mut Round, asked: bool) -> Resu
         return Ok(view.glance(session).await?);
     }
     let began = Instant::now();
-    let view = world.look(session).await?;
-    round.whole = Some(began);
-    Ok(view)
+    match world.look(session).await.map_err(Failure::from) {
+        Ok(view) => {
+            round.whole = Some(began);
+            Ok(view)
+        }
+        // position and slots need no locks
+        Err(failure) if is_busy(&failure) => match known.sight.current() {
+            Some(view) => Ok(view.glance(session).await?),
+            None => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_busy(failure: &Failure) -> bool {
+    failure.trouble == Trouble::Busy
 }
 
 fn place<V>(world: &World<V>) -> String {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sluice_clients::postgres::Password;
 use sluice_core::cdc::Look;
 use sluice_core::view::Sight;
-use sluice_core::view::source::{TableName, Trouble};
+use sluice_core::view::source::{SourceView, TableName, Trouble};
 use sluice_crds::cdc_pipeline::PostgresConnection;
 use tokio::sync::Notify;
 
@@ -45,11 +45,9 @@ impl Place {
         }
     }
 
-    /// The host as the Connect workers understand it. They run in the pipeline's namespace, Sluice in its own: a name
-    /// without a dot is a Service beside the workers.
+    /// The host as the Connect workers understand it.
     pub fn host(&self) -> String {
-        let plain = !self.host.contains(['.', ':']) && self.host != "localhost";
-        if plain { format!("{}.{}.svc", self.host, self.namespace) } else { self.host.clone() }
+        sluice_core::cdc::host(&self.namespace, &self.host)
     }
 }
 
@@ -204,6 +202,29 @@ impl<V> World<V> {
     pub async fn run(&self, doing: &str, statements: &[String]) -> Result<(), Failure> {
         let mut session = entry::enter(self).await?;
         session.run(doing, statements).await.map_err(Failure::from)
+    }
+}
+
+impl World<SourceView> {
+    /// A look of a pass's own, for what must not be decided by an older one. It is not kept: the observer's own looks go on.
+    pub async fn look_now(&self) -> Seen<SourceView> {
+        let known = self.seen();
+        let looked = async {
+            let mut session = entry::enter(self).await?;
+            self.look(&mut session).await.map_err(Failure::from)
+        };
+        match looked.await {
+            Ok(mut view) => {
+                if let Some(known) = known.sight.current() {
+                    view.lags.clone_from(&known.lags);
+                }
+                Seen { sight: Sight::Clear(Arc::new(view)), trouble: None }
+            }
+            Err(failure) => {
+                let sight = known.sight.failed(Timestamp::now(), failure.text);
+                Seen { sight, trouble: Some(failure.trouble) }
+            }
+        }
     }
 }
 

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod status;
+
 use crate::Scalar;
 use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
 use crate::topic::{Adoption, CleanupPolicy, Retention};
+
+pub use status::{
+    Accepted, CdcPipelineStatus, GuardStatus, PreflightFinding, Remembered, Resnapshot, SinkStatus,
+    SnapshotRun, SourceStatus, Summary, WalStatus,
+};
 
 /// A change-data-capture pipeline.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +51,10 @@ use crate::topic::{Adoption, CleanupPolicy, Retention};
 #[x_kube(
     validation = Rule::new("self.connectRef.name == oldSelf.connectRef.name")
         .message("connectRef cannot change: offsets do not move between Connect clusters"),
+    validation = Rule::new("!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot' || (has(self.objectives) && has(self.objectives.maxRetainedWal))")
+        .message("onBudgetExceeded: DropSlot needs objectives.maxRetainedWal: without a budget nothing can exceed it"),
+    validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.size() == 0) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
+        .message("snapshot.mode: Never reads no rows: with it there can be no snapshots, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
 )]
 pub struct CdcPipelineSpec {
     /// The ConnectCluster that runs the connectors, in the same namespace. Immutable.
@@ -61,6 +71,14 @@ pub struct CdcPipelineSpec {
     /// How existing rows are read when the pipeline starts for the first time.
     #[serde(default)]
     pub snapshot: Snapshot,
+    /// Requests to read all rows anew. Each id runs once: the source connector stops, its offsets and its slot are given up, and
+    /// it begins with a snapshot. Heals a pipeline that is halted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub snapshots: Vec<SnapshotRequest>,
     /// The topics that the changes go to, one per table. Sluice creates them; Kafka never does on its own.
     #[serde(default)]
     pub topics: Topics,
@@ -71,6 +89,9 @@ pub struct CdcPipelineSpec {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub sinks: Vec<Sink>,
+    /// What the pipeline should keep to. Each becomes a condition.
+    #[serde(default, skip_serializing_if = "Objectives::is_empty")]
+    pub objectives: Objectives,
     /// `Running` (default), `Paused` (tasks idle; the database keeps its WAL meanwhile) or `Stopped`.
     #[serde(default)]
     pub state: RunState,
@@ -89,6 +110,58 @@ pub struct CdcPipelineSpec {
 pub struct Source {
     /// A PostgreSQL database, read by logical decoding (pgoutput).
     pub postgres: PostgresSource,
+    /// What to do when changes between what was read and where the slot is cannot be read any more: `Halt` (default) stops the
+    /// source connector and says how many bytes are missing; `Resnapshot` reads all rows anew, in a new slot; `Continue`
+    /// notes the gap in status and goes on behind it.
+    #[serde(default)]
+    pub on_gap: OnGap,
+    /// What to do when the slot keeps more WAL than `objectives.maxRetainedWal`: `Warn` (default), or `DropSlot`, which stops the
+    /// source connector, drops the slot so that the database's disk survives, and reads all rows anew.
+    #[serde(default)]
+    pub on_budget_exceeded: OnBudgetExceeded,
+}
+
+/// `Halt`, `Resnapshot` or `Continue`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnGap {
+    #[default]
+    Halt,
+    Resnapshot,
+    Continue,
+}
+
+/// `Warn` or `DropSlot`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnBudgetExceeded {
+    #[default]
+    Warn,
+    DropSlot,
+}
+
+/// A request to read all rows anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotRequest {
+    /// Names the request. One that has run does not run again.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$"))]
+    pub id: String,
+}
+
+/// What the pipeline should keep to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Objectives {
+    /// The most WAL that the slot may keep on the database's disk, for example `10Gi`. The condition `WalBudget` says whether it
+    /// holds, also while the pipeline is paused or stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^[1-9][0-9]{0,9}(Ki|Mi|Gi|Ti)$"))]
+    pub max_retained_wal: Option<String>,
+}
+
+impl Objectives {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A PostgreSQL database to read from.
@@ -104,7 +177,8 @@ pub struct PostgresSource {
     /// Where and as whom.
     #[serde(flatten)]
     pub connection: PostgresConnection,
-    /// Replication slot. Default: `sluice_<namespace>_<name>` with underscores. Immutable.
+    /// Replication slot. Default: `sluice_<namespace>_<name>` with underscores, and a hash where that is ambiguous. One that exists
+    /// already is taken over only where the publication's comment says that it is this pipeline's. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9_]+$"))]
     pub slot_name: Option<String>,
@@ -289,102 +363,4 @@ pub struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 249), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
     pub topic: Option<String>,
-}
-
-/// What Sluice sees and does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CdcPipelineStatus {
-    /// Generation of the spec that this status speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// `Ready`, and where they apply `Reconciling` and `Stalled`.
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
-    /// `Preflight`, `Preparing`, `Snapshot`, `Streaming`, `Paused`, `Stopped`, `Failed`, `Deleting`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<String>,
-    /// One-line sums for `kubectl get`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub summary: Option<Summary>,
-    /// Checks of the databases that did not pass, each with what mends it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub preflight: Vec<PreflightFinding>,
-    /// When the databases were last looked at successfully.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preflight_passed_at: Option<Time>,
-    /// The source.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<SourceStatus>,
-    /// The sinks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub sinks: Vec<SinkStatus>,
-}
-
-/// One-line sums for `kubectl get`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Summary {
-    /// How far the topics are behind the source.
-    pub lag: String,
-}
-
-/// A check that did not pass.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PreflightFinding {
-    /// Name of the check.
-    pub check: String,
-    /// `Block` keeps the pipeline from starting, `Warn` does not.
-    pub severity: String,
-    /// What is wrong.
-    pub message: String,
-    /// The statement or setting that mends it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub mend: String,
-}
-
-/// The source as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SourceStatus {
-    /// Name of the connector.
-    pub connector: String,
-    /// Replication slot.
-    pub slot: String,
-    /// Publication.
-    pub publication: String,
-    /// Tables captured.
-    pub tables: i32,
-    /// Bytes of WAL between the source's position and what the connector has confirmed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lag_bytes: Option<i64>,
-    /// Age of the newest change that has not been confirmed, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lag_seconds: Option<i64>,
-    /// Bytes of WAL that the slot keeps on the database's disk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retained_wal_bytes: Option<i64>,
-    /// Whether the first snapshot has been completed.
-    pub snapshot_completed: bool,
-}
-
-/// A sink as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SinkStatus {
-    /// Name of the sink.
-    pub name: String,
-    /// Name of the connector.
-    pub connector: String,
-    /// Records in the topics that the sink has not committed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lag_records: Option<i64>,
-    /// Dead-letter topic, where one is configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_letter_topic: Option<String>,
-    /// Records in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_letters: Option<i64>,
 }

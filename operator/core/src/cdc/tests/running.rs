@@ -1,0 +1,115 @@
+//! Pipelines that run, or ran: what has changed around them is told.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sluice_crds::cdc_pipeline::SourceStatus;
+
+use super::plan::{carry_out, nothing_is_made, streaming};
+use super::world::{World, child, pipeline, sink, source, spec, table, wanted};
+use crate::cdc::snapshot::Snapshot;
+use crate::cdc::{self, Phase, Wanted};
+use crate::condition::VerdictKind;
+use crate::view::Sight;
+use crate::view::source::SourceView;
+
+#[test]
+fn a_table_that_comes_after_the_snapshot_is_told_by_name_until_its_rows_are_read() {
+    let before = wanted(|_| {});
+    let mut world = streaming(&before);
+    let status = |wanted: &Wanted, world: &World| {
+        let mut pipeline = pipeline(&spec());
+        pipeline.status.get_or_insert_default().source.clone_from(&world.status);
+        let plan = world.plan(wanted);
+        cdc::status(&pipeline, wanted, &plan, &cdc::Gauges::default(), Timestamp::UNIX_EPOCH).source
+    };
+    world.snapshot = Snapshot::Running;
+    world.status = status(&before, &world);
+    world.snapshot = Snapshot::Completed;
+    world.status = status(&before, &world);
+    let known = world.status.as_ref().unwrap().snapshot_tables.clone().unwrap();
+    assert_eq!(known, ["public.order_items", "public.orders"]);
+    assert_eq!(world.plan(&before).checks, Some(vec![]));
+
+    let mut view = SourceView::clone(world.source.current().unwrap());
+    view.tables.insert("public.notes".parse().unwrap(), table(&[("id", "bigint")], &["id"]));
+    world.source = Sight::Clear(Arc::new(view));
+    let more = wanted(|spec| spec["tables"].as_array_mut().unwrap().push("public.notes".into()));
+    for _ in 0..4 {
+        let plan = world.plan(&more);
+        world.status = status(&more, &world);
+        carry_out(&mut world, &more, &plan);
+    }
+    let plan = world.plan(&more);
+    let checks = plan.checks.unwrap();
+    assert_eq!(checks.len(), 1, "{checks:#?}");
+    assert!(checks[0].message.contains("public.notes"), "{}", checks[0].message);
+    assert!(checks[0].mend.contains("UPDATE public.notes SET id = id;"), "{}", checks[0].mend);
+    assert_eq!((plan.verdict.reason, plan.verdict.kind), ("Streaming", VerdictKind::Ready));
+    assert!(plan.verdict.message.ends_with("see status.preflight: public.notes"), "{}", plan.verdict.message);
+    assert_eq!(world.status.unwrap().snapshot_tables.unwrap(), known, "it stays so");
+}
+
+#[test]
+fn a_table_that_the_connector_was_not_told_of_before_the_snapshot_ended_is_not_read() {
+    let before = wanted(|_| {});
+    let more = wanted(|spec| spec["tables"].as_array_mut().unwrap().push("public.notes".into()));
+    let first = cdc::snapshot::tables(&before, None, false, true);
+    let running = SourceStatus { snapshot_tables: first.clone(), ..Default::default() };
+    // a check blocks, so that the connector goes on with what it knows
+    assert_eq!(cdc::snapshot::tables(&more, Some(&running), false, false), first);
+    assert_eq!(cdc::snapshot::tables(&more, Some(&running), true, true), first);
+    let told = cdc::snapshot::tables(&more, Some(&running), false, true).unwrap();
+    assert!(told.contains(&"public.notes".to_owned()), "it begins its snapshot again with it");
+    assert_eq!(cdc::snapshot::tables(&before, None, false, false), None, "nothing was begun");
+}
+
+#[test]
+fn tables_of_a_status_from_before_they_were_remembered_count_as_read() {
+    let wanted = wanted(|_| {});
+    let old = SourceStatus { snapshot_completed: true, ..Default::default() };
+    assert!(cdc::snapshot::unloaded(&wanted, Some(&old)).is_empty());
+    assert_eq!(cdc::snapshot::tables(&wanted, Some(&old), true, true).unwrap().len(), 2);
+}
+
+#[test]
+fn a_slot_of_another_pipeline_is_not_read() {
+    let wanted = wanted(|_| {});
+    let mut world = World::new(source(), sink());
+    let mut other = pipeline(&spec());
+    other.metadata.namespace = Some("other".into());
+    world.claimed = cdc::Claim::of(&other);
+    let plan = world.plan(&wanted);
+    assert!(nothing_is_made(&plan));
+    assert_eq!((plan.verdict.kind, plan.verdict.reason), (VerdictKind::Stalled, "SlotClaimed"));
+    assert!(plan.verdict.message.contains("other/shop"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn the_phase_of_a_source_that_does_not_run_is_not_streaming() {
+    let wanted = wanted(|_| {});
+    let mut world = streaming(&wanted);
+    let name = wanted.source_connector();
+    for (kind, reason, phase) in [
+        (VerdictKind::Reconciling, "TaskFailed", Phase::Failed),
+        (VerdictKind::Stalled, "TaskFailed", Phase::Failed),
+        (VerdictKind::Reconciling, "ConnectorFailed", Phase::Failed),
+        (VerdictKind::Unknown, "ConnectUnreachable", Phase::Unknown),
+        (VerdictKind::Reconciling, "Rebalancing", Phase::Streaming),
+    ] {
+        world.connectors.insert(name.clone(), child(kind, reason, "words"));
+        assert_eq!(world.plan(&wanted).phase, phase, "{reason}");
+        assert_eq!(blocked(&mut world, &wanted).phase, phase, "{reason}, and a check fails");
+    }
+}
+
+/// The plan where a check fails too.
+fn blocked(world: &mut World, wanted: &Wanted) -> cdc::Plan {
+    let seen = world.source.clone();
+    let mut view = SourceView::clone(seen.current().unwrap());
+    view.role.replication = false;
+    world.source = Sight::Clear(Arc::new(view));
+    let plan = world.plan(wanted);
+    world.source = seen;
+    plan
+}
