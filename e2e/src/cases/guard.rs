@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::events::v1::Event;
-use serde_json::{Value, json};
+use serde_json::json;
 use sluice_crds::cdc_pipeline::SnapshotRun;
 use sluice_crds::{CdcPipeline, Connector};
 
@@ -218,7 +218,7 @@ async fn metric(s: &Scene<'_>, metric: &str, pipeline: &str) -> Result<String> {
     for pod in s.operator().await?.pods().await? {
         let address = pod.status.and_then(|status| status.pod_ip).context("an operator has no address")?;
         let answer = s.agent().rest("GET", &format!("http://{address}:8080/metrics"), None).await?;
-        let text = answer.body.as_str().map(str::to_owned).unwrap_or_else(|| Value::to_string(&answer.body));
+        let text = answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
         let label = format!("name=\"{pipeline}\"");
         let line = text.lines().find(|line| line.starts_with(metric) && line.contains(&label));
         seen.extend(line.and_then(|line| line.rsplit(' ').next()).map(str::to_owned));

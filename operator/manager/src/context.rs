@@ -316,6 +316,7 @@ impl Context {
     }
 
     pub fn pipeline_deleted(&self, key: &Key) {
+        self.written.forget::<sluice_crds::CdcPipeline>(key);
         cdc::gone(self, key);
     }
 

@@ -45,6 +45,10 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
             .await;
         }
     };
+    // what a step needs is read from status: an older copy of it would make the step twice
+    if context.written.is_ahead_of(pipeline) {
+        return Ok(Action::await_change());
+    }
     let leaving = pipeline.meta().deletion_timestamp.is_some();
     if leaving {
         // what was made under a spec that could be meant is there, whatever the spec says now
@@ -105,7 +109,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
 
 fn due(phase: Phase, kind: VerdictKind) -> Duration {
     match (phase, kind) {
-        (Phase::Snapshot, VerdictKind::Reconciling) => SNAPSHOT,
+        (Phase::Snapshot | Phase::Preparing, VerdictKind::Reconciling) => SNAPSHOT,
         _ => FIGURES,
     }
 }
@@ -165,9 +169,7 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
 }
 
 async fn write(context: &Context, pipeline: &CdcPipeline, status: CdcPipelineStatus) -> Result<bool, Error> {
-    let shared = &context.shared;
-    let present = pipeline.status.as_ref();
-    let written = report::status::patch(&shared.client, &shared.metrics, pipeline, present, &status).await?;
+    let written = report::status::write(context, pipeline, pipeline.status.as_ref(), &status).await?;
     if written {
         context.cdc.written(&Key::of(pipeline));
     }

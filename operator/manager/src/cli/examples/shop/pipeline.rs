@@ -64,7 +64,7 @@ pub fn pipeline() -> CdcPipeline {
         "shop",
         CdcPipelineSpec {
             connect_ref: LocalRef { name: "connect".into() },
-            source: Source { postgres: source },
+            source: Source { postgres: source, ..Default::default() },
             tables: ["customers", "products", "orders"].map(|table| format!("public.{table}")).into(),
             topics: Topics {
                 partitions: 3,
