@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::guard::Guarded;
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
-use super::{Wanted, claim, since, snapshot};
+use super::{Wanted, claim, lag, since, snapshot};
 use crate::condition::{self, Verdict};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;

@@ -84,10 +84,10 @@ pub fn teardown(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Teardown {
     if !seen.connectors.is_empty() {
         let removals =
             removals(ChildKind::Connector, seen.connectors.iter().map(|(name, (_, child))| (name, child)));
-        return match (removals.is_empty(), seen.connect_exists) {
+        return match (removals.is_empty(), seen.connect) {
             (true, _) => gone("Connectors", seen.connectors.keys()),
-            (false, true) => Teardown::Remove(removals),
-            (false, false) => {
+            (false, Referent::There) => Teardown::Remove(removals),
+            (false, Referent::Missing | Referent::Unparsable) => {
                 let warning = offsets_stay(wanted, &removals);
                 Teardown::Abandon(removals, warning)
             }
@@ -180,7 +180,7 @@ fn is_gone(wanted: &Wanted, seen: &TeardownSeen<'_>) -> bool {
 }
 
 /// The statements that would have cleaned up, for who has to.
-fn left_behind(wanted: &Wanted, why: &str) -> String {
+fn source_gone(wanted: &Wanted, why: &str) -> String {
     let (slot, publication) = (&wanted.source.slot, &wanted.source.publication);
     let connection = &wanted.source.connection;
     format!(
@@ -200,7 +200,7 @@ fn source(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Option<Teardown> {
         let error = sight.blind().and_then(|(_, error)| error.map(str::to_owned));
         let why = error.map(|error| format!(" ({error})")).unwrap_or_default();
         if is_gone(wanted, seen) {
-            return seen.topics.is_empty().then(|| Teardown::Leave(left_behind(wanted, &why)));
+            return seen.topics.is_empty().then(|| Teardown::Leave(source_gone(wanted, &why)));
         }
         return Some(Teardown::Wait(Verdict::unknown(
             CdcReason::DeletionBlocked,

@@ -69,7 +69,7 @@ async fn forget(context: &Context, found: &Found, connector: &str) {
     match world.client.delete_offsets(connector).await {
         Ok(()) => info!(pipeline = %found.key, connector, "Connect forgot the offsets"),
         Err(error) => {
-            debug!(pipeline = %found.key, connector, error = %chain(&error), "offsets not forgotten")
+            debug!(pipeline = %found.key, connector, error = %chain(&error), "offsets not forgotten");
         }
     }
 }

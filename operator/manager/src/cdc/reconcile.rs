@@ -169,7 +169,8 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
 }
 
 async fn write(context: &Context, pipeline: &CdcPipeline, status: CdcPipelineStatus) -> Result<bool, Error> {
-    let written = report::status::write(context, pipeline, pipeline.status.as_ref(), &status).await?;
+    let written =
+        report::status::write(context, pipeline, pipeline.status.as_ref(), &status).await?.is_some();
     if written {
         context.cdc.written(&Key::of(pipeline));
     }

@@ -72,13 +72,11 @@ pub fn heal(guarded: &Guarded, around: &Around<'_>) -> Turn {
             }
         }
     }
-    match step(around) {
-        Some(step) => Turn::Heal(step, memory),
-        None => {
-            memory.finish(&wanted.snapshots, now);
-            Turn::GoOn(memory)
-        }
+    if let Some(step) = step(around) {
+        return Turn::Heal(step, memory);
     }
+    memory.finish(&wanted.snapshots, now);
+    Turn::GoOn(memory)
 }
 
 /// A snapshot that runs holds the slot back, and would do so again after the drop: then it is only told.

@@ -8,4 +8,4 @@ mod preflight;
 mod running;
 mod teardown;
 mod validate;
-mod world;
+pub(super) mod world;

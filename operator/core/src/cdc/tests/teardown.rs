@@ -217,7 +217,7 @@ fn what_is_going_is_waited_for_by_name() {
 fn offsets_that_nobody_can_forget_are_told_of() {
     let wanted = deleting("Delete");
     let mut world = full(&wanted);
-    world.connect_exists = false;
+    world.connect = Referent::Missing;
     let Teardown::Abandon(removals, warning) = world.next(&wanted) else { panic!("not told") };
     assert_eq!(removals.len(), 2);
     for said in ["shop-source, shop-warehouse", "connect-connect-offsets"] {
