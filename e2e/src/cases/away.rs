@@ -104,15 +104,15 @@ pub async fn b09_kafka_and_connect_are_away(s: &Scene<'_>) -> Result<()> {
     s.says::<Connector>("heartbeat", &unknown, seconds(30)).await?;
     s.says::<ConnectCluster>("connect", &unknown, seconds(30)).await?;
     stopped::<ConnectCluster>(s, "connect", false).await?;
-    s.ready::<Connector>("heartbeat", seconds(60)).await?;
+    s.ready::<Connector>("heartbeat", seconds(120)).await?;
 
     let unknown = Expect::unknown(&["KafkaUnreachable"], &["since"]);
     stopped::<KafkaCluster>(s, "kafka", true).await?;
     s.says::<Topic>("topic", &unknown, seconds(30)).await?;
     s.says::<KafkaCluster>("kafka", &unknown, seconds(30)).await?;
     stopped::<KafkaCluster>(s, "kafka", false).await?;
-    s.ready::<Topic>("topic", seconds(60)).await?;
-    s.ready::<Connector>("heartbeat", seconds(60)).await.map(drop)
+    s.ready::<Topic>("topic", seconds(120)).await?;
+    s.ready::<Connector>("heartbeat", seconds(120)).await.map(drop)
 }
 
 /// Takes all pods of `name` away and keeps them away: paused, Sluice reports and does not repair.

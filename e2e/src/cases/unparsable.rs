@@ -24,10 +24,11 @@ pub async fn b07_an_object_that_does_not_parse_harms_no_other(s: &Scene<'_>) -> 
     let lives = operator.lives().await?;
     let topics = raw::<Topic>(s);
 
-    let wrong = json!({"clusterRef": {"name": "kafka"}, "partitions": "three", "deletionPolicy": "Delete"});
+    // not a field with a transition rule: the API server then refuses every write to the object, a finalizer's too
+    let wrong = json!({"clusterRef": {"name": "kafka"}, "paused": "yes", "deletionPolicy": "Delete"});
     let held = json!({"finalizers": [sluice_core::topic::FINALIZER]});
-    store::<Topic>(s, "partitions", &[("broken", json!({}), wrong.clone()), ("doomed", held, wrong)]).await?;
-    says_unparsable(s, &topics, "broken", "partitions").await?;
+    store::<Topic>(s, "paused", &[("broken", json!({}), wrong.clone()), ("doomed", held, wrong)]).await?;
+    says_unparsable(s, &topics, "broken", "paused").await?;
     s.apply::<Topic>("before", topic(2)).await?;
     s.ready::<Topic>("before", seconds(10)).await?;
     s.apply::<Topic>("after", topic(1)).await?;
@@ -51,7 +52,7 @@ pub async fn b07_an_object_that_does_not_parse_harms_no_other(s: &Scene<'_>) -> 
     warned(s, "LeftBehind", "doomed").await?;
 
     // and it is mended like any other
-    let mended = json!([{"op": "replace", "path": "/spec/partitions", "value": 1}]);
+    let mended = json!([{"op": "replace", "path": "/spec/paused", "value": false}]);
     let patch = Patch::<()>::Json(serde_json::from_value(mended)?);
     topics.patch("broken", &PatchParams::default(), &patch).await.context("mend the object")?;
     s.ready::<Topic>("broken", seconds(15)).await?;
