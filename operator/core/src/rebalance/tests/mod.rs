@@ -1,0 +1,6 @@
+//! The planner against tables, against every plan there is, and against generated clusters.
+
+mod cases;
+mod oracle;
+mod properties;
+mod worlds;
