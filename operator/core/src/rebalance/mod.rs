@@ -4,10 +4,11 @@
 //! `model` (brokers, partitions) → `check` (can there be a plan?) → `problem` (the model in numbers; `racks`: where a
 //! partition may lie) → `share` (what each broker should hold; over `fluid`) → `flow` (exact minimal movement) →
 //! `polish` (even bytes and topics, with no more moves) → `leaders` (by order alone) → `certificate` (the bound) →
-//! `plan`. All of that is [`plan()`], in `solve`.
+//! `plan`. All of that is [`plan()`], in `solve`. Then `batch`: what runs at once.
 //!
 //! All pure; the moves are made in `manager`. `generate` makes clusters for tests and benchmarks.
 
+pub mod batch;
 mod bits;
 mod certificate;
 mod check;
