@@ -16,6 +16,7 @@ pub mod finding;
 pub mod meta;
 pub mod properties;
 pub mod reason;
+pub mod rebalance;
 pub mod referent;
 pub mod topic;
 pub mod units;
