@@ -33,7 +33,7 @@ pub fn case(seed: u64, brokers: usize, racks: usize, replicas: usize) -> Model {
 
 /// A cluster of a given story.
 pub fn told(story: Story, seed: u64, brokers: usize, racks: usize, replicas: usize) -> Model {
-    let mut dice = Dice(seed ^ 331_982);
+    let mut dice = Dice(seed ^ 0x0005_10ce);
     let changed = match story {
         Story::Grown | Story::Shrinking | Story::Uneven => 1 + dice.below(brokers.div_ceil(4)),
         Story::Scattered | Story::Relabelled | Story::Refactored => 0,
@@ -74,7 +74,9 @@ pub fn told(story: Story, seed: u64, brokers: usize, racks: usize, replicas: usi
         }
     }
     if story == Story::Relabelled {
-        model.brokers.iter_mut().for_each(|broker| broker.rack = rack(dice.below(racks.max(1)), racks));
+        for broker in &mut model.brokers {
+            broker.rack = rack(dice.below(racks.max(1)), racks);
+        }
     }
     model
 }

@@ -30,7 +30,9 @@ pub fn leaders(problem: &Problem<'_>, fair: &Fair, replicas: &Lists) -> Lists {
     let start: Lists = (0..replicas.len()).map(first).collect();
     let mut on = vec![Vec::new(); problem.brokers()];
     for (partition, leader) in start.iter().enumerate() {
-        leader.iter().for_each(|leader| on[*leader].push(partition));
+        for leader in leader {
+            on[*leader].push(partition);
+        }
     }
     let rule = Among(replicas);
     let mut groups = Groups::new(problem.brokers(), replicas.len());
@@ -80,7 +82,9 @@ impl Groups {
             let members: Vec<_> = (0..self.of.len()).filter(|broker| self.of[*broker] == group).collect();
             let leave: Vec<_> = members.iter().copied().filter(|broker| apart[*broker]).collect();
             if !leave.is_empty() && leave.len() < members.len() {
-                leave.iter().for_each(|broker| self.of[*broker] = self.totals.len());
+                for broker in &leave {
+                    self.of[*broker] = self.totals.len();
+                }
                 self.totals.push(0);
             }
         }

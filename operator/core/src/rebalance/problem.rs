@@ -41,7 +41,9 @@ impl<'a> Problem<'a> {
         let stays = |p: &&Partition| p.replicas.iter().filter_map(|id| number.get(id).copied()).collect();
         let current = partitions.iter().map(stays).collect::<Vec<Vec<_>>>();
         let mut factors = BTreeMap::new();
-        partitions.iter().for_each(|p| *factors.entry(p.wanted).or_insert(0) += 1);
+        for p in &partitions {
+            *factors.entry(p.wanted).or_insert(0) += 1;
+        }
         let mut topics = Vec::with_capacity(partitions.len());
         for (at, partition) in partitions.iter().enumerate() {
             let same = at > 0 && partitions[at - 1].topic == partition.topic;

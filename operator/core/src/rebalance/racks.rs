@@ -100,7 +100,9 @@ impl Racks {
         } else {
             out.copy_from_slice(&self.members[rack]);
         }
-        chosen.iter().for_each(|broker| bits::clear(out, *broker));
+        for broker in chosen {
+            bits::clear(out, *broker);
+        }
     }
 
     /// Whether `chosen` is as it must be.

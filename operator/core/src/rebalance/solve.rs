@@ -66,7 +66,9 @@ pub fn lower_bound(model: &Model, options: Options, prices: &BTreeMap<NodeId, i6
 fn by_broker(problem: &Problem<'_>, chosen: &Lists) -> Vec<Vec<usize>> {
     let mut on = vec![Vec::new(); problem.brokers()];
     for (partition, set) in chosen.iter().enumerate() {
-        set.iter().for_each(|broker| on[*broker].push(partition));
+        for broker in set {
+            on[*broker].push(partition);
+        }
     }
     for on in &mut on {
         let topics = on.chunk_by(|a, b| problem.topics[*a] == problem.topics[*b]);

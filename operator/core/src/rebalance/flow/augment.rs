@@ -50,7 +50,9 @@ fn levels<R: Rule>(
 ) -> Vec<Option<usize>> {
     let sink = flow.sink();
     let mut levels = vec![None; sink + 1];
-    sources.iter().for_each(|node| levels[*node] = Some(0));
+    for node in sources {
+        levels[*node] = Some(0);
+    }
     let mut now = sources.to_vec();
     for level in 1.. {
         let mut then = Vec::new();

@@ -11,7 +11,9 @@ impl Distances {
     pub fn from<R: Rule>(reach: &Reach, flow: &Flow<'_, R>, sources: &[usize]) -> Self {
         let sink = flow.sink();
         let mut found = Self(vec![None; sink + 1]);
-        sources.iter().for_each(|source| found.0[*source] = Some(0));
+        for source in sources {
+            found.0[*source] = Some(0);
+        }
         let mut changed = true;
         while changed {
             changed = false;

@@ -90,7 +90,9 @@ impl Counts {
         let topics = (0..partitions).map(|p| placement.topic(p) + 1).max().unwrap_or(0);
         let mut counts = Self { brokers, counts: vec![0; topics * brokers] };
         for (partition, set) in placement.chosen.iter().enumerate() {
-            set.iter().for_each(|broker| *counts.of_mut(placement.topic(partition), *broker) += 1);
+            for broker in set {
+                *counts.of_mut(placement.topic(partition), *broker) += 1;
+            }
         }
         counts
     }

@@ -13,7 +13,9 @@ fn a_plan_has_as_few_moves_as_a_person_finds() {
     let even = || topic("a", [&[0, 1], &[1, 2], &[2, 0]]);
     let wanting = |wanted: usize| {
         let mut partitions = even();
-        partitions.iter_mut().for_each(|p| p.wanted = wanted);
+        for p in &mut partitions {
+            p.wanted = wanted;
+        }
         partitions
     };
     let zones =
@@ -62,7 +64,9 @@ fn a_plan_has_as_few_moves_as_a_person_finds() {
         assert_eq!((plan.moves, plan.lower_bound), (moves, moves), "{case}");
         let after: Vec<_> = counts(&apply(&model, &plan.changes)).into_values().collect();
         let mut sorted = [after.clone(), expected.to_vec()];
-        sorted.iter_mut().for_each(|counts| counts.sort_unstable());
+        for counts in &mut sorted {
+            counts.sort_unstable();
+        }
         assert_eq!(sorted[0], sorted[1], "{case}: {after:?}");
     }
 }

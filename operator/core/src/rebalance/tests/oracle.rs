@@ -48,7 +48,9 @@ pub fn tiny() -> impl Strategy<Value = Model> {
 fn sets(model: &Model, wanted: usize) -> Vec<Vec<NodeId>> {
     let live: Vec<_> = model.brokers.iter().filter(|broker| broker.takes()).collect();
     let mut racks = BTreeMap::<_, usize>::new();
-    live.iter().for_each(|broker| *racks.entry(broker.rack.clone()).or_insert(0) += 1);
+    for broker in &live {
+        *racks.entry(broker.rack.clone()).or_insert(0) += 1;
+    }
     let all = (0_usize..1 << live.len()).filter(|set| set.count_ones() as usize == wanted);
     let chosen = |set: usize| (0..live.len()).filter(move |at| set & (1 << at) != 0).map(|at| live[at]);
     // two racks differ by at most one, unless the lesser one is full
@@ -69,10 +71,14 @@ fn each(
 ) {
     let Some(partition) = model.partitions.get(at) else { return see(counts, moves) };
     for set in sets(model, partition.wanted) {
-        set.iter().for_each(|id| *counts.get_mut(id).unwrap() += 1);
+        for id in &set {
+            *counts.get_mut(id).unwrap() += 1;
+        }
         let more = set.iter().filter(|id| !partition.replicas.contains(id)).count();
         each(model, at + 1, counts, moves + more, see);
-        set.iter().for_each(|id| *counts.get_mut(id).unwrap() -= 1);
+        for id in &set {
+            *counts.get_mut(id).unwrap() -= 1;
+        }
     }
 }
 
@@ -102,7 +108,9 @@ proptest! {
     #[test]
     fn no_assignment_at_all_is_fairer_to_the_least_or_to_the_most_loaded(model in tiny()) {
         let mut model = model;
-        model.brokers.iter_mut().for_each(|broker| broker.weight = 1);
+        for broker in &mut model.brokers {
+            broker.weight = 1;
+        }
         let plan = planned(&model);
         let (mut least, mut most) = (0, usize::MAX);
         all(&model, |counts, _| {

@@ -96,7 +96,9 @@ proptest! {
     ) {
         let mut model = model;
         let live = model.brokers.iter().filter(|broker| broker.takes()).count();
-        model.partitions.iter_mut().for_each(|p| p.wanted = wanted.min(live));
+        for p in &mut model.partitions {
+            p.wanted = wanted.min(live);
+        }
         for broker in &mut model.brokers {
             broker.weight = 1;
             broker.rack = None;

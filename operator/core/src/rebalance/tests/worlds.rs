@@ -10,14 +10,17 @@ pub fn broker(id: NodeId) -> Broker {
 }
 
 impl Broker {
+    #[must_use]
     pub fn rack(self, rack: &str) -> Self {
         Self { rack: Some(rack.into()), ..self }
     }
 
+    #[must_use]
     pub fn weight(self, weight: u32) -> Self {
         Self { weight, ..self }
     }
 
+    #[must_use]
     pub fn drains(self) -> Self {
         Self { draining: true, ..self }
     }
