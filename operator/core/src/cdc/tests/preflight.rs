@@ -140,7 +140,22 @@ fn a_slot_that_cannot_be_ours_is_named() {
     only(&slot(|_| {}), Check::Slot, "take it over");
     only(&slot(|s| s.plugin = Some("wal2json".into())), Check::Slot, "slotName");
     only(&slot(|s| s.database = Some("other".into())), Check::Slot, "slotName");
-    assert_eq!(slot(|s| s.wal_status = Some("lost".into())), [], "what it has lost is the guard's question");
+    let (wanted, mut view, unloaded) = (wanted(|_| {}), source(), BTreeSet::new());
+    let lost = Slot {
+        plugin: Some("pgoutput".into()),
+        database: Some("shop".into()),
+        wal_status: Some("lost".into()),
+        ..Default::default()
+    };
+    view.slots.insert("sluice_prod_shop".into(), lost);
+    let facts = preflight::Source {
+        wanted: &wanted,
+        view: &view,
+        running: false,
+        started: true,
+        unloaded: &unloaded,
+    };
+    assert_eq!(preflight::source(&facts), [], "what a slot of ours has lost is the guard's question");
 }
 
 #[test]
