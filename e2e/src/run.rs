@@ -168,7 +168,8 @@ async fn gone(task: &Task, what: &str, client: &Client, names: &[String]) -> Res
     for name in names {
         gone_is_fine(all.delete(name, &background()).await.map(drop))?;
     }
-    eventually(task, what, seconds(120), async || {
+    // the namespace controller looks again after half of the longest grace period, a broker's, and once more if it came too early
+    eventually(task, what, seconds(300), async || {
         let found = all.list(&ListParams::default().labels(OURS)).await.map_err(said)?;
         let left = found.items.iter().map(ResourceExt::name_any).filter(|name| names.contains(name));
         let left: Vec<_> = left.collect();
