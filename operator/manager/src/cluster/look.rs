@@ -2,17 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams};
 use sluice_core::cluster::names::{APP, INTERNAL_PORT};
 use sluice_core::cluster::{Seen, Wanted};
-use sluice_core::meta::MANAGED_BY;
 use sluice_core::view::Sight;
 
-use crate::act::apply::deadline;
 use crate::context::Context;
-use crate::error::Error;
 use crate::observe::kafka::World;
 use crate::scope::{Key, belonging_to};
 
@@ -40,17 +35,6 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
 
 pub fn stateful_sets(context: &Context, key: &Key) -> Vec<StatefulSet> {
     owned(&context.children.stateful_sets, key)
-}
-
-/// The pods as the API server has them now: a cache may be behind what we did a moment ago.
-pub async fn live_pods(context: &Context, key: &Key) -> Result<Vec<Pod>, Error> {
-    let api: Api<Pod> = Api::namespaced(context.client().clone(), &key.namespace);
-    let labels = format!(
-        "app.kubernetes.io/name={APP},app.kubernetes.io/instance={},app.kubernetes.io/managed-by={MANAGED_BY}",
-        key.name
-    );
-    let params = ListParams::default().labels(&labels);
-    Ok(deadline(&format!("list pods of KafkaCluster {key}"), api.list(&params)).await?.items)
 }
 
 fn owned<K>(store: &kube::runtime::reflector::Store<K>, key: &Key) -> Vec<K>

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Resource;
-use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use sluice_core::cluster::names::APP;
@@ -17,7 +16,7 @@ use tracing::info;
 
 use super::failures::AGAIN;
 use super::{act, keep, look};
-use crate::act::apply::deadline;
+use crate::act::live;
 use crate::context::Context;
 use crate::error::Error;
 use crate::metrics::ClusterLabels;
@@ -114,9 +113,9 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
         finish(context, cluster, written.as_ref(), &before).await?;
         written = Some(before);
         // our caches may not show yet what the step before has done
-        let live = Seen { pods: look::live_pods(context, key).await?, ..seen.clone() };
-        let again = cluster::plan(wanted, &live, written.as_ref(), now);
-        if again.step == plan.step && still_wanted(context, cluster, key).await? {
+        let fresh = Seen { pods: live::pods(context, APP, cluster).await?, ..seen.clone() };
+        let again = cluster::plan(wanted, &fresh, written.as_ref(), now);
+        if again.step == plan.step && live::still_wanted(context, cluster).await? {
             let outcome = disturb(context, cluster, key, &world, wanted, &plan.step).await;
             context.failures.note(key, generation, Doing::Step, &outcome);
             if outcome != Outcome::Done {
@@ -171,16 +170,6 @@ async fn disturb(
         context.event(cluster, Severity::Normal, action, action, &text).await;
     }
     outcome
-}
-
-/// Before a step that cannot be taken back: whether the object on the API server is the one that we decided on.
-async fn still_wanted(context: &Context, cluster: &KafkaCluster, key: &Key) -> Result<bool, Error> {
-    let api: Api<KafkaCluster> = Api::namespaced(context.client().clone(), &key.namespace);
-    let present = deadline(&format!("read KafkaCluster {key}"), api.get_metadata_opt(&key.name)).await?;
-    Ok(present.is_some_and(|present| {
-        let (now, then) = (&present.metadata, cluster.meta());
-        now.uid == then.uid && now.generation == then.generation && now.deletion_timestamp.is_none()
-    }))
 }
 
 /// Writes status, and an event when `Ready` turned for the worse.

@@ -1,13 +1,12 @@
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::{Resource as _, ResourceExt};
 use serde_json::json;
 use sluice_clients::connect::Error as ConnectError;
 use sluice_core::connect::credentials::POD_ANNOTATION;
 use sluice_core::connect::desired::Objects;
-use sluice_core::connect::{names, pods};
-use sluice_core::meta::MANAGED_BY;
+use sluice_core::connect::pods;
 use sluice_crds::{ConnectCluster, Connector};
 use tracing::info;
 
@@ -56,31 +55,6 @@ pub async fn tell_kubelets(context: &Context, worker_pods: &[Pod], revision: i64
         }
     }
     Ok(())
-}
-
-/// The workers' pods as the API server has them now: a cache may be behind what we did a moment ago.
-pub async fn live_pods(context: &Context, key: &Key) -> Result<Vec<Pod>, Error> {
-    let api: Api<Pod> = Api::namespaced(context.client().clone(), &key.namespace);
-    let labels = format!(
-        "app.kubernetes.io/name={},app.kubernetes.io/instance={},app.kubernetes.io/managed-by={MANAGED_BY}",
-        names::APP,
-        key.name
-    );
-    let params = ListParams::default().labels(&labels);
-    let mut pods = deadline(&format!("list pods of ConnectCluster {key}"), api.list(&params)).await?.items;
-    pods.sort_by_key(ResourceExt::name_any);
-    Ok(pods)
-}
-
-/// Before a worker is restarted: whether the object on the API server is the one that we decided on.
-pub async fn still_wanted(context: &Context, connect: &ConnectCluster) -> Result<bool, Error> {
-    let key = Key::of(connect);
-    let api: Api<ConnectCluster> = Api::namespaced(context.client().clone(), &key.namespace);
-    let present = deadline(&format!("read ConnectCluster {key}"), api.get_metadata_opt(&key.name)).await?;
-    Ok(present.is_some_and(|present| {
-        let (now, then) = (&present.metadata, connect.meta());
-        now.uid == then.uid && now.generation == then.generation && now.deletion_timestamp.is_none()
-    }))
 }
 
 /// Deletes a worker's pod, if it is still the one that we looked at: its StatefulSet makes it anew.

@@ -22,6 +22,7 @@ use sluice_crds::kafka_cluster::Role;
 use sluice_crds::{ConnectCluster, KafkaCluster, Topic};
 
 use super::{act, gather};
+use crate::act::live;
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::connect::{Workers, World};
@@ -90,9 +91,9 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
     }
     if let Step::Restart { pod, uid, reasons } = &plan.step {
         // our caches may not show yet what the step before has done
-        let live = act::live_pods(&context, &key).await?;
-        let again = connect::plan(&wanted, &Seen { pods: &live, ..seen });
-        if again.step != plan.step || !act::still_wanted(&context, connect).await? {
+        let fresh = live::pods(&context, names::APP, connect).await?;
+        let again = connect::plan(&wanted, &Seen { pods: &fresh, ..seen });
+        if again.step != plan.step || !live::still_wanted(&context, connect).await? {
             return Ok(Action::requeue(SOON));
         }
         act::restart(&context, connect, pod, uid, reasons).await?;
