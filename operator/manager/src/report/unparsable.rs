@@ -10,6 +10,7 @@ use sluice_core::reason::Reason;
 use tracing::warn;
 
 use crate::act::apply::{deadline, is_status};
+use crate::act::finalizer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -70,30 +71,17 @@ where
     let Some(present) = present.filter(|present| present.metadata.uid == object.meta().uid) else {
         return Ok(());
     };
-    let finalizers = present.finalizers();
-    if !finalizers.iter().any(|name| name == farewell.finalizer) {
+    if !present.finalizers().iter().any(|name| name == farewell.finalizer) {
         return Ok(());
     }
-    let others: Vec<&String> = finalizers.iter().filter(|name| *name != farewell.finalizer).collect();
     let left = (farewell.left)(&serde_json::to_value(&present).unwrap_or_default());
     let note = format!(
         "The object does not parse and was deleted, so Sluice lets it go without its teardown. {left}"
     );
     warn!(%kind, object = %key, note, "let go");
     events::publish(client, metrics, object, Severity::Warning, "LeftBehind", "Release", &note).await;
-    metrics.kube_write("patch", &kind);
-    let patch = Patch::Merge(json!({ "metadata": {
-        // finalizers are a list that others write too: refuse to overwrite what we have not seen
-        "resourceVersion": present.resource_version(),
-        "finalizers": others,
-    }}));
-    let params = PatchParams::default();
-    let request = raw.patch_metadata(&key.name, &params, &patch);
-    match deadline(&format!("write the finalizers of {kind} {key}"), request).await {
-        Ok(_) => Ok(()),
-        Err(Error::Kube { source, .. }) if is_status(&source, &[404]) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let others = finalizer::without(&present.metadata, farewell.finalizer);
+    finalizer::send::<K>(client, metrics, &key, &others, false).await.map(drop)
 }
 
 /// Says in the status of an object that it does not parse, and why. The object as it is, unless it is gone.

@@ -1,12 +1,9 @@
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams};
-use kube::core::ObjectMeta;
-use serde_json::json;
 use sluice_clients::kafka::{Code, NewTopic};
 use sluice_core::topic::{CREATED, FINALIZER, Plan, Step, Wanted};
 use sluice_crds::Topic;
 
-use crate::act::apply::{deadline, is_status};
+use crate::act::finalizer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::kafka::{Change, Refusal};
@@ -62,50 +59,14 @@ pub async fn claim(context: &Context, topic: &mut Topic, plan: &Plan) -> Result<
     if has == plan.finalizer && !mark {
         return Ok(());
     }
-    let mut finalizers: Vec<&str> =
-        topic.finalizers().iter().map(String::as_str).filter(|name| *name != FINALIZER).collect();
-    if plan.finalizer {
-        finalizers.push(FINALIZER);
-    }
-    let mut metadata = json!({
-        // finalizers are a list that others write too: refuse to overwrite what we have not seen
-        "resourceVersion": topic.resource_version(),
-        "finalizers": finalizers,
-    });
+    let finalizers = if plan.finalizer { finalizer::with } else { finalizer::without };
+    let mut metadata = finalizers(&topic.metadata, FINALIZER);
     if mark {
-        metadata["annotations"] = json!({ CREATED: "true" });
+        metadata.annotations = Some([(CREATED.to_owned(), "true".to_owned())].into());
     }
-    if let Some(written) = write(context, topic, metadata, plan.finalizer).await? {
+    let written = finalizer::write::<Topic>(context, &Key::of(topic), &metadata, plan.finalizer).await?;
+    if let Some(written) = written {
         topic.metadata = written;
     }
     Ok(())
-}
-
-/// Drops our finalizer: the object may go.
-pub async fn release(context: &Context, topic: &Topic) -> Result<(), Error> {
-    let others: Vec<&String> = topic.finalizers().iter().filter(|name| *name != FINALIZER).collect();
-    let metadata = json!({ "resourceVersion": topic.resource_version(), "finalizers": others });
-    write(context, topic, metadata, false).await.map(drop)
-}
-
-async fn write(
-    context: &Context,
-    topic: &Topic,
-    metadata: serde_json::Value,
-    must_exist: bool,
-) -> Result<Option<ObjectMeta>, Error> {
-    let key = Key::of(topic);
-    let api: Api<Topic> = Api::namespaced(context.client().clone(), &key.namespace);
-    let patch = Patch::Merge(json!({ "metadata": metadata }));
-    context.shared.metrics.kube_write("patch", "Topic");
-    let params = PatchParams::default();
-    let request = api.patch_metadata(&key.name, &params, &patch);
-    match deadline(&format!("write the finalizers of Topic {key}"), request).await {
-        Ok(answer) => {
-            context.written.note(&key, &answer);
-            Ok(Some(answer.metadata))
-        }
-        Err(Error::Kube { source, .. }) if !must_exist && is_status(&source, &[404]) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -13,6 +13,7 @@ use sluice_crds::Topic;
 use tracing::warn;
 
 use super::act::{self, Done};
+use crate::act::finalizer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::kafka::Change;
@@ -157,7 +158,7 @@ async fn teardown(context: &Context, topic: &Topic, key: &Key, cluster: &Key) ->
             }
         }
     }
-    act::release(context, topic).await?;
+    finalizer::release(context, topic, FINALIZER).await?;
     Ok(Action::await_change())
 }
 
