@@ -1,4 +1,5 @@
 use kube::ResourceExt;
+use sluice_clients::connect::Error as ConnectError;
 use sluice_core::cdc::{ChildKind, Plan, Removal, Wanted, Work};
 use sluice_crds::{CdcPipeline, Connector, Topic};
 use tracing::{debug, info};
@@ -63,13 +64,19 @@ pub async fn carry_out(
     Ok(if changed { Done::Changed } else { Done::Nothing })
 }
 
-/// Connect refuses until the connector has stopped: then a later pass tries again.
-async fn forget(context: &Context, found: &Found, connector: &str) {
-    let Some(world) = context.connect.get(&found.connect) else { return };
+/// Whether Connect has forgotten a connector's offsets, or never had them. It refuses until the connector has stopped: then a later
+/// pass tries again.
+pub async fn forget(context: &Context, found: &Found, connector: &str) -> bool {
+    let Some(world) = context.connect.get(&found.connect) else { return false };
     match world.client.delete_offsets(connector).await {
-        Ok(()) => info!(pipeline = %found.key, connector, "Connect forgot the offsets"),
+        Ok(()) => {
+            info!(pipeline = %found.key, connector, "Connect forgot the offsets");
+            true
+        }
+        Err(ConnectError::NotFound { .. }) => true,
         Err(error) => {
             debug!(pipeline = %found.key, connector, error = %chain(&error), "offsets not forgotten");
+            false
         }
     }
 }

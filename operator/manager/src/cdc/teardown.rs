@@ -5,11 +5,10 @@ use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt};
 use serde_json::json;
-use sluice_clients::connect::Error as ConnectError;
-use sluice_core::cdc::{self, CdcReason, FINALIZER, Removal, Teardown, TeardownSeen, Wanted};
+use sluice_core::cdc::{self, CdcReason, FINALIZER, Teardown, TeardownSeen, Wanted};
 use sluice_core::condition::Verdict;
 use sluice_crds::{CdcPipeline, Connector, Topic};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::look::Found;
 use super::{act, gauges, namespace};
@@ -19,7 +18,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::report;
 use crate::report::events::Severity;
-use crate::scope::{Key, Pass, chain};
+use crate::scope::{Key, Pass};
 
 const SOON: Duration = Duration::from_secs(1);
 /// For what is waited for outside of Kubernetes.
@@ -61,7 +60,12 @@ pub async fn teardown(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted
             (deleting("The connectors are being stopped"), SOON)
         }
         Teardown::Forget(removals, verdict) => {
-            let forgotten = forget(context, found, removals).await;
+            let mut forgotten = Vec::new();
+            for removal in removals {
+                if act::forget(context, found, &removal.name).await {
+                    forgotten.push(removal);
+                }
+            }
             act::remove(context, found, &forgotten).await?;
             (verdict, SOON)
         }
@@ -130,22 +134,6 @@ pub fn gone(context: &Context, key: &Key) {
 
 fn deleting(message: &str) -> Verdict {
     Verdict::reconciling(CdcReason::Deleting, message)
-}
-
-/// Those whose offsets Connect has forgotten, or never had.
-async fn forget(context: &Context, found: &Found, removals: Vec<Removal>) -> Vec<Removal> {
-    let Some(world) = context.connect.get(&found.connect) else { return Vec::new() };
-    let mut forgotten = Vec::new();
-    for removal in removals {
-        match world.client.delete_offsets(&removal.name).await {
-            Ok(()) | Err(ConnectError::NotFound { .. }) => forgotten.push(removal),
-            // Connect says so until the connector has stopped
-            Err(error) => {
-                debug!(pipeline = %found.key, connector = removal.name, error = %chain(&error), "offsets not forgotten");
-            }
-        }
-    }
-    forgotten
 }
 
 /// Changes a child's spec, where the pipeline no longer applies it.
