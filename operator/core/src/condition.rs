@@ -113,7 +113,6 @@ fn one(
         .find(|c| c.type_ == kind && c.status == status)
         // the schema's default for an object that nobody has looked at yet carries the epoch
         .filter(|c| c.last_transition_time.0 != Timestamp::UNIX_EPOCH)
-        // a condition's time has seconds; a finer `now` would differ from what the API server gives back
         .map_or_else(|| whole_seconds(now), |c| c.last_transition_time.0);
     Condition {
         type_: kind.into(),
@@ -125,8 +124,9 @@ fn one(
     }
 }
 
-fn whole_seconds(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
+/// As the API server gives a time back: to the second. A finer one would differ from what the next pass reads.
+pub(crate) fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 fn shorten(message: &str) -> String {
@@ -162,6 +162,14 @@ mod tests {
         let third = build(&Verdict::ready(Why::Fine, ""), Some(2), at(30), &second);
         assert_eq!(third.len(), 1, "Reconciling is gone once it is not true");
         assert_eq!(third[0].last_transition_time.0, at(30));
+    }
+
+    #[test]
+    fn a_time_that_was_written_equals_the_one_that_comes_back() {
+        let fine = at(10) + jiff::SignedDuration::from_millis(999);
+        assert_eq!(whole_seconds(fine), at(10));
+        let ready = build(&Verdict::ready(Why::Fine, ""), Some(1), fine, &[]);
+        assert_eq!(ready[0].last_transition_time.0, at(10));
     }
 
     #[test]

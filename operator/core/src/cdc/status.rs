@@ -10,7 +10,7 @@ use super::guard::Guarded;
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
 use super::{Wanted, claim, lag, since, snapshot};
-use crate::condition::{self, Verdict};
+use crate::condition::{self, Verdict, whole_seconds};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;
 use crate::view::source::{Lag, Lsn};
@@ -52,7 +52,7 @@ pub fn status(
     let passed = match &plan.checks {
         Some(checks) if blocked(checks) => None,
         // told once, not at every look
-        Some(_) => previous.preflight_passed_at.clone().or(Some(Time(whole(now)))),
+        Some(_) => previous.preflight_passed_at.clone().or(Some(Time(whole_seconds(now)))),
         None => previous.preflight_passed_at.clone(),
     };
     let told = told(pipeline, &plan.verdict, now);
@@ -158,10 +158,6 @@ pub fn settled(
     if still(written) == still(&next) { written.clone() } else { next }
 }
 
-fn whole(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
 fn summary(phase: Phase, lag: Option<Lag>) -> Option<Summary> {
     let lag = lag?;
     if phase == Phase::Preflight {
@@ -217,7 +213,7 @@ fn guard(plan: &Plan, before: Option<&GuardStatus>, now: Timestamp) -> Option<Gu
         return before.map(|before| {
             let same = before.verdict == unknown.verdict;
             GuardStatus {
-                checked_at: if same { before.checked_at.clone() } else { Some(Time(whole(now))) },
+                checked_at: if same { before.checked_at.clone() } else { Some(Time(whole_seconds(now))) },
                 ..unknown
             }
         });
@@ -232,7 +228,7 @@ fn guard(plan: &Plan, before: Option<&GuardStatus>, now: Timestamp) -> Option<Gu
         confirmed_lsn: text(*confirmed),
         restart_lsn: text(*restart),
         server_lsn: text(Some(*server)),
-        checked_at: Some(Time(whole(now))),
+        checked_at: Some(Time(whole_seconds(now))),
         remembered,
         accepted,
     };

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use super::child::{Child, Says};
 use super::claim::Claim;
 use super::compile::Compiled;
@@ -12,7 +10,7 @@ use super::plan::{Look, Seen, Work};
 use super::preflight::{self, Failed};
 use super::wanted::Sink;
 use super::{CdcReason, Wanted};
-use crate::condition::{Verdict, VerdictKind};
+use crate::condition::{Verdict, VerdictKind, whole_seconds};
 use crate::referent;
 use crate::view::source::{TableName, Trouble};
 
@@ -125,10 +123,6 @@ fn unseen<V>(
         // a name may come back as a server may
         _ => Verdict::unknown(unreachable, message),
     }
-}
-
-fn whole_seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 pub(super) fn paused(blocking: &[Failed]) -> Verdict {

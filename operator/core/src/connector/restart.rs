@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::ConnectorStatus;
 use sluice_crds::connector::{AutoRestart, Restarts};
 
+use crate::condition::whole_seconds;
+
 const FIRST: i64 = 10;
 const LONGEST: i64 = 300;
 /// Healthy for so long, a connector has its attempts back.
@@ -56,12 +58,13 @@ pub fn next(policy: &AutoRestart, done: Option<&Restarts>, now: Timestamp) -> Ne
     }
     match &done.next {
         Some(due) if due.0 <= now => {
-            Next::Now(Restarts { attempts: done.attempts + 1, last: Some(seconds(now)), next: None })
+            let last = Some(Time(whole_seconds(now)));
+            Next::Now(Restarts { attempts: done.attempts + 1, last, next: None })
         }
         Some(due) => Next::At(due.0, done.clone()),
         None => {
-            let due = seconds(now + backoff(done.attempts));
-            Next::At(due.0, Restarts { next: Some(due), ..done })
+            let due = whole_seconds(now + backoff(done.attempts));
+            Next::At(due, Restarts { next: Some(Time(due)), ..done })
         }
     }
 }
@@ -86,11 +89,6 @@ pub fn probation(done: Option<&Restarts>, now: Timestamp) -> Option<Timestamp> {
 fn backoff(attempts: i32) -> SignedDuration {
     let doubled = FIRST.saturating_mul(1 << attempts.clamp(0, 10));
     SignedDuration::from_secs(doubled.min(LONGEST))
-}
-
-/// As the API server gives a time back.
-fn seconds(time: Timestamp) -> Time {
-    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use sluice_crds::CdcPipelineStatus;
 use sluice_crds::cdc_pipeline::{Accepted, Remembered, Resnapshot, SnapshotRun};
 
 use super::Gap;
+use crate::condition::whole_seconds;
 use crate::reason::Reason as _;
 use crate::view::source::{Lsn, SourceView};
 
@@ -50,12 +51,13 @@ impl Memory {
             reason: gap.reason.as_str().to_owned(),
             from_lsn: gap.from.map(|lsn| lsn.to_string()),
             to_lsn: gap.to.map(|lsn| lsn.to_string()),
-            at: Some(whole(now)),
+            at: Some(Time(whole_seconds(now))),
         });
     }
 
     pub(super) fn begin(&mut self, reason: &str, ids: Vec<String>, now: Timestamp) {
-        self.resnapshot = Some(Resnapshot { reason: reason.to_owned(), ids, since: Some(whole(now)) });
+        let since = Some(Time(whole_seconds(now)));
+        self.resnapshot = Some(Resnapshot { reason: reason.to_owned(), ids, since });
     }
 
     /// Offsets and slot are given up: the next start is a first one.
@@ -68,7 +70,7 @@ impl Memory {
     /// These requests were carried out.
     pub fn ran(&mut self, ids: &[String], requested: &[String], now: Timestamp) {
         for id in self.pending(ids) {
-            self.runs.push(SnapshotRun { id, at: Some(whole(now)) });
+            self.runs.push(SnapshotRun { id, at: Some(Time(whole_seconds(now))) });
         }
         while self.runs.len() > RUNS
             && let Some(old) = self.runs.iter().position(|run| !requested.contains(&run.id))
@@ -82,9 +84,4 @@ impl Memory {
         let ran = |id: &&String| !self.runs.iter().any(|run| run.id == **id);
         requested.iter().filter(ran).cloned().collect()
     }
-}
-
-/// As the API server gives a time back.
-fn whole(now: Timestamp) -> Time {
-    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
