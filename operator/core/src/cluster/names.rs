@@ -1,5 +1,9 @@
 //! Names and ports of what belongs to a cluster.
 
+use std::ops::Range;
+
+use k8s_openapi::api::apps::v1::StatefulSetSpec;
+
 use super::wanted::{Pool, Wanted};
 use crate::view::kafka::NodeId;
 
@@ -63,6 +67,12 @@ pub fn node_id(pod: &str) -> Option<NodeId> {
     pod.rsplit_once('-').and_then(|(_, id)| id.parse().ok())
 }
 
+/// The node ids that a StatefulSet stands for: its ordinals, from the first on (KEP-3335).
+pub fn node_ids(spec: &StatefulSetSpec) -> Range<NodeId> {
+    let start = spec.ordinals.as_ref().and_then(|ordinals| ordinals.start).unwrap_or(0);
+    start..start + spec.replicas.unwrap_or(1)
+}
+
 impl Wanted {
     pub fn pod(&self, pool: &Pool, id: NodeId) -> String {
         format!("{}-{}-{id}", self.owner.name, pool.name)
@@ -86,5 +96,23 @@ impl Wanted {
     /// Where Sluice itself connects: the internal listener of all brokers.
     pub fn operator_bootstrap(&self) -> String {
         self.bootstrap(INTERNAL_PORT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_stateful_set_stands_for_its_ordinals_as_kubernetes_fills_them_in() {
+        let ids = |replicas: Option<i32>, ordinals: serde_json::Value| {
+            let ordinals = serde_json::from_value(ordinals).unwrap();
+            node_ids(&StatefulSetSpec { replicas, ordinals, ..Default::default() })
+        };
+        assert_eq!(ids(Some(3), json!({ "start": 100 })), 100..103);
+        assert_eq!(ids(Some(0), json!({ "start": 100 })), 100..100);
+        assert_eq!(ids(Some(3), json!({})), 0..3);
+        assert_eq!(ids(None, json!(null)), 0..1);
     }
 }

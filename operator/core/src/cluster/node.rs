@@ -176,10 +176,8 @@ pub fn without_pod(seen: &Seen) -> Vec<(String, String)> {
     let sets = seen.stateful_sets.iter().filter(|set| set.metadata.deletion_timestamp.is_none());
     sets.flat_map(|set| {
         let name = set.metadata.name.clone().unwrap_or_default();
-        let spec = set.spec.as_ref();
-        let first = spec.and_then(|spec| spec.ordinals.as_ref()?.start).unwrap_or(0);
-        let replicas = spec.and_then(|spec| spec.replicas).unwrap_or(1);
-        (first..first + replicas).map(move |id| (name.clone(), format!("{name}-{id}")))
+        let ids = set.spec.iter().flat_map(names::node_ids);
+        ids.map(move |id| (name.clone(), format!("{name}-{id}")))
     })
     .filter(|(_, pod)| !there(pod))
     .collect()
@@ -210,9 +208,7 @@ fn existing(seen: &Seen) -> Vec<(NodeId, String, BTreeMap<String, String>)> {
         let Some(spec) = &set.spec else { continue };
         let labels = spec.template.metadata.as_ref().and_then(|m| m.labels.clone()).unwrap_or_default();
         let Some(pool) = labels.get(POOL_LABEL).cloned() else { continue };
-        let start = spec.ordinals.as_ref().and_then(|o| o.start).unwrap_or(0);
-        let ids = start..start + spec.replicas.unwrap_or(1);
-        found.extend(ids.map(|id| (id, pool.clone(), labels.clone())));
+        found.extend(names::node_ids(spec).map(|id| (id, pool.clone(), labels.clone())));
     }
     for pod in &seen.pods {
         let labels = pod.metadata.labels.clone().unwrap_or_default();

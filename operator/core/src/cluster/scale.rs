@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use sluice_crds::kafka_cluster::LeavingNode;
 
 use super::gate;
-use super::names::POOL_LABEL;
+use super::names::{self, POOL_LABEL};
 use super::node::Node;
 use super::seen::Seen;
 use super::wanted::Wanted;
@@ -129,8 +129,7 @@ fn without_pool(wanted: &Wanted, seen: &Seen, nodes: &BTreeMap<NodeId, Node>) ->
 fn standing(set: &StatefulSet) -> Option<Standing<'_>> {
     let spec = set.spec.as_ref()?;
     let pool = set.metadata.labels.as_ref()?.get(POOL_LABEL)?;
-    let start = spec.ordinals.as_ref().and_then(|o| o.start).unwrap_or(0);
-    Some(Standing { set, pool, ids: start..start + spec.replicas.unwrap_or(1) })
+    Some(Standing { set, pool, ids: names::node_ids(spec) })
 }
 
 enum Found {

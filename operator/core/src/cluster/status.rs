@@ -221,16 +221,14 @@ fn pools(seen: &Seen, nodes: &BTreeMap<NodeId, Node>) -> Vec<PoolStatus> {
         .iter()
         .filter_map(|set| {
             let name = set.metadata.labels.as_ref()?.get(names::POOL_LABEL)?;
-            let spec = set.spec.as_ref()?;
-            let start = spec.ordinals.as_ref().and_then(|o| o.start).unwrap_or(0);
-            let replicas = spec.replicas.unwrap_or(1);
+            let ids = names::node_ids(set.spec.as_ref()?);
             let of_pool = || nodes.values().filter(|node| node.pool == *name);
             Some(PoolStatus {
                 name: name.clone(),
-                node_ids: match replicas {
+                node_ids: match ids.len() {
                     0 => String::new(),
-                    1 => start.to_string(),
-                    _ => format!("{start}-{}", start + replicas - 1),
+                    1 => ids.start.to_string(),
+                    _ => format!("{}-{}", ids.start, ids.end - 1),
                 },
                 replicas: count(of_pool().filter(|node| node.uid.is_some()).count()),
                 ready_replicas: count(of_pool().filter(|node| node.serves()).count()),

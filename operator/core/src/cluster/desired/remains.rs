@@ -48,11 +48,8 @@ fn is_of_brokers(set: &StatefulSet) -> bool {
 
 fn hosts(owner: &Owner, set: &StatefulSet) -> Vec<String> {
     let (Some(name), Some(spec)) = (&set.metadata.name, &set.spec) else { return vec![] };
-    let first = spec.ordinals.as_ref().and_then(|ordinals| ordinals.start).unwrap_or(0);
     let domain = names::domain(&owner.namespace, &owner.name);
-    (first..first + spec.replicas.unwrap_or(1))
-        .map(|id| format!("{name}-{id}.{domain}:{INTERNAL_PORT}"))
-        .collect()
+    names::node_ids(spec).map(|id| format!("{name}-{id}.{domain}:{INTERNAL_PORT}")).collect()
 }
 
 /// The clients' listeners.
