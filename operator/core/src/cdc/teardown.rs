@@ -215,8 +215,7 @@ fn source(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Option<Teardown> {
         )));
     };
     let (slot, publication) = (&wanted.source.slot, &wanted.source.publication);
-    let made_here =
-        view.publications.get(publication).is_some_and(|p| p.comment.as_deref() == Some(&wanted.comment()));
+    let made_here = wanted.is_marked_in(view);
     if let Some(present) = view.slots.get(slot) {
         let here = present.database.as_ref().is_none_or(|of| *of == view.server.database);
         let ours = here && (made_here || seen.started);

@@ -7,7 +7,7 @@ use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
 use super::names;
 use super::sql;
 use crate::meta::Owner;
-use crate::view::source::TableName;
+use crate::view::source::{SourceView, TableName};
 
 /// What a CdcPipeline means: defaults filled, names made, nothing left to look up in the spec.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +76,12 @@ impl Wanted {
     /// The comment by which the publication is known as this pipeline's.
     pub fn comment(&self) -> String {
         names::comment(&self.owner.namespace, &self.owner.name)
+    }
+
+    /// Whether the publication says that it is this pipeline's. It speaks for the slot too: a slot has no comment.
+    pub fn is_marked_in(&self, view: &SourceView) -> bool {
+        let publication = view.publications.get(&self.source.publication);
+        publication.is_some_and(|publication| publication.comment.as_deref() == Some(&self.comment()))
     }
 
     pub fn topic(&self, table: &TableName) -> String {

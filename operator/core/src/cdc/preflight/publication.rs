@@ -46,7 +46,7 @@ pub(super) fn can_be_made(facts: &Source<'_>) -> Option<Failed> {
     let role = &view.role;
     let by_hand = statements(changes);
     if let Some(publication) = view.publications.get(name) {
-        if publication.comment.as_deref() != Some(&wanted.comment()) {
+        if !wanted.is_marked_in(view) {
             let message = format!(
                 "there is a publication {name} that Sluice did not make, and it {}",
                 difference(publication, &wanted.published())

@@ -56,7 +56,7 @@ pub(super) fn slot_is_ours(facts: &Source<'_>) -> Option<Failed> {
         let message = format!("the replication slot {name} is in use{pid}, and not by this pipeline");
         return Some(Failed::block(Check::Slot, message).mend(format!("Stop what reads it, or: {other}")));
     }
-    (!facts.running && !facts.started && !marked(facts)).then(|| {
+    (!facts.running && !facts.started && !facts.wanted.is_marked_in(facts.view)).then(|| {
         let message = format!(
             "there is a replication slot {name} that this pipeline did not make: its publication {} does not say so",
             facts.wanted.source.publication
@@ -65,12 +65,6 @@ pub(super) fn slot_is_ours(facts: &Source<'_>) -> Option<Failed> {
         Failed::block(Check::Slot, message)
             .mend(format!("{other}, or drop it: {drop} To take it over and go on where it is: {take}"))
     })
-}
-
-/// A slot has no comment; the publication that is read through it has.
-fn marked(facts: &Source<'_>) -> bool {
-    let publication = facts.view.publications.get(&facts.wanted.source.publication);
-    publication.is_some_and(|publication| publication.comment.as_deref() == Some(&facts.wanted.comment()))
 }
 
 /// What marks a slot as the pipeline's.
