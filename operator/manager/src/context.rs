@@ -163,7 +163,7 @@ impl Context {
         self.kafka.forget(key);
         self.failures.forget(key);
         self.missing.forget(key);
-        self.shared.metrics.forget_cluster(&key.namespace, &key.name);
+        self.shared.metrics.forget_cluster(key);
         self.wake_users_of(key);
     }
 

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::scope::Key;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PassLabels {
     kind: &'static str,
@@ -42,14 +44,26 @@ struct KubeLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ClusterLabels {
-    pub namespace: String,
-    pub cluster: String,
+    namespace: String,
+    cluster: String,
+}
+
+impl ClusterLabels {
+    pub fn of(cluster: &Key) -> Self {
+        Self { namespace: cluster.namespace.clone(), cluster: cluster.name.clone() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ObjectLabels {
-    pub namespace: String,
-    pub name: String,
+    namespace: String,
+    name: String,
+}
+
+impl ObjectLabels {
+    pub fn of(object: &Key) -> Self {
+        Self { namespace: object.namespace.clone(), name: object.name.clone() }
+    }
 }
 
 /// Names and meanings of [`Metrics::of_pipelines`].
@@ -212,18 +226,21 @@ impl Metrics {
         ]
     }
 
+    /// What is counted of the partitions of each cluster.
+    fn of_partitions(&self) -> [&Family<ClusterLabels, Gauge>; 3] {
+        [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
+    }
+
     /// A cluster is gone.
-    pub fn forget_cluster(&self, namespace: &str, cluster: &str) {
-        let labels = ClusterLabels { namespace: namespace.to_owned(), cluster: cluster.to_owned() };
+    pub fn forget_cluster(&self, cluster: &Key) {
+        let labels = ClusterLabels::of(cluster);
         self.kafka_requests.remove(&labels);
         self.forget_partitions(&labels);
     }
 
     /// A cluster cannot be seen: the last figures would be taken for present ones.
     pub fn forget_partitions(&self, cluster: &ClusterLabels) {
-        for gauge in
-            [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
-        {
+        for gauge in self.of_partitions() {
             gauge.remove(cluster);
         }
     }
@@ -232,9 +249,7 @@ impl Metrics {
     pub fn stand_by(&self) {
         self.leader.set(0);
         self.clear_state();
-        for of_a_cluster in
-            [&self.offline_partitions, &self.under_replicated_partitions, &self.under_min_isr_partitions]
-        {
+        for of_a_cluster in self.of_partitions() {
             of_a_cluster.clear();
         }
         for of_a_pipeline in self.of_pipelines() {

@@ -100,7 +100,7 @@ fn begin(begins: &Offsets, at: &TopicPartition) -> Option<i64> {
 }
 
 fn export(context: &Context, found: &Found, gauges: &Gauges) {
-    let labels = ObjectLabels { namespace: found.key.namespace.clone(), name: found.key.name.clone() };
+    let labels = ObjectLabels::of(&found.key);
     let metrics = &context.shared.metrics;
     if let Some(Lag { bytes, retained, .. }) = gauges.lag {
         metrics.pipeline_lag_bytes.get_or_create(&labels).set(bytes);
@@ -114,7 +114,7 @@ fn export(context: &Context, found: &Found, gauges: &Gauges) {
 
 /// What the guard and the budget say.
 pub fn told(context: &Context, found: &Found, plan: &Plan) {
-    let labels = ObjectLabels { namespace: found.key.namespace.clone(), name: found.key.name.clone() };
+    let labels = ObjectLabels::of(&found.key);
     let metrics = &context.shared.metrics;
     if let Some(guarded) = &plan.guarded {
         metrics.pipeline_gap.get_or_create(&labels).set(guarded.gap.is_some().into());
@@ -130,7 +130,7 @@ pub fn told(context: &Context, found: &Found, plan: &Plan) {
 
 /// A pipeline that is gone has no figures.
 pub fn forget(context: &Context, key: &crate::scope::Key) {
-    let labels = ObjectLabels { namespace: key.namespace.clone(), name: key.name.clone() };
+    let labels = ObjectLabels::of(key);
     for gauge in context.shared.metrics.of_pipelines() {
         gauge.remove(&labels);
     }

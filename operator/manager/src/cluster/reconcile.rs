@@ -188,7 +188,7 @@ async fn finish(
 }
 
 fn measure(context: &Context, key: &Key, seen: &Seen, status: &KafkaClusterStatus) {
-    let labels = ClusterLabels { namespace: key.namespace.clone(), cluster: key.name.clone() };
+    let labels = ClusterLabels::of(key);
     let metrics = &context.shared.metrics;
     let current: Option<&Arc<ClusterView>> = Sight::current(&seen.kafka);
     if let (Some(_), Some(health)) = (current, &status.partitions) {

@@ -33,7 +33,7 @@ pub fn refresh(metrics: &Metrics, scopes: &[Arc<Context>]) {
 fn clusters(metrics: &Metrics, scope: &Context) {
     let ready = |cluster: &KafkaCluster| is_ready(cluster.status.as_ref().map(|s| &s.conditions));
     each(metrics, &scope.shelves.clusters, ready, |key, _| {
-        let labels = of_cluster(&key);
+        let labels = ClusterLabels::of(&key);
         let up = scope.kafka.get(&key).map(|world| world.sight().current().is_some());
         if up != Some(true) {
             metrics.forget_partitions(&labels);
@@ -51,7 +51,7 @@ fn connects(metrics: &Metrics, scope: &Context) {
         let wanted = connect.is_none_or(|connect| connect.spec.replicas > 0);
         if let Some(world) = scope.connect.get(&key).filter(|_| wanted) {
             let up = world.sight().current().is_some();
-            metrics.connect_up.get_or_create(&of_object(&key)).set(up.into());
+            metrics.connect_up.get_or_create(&ObjectLabels::of(&key)).set(up.into());
         }
     });
 }
@@ -59,7 +59,7 @@ fn connects(metrics: &Metrics, scope: &Context) {
 fn pipelines(metrics: &Metrics, scope: &Context) {
     let ready = |pipeline: &CdcPipeline| is_ready(pipeline.status.as_ref().map(|s| &s.conditions));
     each(metrics, &scope.shelves.pipelines, ready, |key, _| {
-        let labels = of_object(&key);
+        let labels = ObjectLabels::of(&key);
         let up = scope.sources.of(&key).map(|world| world.seen().sight.current().is_some());
         if up != Some(true) {
             metrics.pipeline_lag_bytes.remove(&labels);
@@ -76,12 +76,12 @@ fn counts(metrics: &Metrics, scope: &Context) {
     for topic in scope.shelves.topics.select(|_| true) {
         let key = Key::of(&*topic).sibling(&topic.spec.cluster_ref.name);
         let ready = is_ready(topic.status.as_ref().map(|s| &s.conditions));
-        metrics.topics_not_ready.get_or_create(&of_cluster(&key)).inc_by((!ready).into());
+        metrics.topics_not_ready.get_or_create(&ClusterLabels::of(&key)).inc_by((!ready).into());
     }
     for connector in scope.shelves.connectors.select(|_| true) {
         let key = Key::of(&*connector).sibling(&connector.spec.connect_ref.name);
         let ready = is_ready(connector.status.as_ref().map(|s| &s.conditions));
-        metrics.connectors_not_ready.get_or_create(&of_object(&key)).inc_by((!ready).into());
+        metrics.connectors_not_ready.get_or_create(&ObjectLabels::of(&key)).inc_by((!ready).into());
     }
 }
 
@@ -105,14 +105,6 @@ fn each<K>(
 
 fn is_ready(conditions: Option<&Vec<Condition>>) -> bool {
     conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
-}
-
-fn of_cluster(key: &Key) -> ClusterLabels {
-    ClusterLabels { namespace: key.namespace.clone(), cluster: key.name.clone() }
-}
-
-fn of_object(key: &Key) -> ObjectLabels {
-    ObjectLabels { namespace: key.namespace.clone(), name: key.name.clone() }
 }
 
 trait KindName {

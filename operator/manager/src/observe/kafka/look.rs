@@ -178,7 +178,7 @@ fn slice(view: &ClusterView, cursor: &mut Option<String>) -> Vec<String> {
 }
 
 fn count(context: &Context, world: &World, requests: u64) {
-    let labels = ClusterLabels { namespace: world.key.namespace.clone(), cluster: world.key.name.clone() };
+    let labels = ClusterLabels::of(&world.key);
     context.shared.metrics.kafka_requests.get_or_create(&labels).inc_by(requests);
 }
 
