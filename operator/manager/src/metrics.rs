@@ -31,7 +31,7 @@ pub struct WatchLabel {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReadyLabels {
-    pub kind: &'static str,
+    pub kind: String,
     pub namespace: String,
     pub name: String,
 }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Resource;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
-use kube::{Resource, ResourceExt as _};
 use sluice_crds::{CdcPipeline, ConnectCluster, KafkaCluster};
 
 use super::{Key, Shelf};
@@ -92,12 +92,14 @@ fn each<K>(
     ready: impl Fn(&K) -> bool,
     mut tell: impl FnMut(Key, Option<&K>),
 ) where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + KindName + Clone + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + 'static,
 {
+    let kind = K::kind(&());
     for object in shelf.store().state() {
         let object: &DeserializeGuard<K> = &object;
-        let key = Key { namespace: object.namespace().unwrap_or_default(), name: object.name_any() };
-        let labels = ReadyLabels { kind: K::NAME, namespace: key.namespace.clone(), name: key.name.clone() };
+        let key = Key::of(object);
+        let (namespace, name) = (key.namespace.clone(), key.name.clone());
+        let labels = ReadyLabels { kind: kind.to_string(), namespace, name };
         metrics.ready.get_or_create(&labels).set(object.0.as_ref().is_ok_and(&ready).into());
         tell(key, object.0.as_ref().ok());
     }
@@ -105,17 +107,4 @@ fn each<K>(
 
 fn is_ready(conditions: Option<&Vec<Condition>>) -> bool {
     conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
-}
-
-trait KindName {
-    const NAME: &'static str;
-}
-impl KindName for KafkaCluster {
-    const NAME: &'static str = "KafkaCluster";
-}
-impl KindName for ConnectCluster {
-    const NAME: &'static str = "ConnectCluster";
-}
-impl KindName for CdcPipeline {
-    const NAME: &'static str = "CdcPipeline";
 }
