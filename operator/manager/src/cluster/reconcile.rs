@@ -180,9 +180,8 @@ async fn finish(
     status: &KafkaClusterStatus,
 ) -> Result<(), Error> {
     let metrics = &context.shared.metrics;
-    let changed = report::status::patch(context.client(), metrics, cluster, written, status).await?;
-    if changed && let Some(news) = report::events::turn(written.map(|s| &s.conditions), &status.conditions) {
-        context.event(cluster, news.severity, news.reason, "Reconcile", news.message).await;
+    if report::status::patch(context.client(), metrics, cluster, written, status).await? {
+        context.turned(cluster, written.map(|s| &s.conditions), &status.conditions).await;
     }
     Ok(())
 }
