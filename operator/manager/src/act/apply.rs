@@ -11,7 +11,6 @@ use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::meta::{Whose, whose};
-
 use tokio::sync::Semaphore;
 
 use crate::error::Error;

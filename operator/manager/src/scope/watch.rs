@@ -353,7 +353,7 @@ fn follow<K>(
 {
     let context = Arc::clone(context);
     tasks.spawn(async move {
-        let mut lists = 0;
+        let mut listed = false;
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
@@ -361,10 +361,10 @@ fn follow<K>(
                 }
                 Ok(Event::Init) => {}
                 Ok(Event::InitDone) => {
-                    if lists > 0 {
+                    if listed {
                         relisted(&context);
                     }
-                    lists += 1;
+                    listed = true;
                 }
                 Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed, trying again"),
             }
