@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use sluice_crds::cdc_pipeline::Remembered;
 use sluice_crds::common::RunState;
 
-use super::world::{World, fine, ordered, sink, source, wanted};
+use super::world::{World, fine, ordered, prepare, sink, source, wanted};
 use crate::cdc::guard::{Facts, Gap, Memory, Stored, judge};
 use crate::cdc::{CdcReason, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
 use crate::view::Sight;
-use crate::view::source::{Identity, Lag, Lsn, Publication, Slot, SourceView};
+use crate::view::source::{Identity, Lag, Lsn, Slot, SourceView};
 
 const SLOT: &str = "sluice_prod_shop";
 
@@ -136,19 +136,7 @@ fn without_the_right_to_ask_who_the_server_is_the_rest_is_compared() {
 
 /// A pipeline that streams, and its source as it is now.
 fn streaming(wanted: &Wanted, mut source: SourceView) -> World {
-    source.heartbeat.table_exists = true;
-    source.heartbeat.writable = true;
-    source.heartbeat.owned = true;
-    let publication = Publication {
-        owned: true,
-        insert: true,
-        update: true,
-        delete: true,
-        tables: wanted.published().into_iter().collect(),
-        comment: Some(wanted.comment()),
-        ..Default::default()
-    };
-    source.publications.insert(wanted.source.publication.clone(), publication);
+    prepare(&mut source, wanted);
     let mut target = sink();
     for (name, table) in &source.tables {
         target.tables.insert(name.name.clone(), table.clone());

@@ -3,13 +3,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::world::{World, child, fine, ordered, sink, source, wanted};
+use super::world::{World, child, fine, ordered, prepare, sink, source, wanted};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
 use crate::referent::Referent;
 use crate::view::Sight;
-use crate::view::source::{Publication, SinkView, SourceView, Trouble};
+use crate::view::source::{SinkView, SourceView, Trouble};
 
 pub fn nothing_is_made(plan: &Plan) -> bool {
     plan.work.is_empty() && plan.topics.is_empty() && plan.connectors.is_empty() && plan.removals.is_empty()
@@ -20,19 +20,7 @@ pub fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
     if !plan.work.is_empty() {
         let mut view = SourceView::clone(world.source.current().unwrap());
         if plan.work.iter().any(|work| work.sink.is_none()) {
-            view.heartbeat.table_exists = true;
-            view.heartbeat.writable = true;
-            view.heartbeat.owned = true;
-            let publication = Publication {
-                owned: true,
-                insert: true,
-                update: true,
-                delete: true,
-                tables: wanted.published().into_iter().collect(),
-                comment: Some(wanted.comment()),
-                ..Default::default()
-            };
-            view.publications.insert(wanted.source.publication.clone(), publication);
+            prepare(&mut view, wanted);
         }
         if plan.work.iter().any(|work| work.sink.is_some()) {
             let mut target = SinkView::clone(world.sink.current().unwrap());

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::world::{sink, source, table, wanted};
+use super::world::{publication, sink, source, table, wanted};
 use crate::cdc::Wanted;
 use crate::cdc::preflight::{self, Check, Failed, Severity};
 use crate::view::source::{Publication, SinkView, Slot, SourceView, TableKind, TableName};
@@ -94,15 +94,7 @@ fn a_slot_is_taken_over_only_where_something_says_that_it_is_ours() {
             Slot { plugin: Some("pgoutput".into()), database: Some("shop".into()), ..Default::default() };
         view.slots.insert("sluice_prod_shop".into(), slot);
         if let Some(comment) = comment {
-            let publication = Publication {
-                comment: Some(comment),
-                tables: wanted.published().into_iter().collect(),
-                insert: true,
-                update: true,
-                delete: true,
-                owned: true,
-                ..Default::default()
-            };
+            let publication = Publication { comment: Some(comment), ..publication(&wanted) };
             view.publications.insert("sluice_prod_shop".into(), publication);
         }
     };

@@ -13,7 +13,7 @@ use crate::cdc::{self, Child, Compiled, Look, Says, Seen, Wanted};
 use crate::condition::VerdictKind;
 use crate::referent::Referent;
 use crate::view::Sight;
-use crate::view::source::{Column, Rights, SinkView, SourceView, Table, TableName};
+use crate::view::source::{Column, Publication, Rights, SinkView, SourceView, Table, TableName};
 
 pub fn spec() -> Value {
     json!({
@@ -83,6 +83,27 @@ pub fn source() -> SourceView {
         [(TableName::new("public", "orders"), orders), (TableName::new("public", "order_items"), items)]
             .into();
     view
+}
+
+/// The pipeline's publication as Sluice makes it.
+pub fn publication(wanted: &Wanted) -> Publication {
+    Publication {
+        owned: true,
+        insert: true,
+        update: true,
+        delete: true,
+        tables: wanted.published().into_iter().collect(),
+        comment: Some(wanted.comment()),
+        ..Default::default()
+    }
+}
+
+/// Makes of a source what it is once Sluice has prepared it.
+pub fn prepare(view: &mut SourceView, wanted: &Wanted) {
+    view.heartbeat.table_exists = true;
+    view.heartbeat.writable = true;
+    view.heartbeat.owned = true;
+    view.publications.insert(wanted.source.publication.clone(), publication(wanted));
 }
 
 /// An empty schema.

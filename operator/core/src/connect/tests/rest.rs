@@ -2,9 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use sluice_crds::ConnectClusterStatus;
+
 use super::*;
 use crate::connect::status;
 use crate::view::connect::Plugin;
+
+fn told(world: &World, wanted: &Wanted, plan: &Plan) -> ConnectClusterStatus {
+    let rest = world.rest.as_ref();
+    status(&spec(&json!({})), Some(wanted), &plan.verdict, &world.pods, rest, Timestamp::UNIX_EPOCH)
+}
 
 #[test]
 fn foreign_connectors_are_listed_and_left_alone() {
@@ -16,14 +23,7 @@ fn foreign_connectors_are_listed_and_left_alone() {
     world.connectors.insert("orders".into());
     let plan = world.plan(&wanted);
     assert_eq!(plan.orphans, [] as [&str; 0]);
-    let status = status(
-        &spec(&json!({})),
-        Some(&wanted),
-        &plan.verdict,
-        &world.pods,
-        world.rest.as_ref(),
-        Timestamp::UNIX_EPOCH,
-    );
+    let status = told(&world, &wanted, &plan);
     assert_eq!(status.foreign_connectors, ["copied", "made-by-rest"]);
     assert_eq!(status.connectors, Some(3));
 }
@@ -49,14 +49,7 @@ fn status_lists_connector_plugins_and_no_others() {
     };
     let world = World { rest: Some(Sight::Clear(Arc::new(view))), ..World::of(&wanted) };
     let plan = world.plan(&wanted);
-    let status = status(
-        &spec(&json!({})),
-        Some(&wanted),
-        &plan.verdict,
-        &world.pods,
-        world.rest.as_ref(),
-        Timestamp::UNIX_EPOCH,
-    );
+    let status = told(&world, &wanted, &plan);
     let classes: Vec<_> = status.plugins.iter().map(|p| p.class.as_str()).collect();
     assert_eq!(classes, ["a.Sink"]);
     assert_eq!(status.summary.unwrap().workers, "2/2");
