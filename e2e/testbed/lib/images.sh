@@ -76,11 +76,31 @@ build_libs() { # one layer for both Java images: Kafka's jars and the place wher
   ln -s /opt/kafka/libs "$1/tree/kafka/libs"
 }
 
-INPUTS[image_kafka]="@base @jre @libs $P $KAFKA"
+INPUTS[archives]="@base @jre @libs $HERE/images/archives.sh"
+build_archives() { # as apache/kafka has them (docker/jvm/jsa_launch): the classes that formatting and running a node load
+  mkdir -p "$1/root" "$1/tree/opt/kafka"
+  tar -C "$1/root" -xf "$(layer_of base)"
+  tar -C "$1/root" -xf "$(layer_of jre)"
+  cp -a "$(place libs)/tree/." "$1/root/"
+  find "$1/root/opt/kafka/libs" -exec touch -h -d @0 {} +   # an archive knows its jars by size and time: those of the image
+  install -m 755 "$HERE/images/archives.sh" "$1/root/archives.sh"
+  # shellcheck disable=SC2016
+  unshare --mount --net --pid --fork --kill-child bash -euc '
+    ip link set lo up
+    mkdir -p "$1/root/proc" "$1/root/dev"
+    mount -t proc proc "$1/root/proc"
+    mount --rbind /dev "$1/root/dev"
+    chroot "$1/root" /archives.sh' - "$1"
+  mv "$1/root/opt/kafka/"*.jsa "$1/tree/opt/kafka/"
+  chmod 644 "$1/tree/opt/kafka/"*.jsa
+  rm -rf "$1/root"
+}
+
+INPUTS[image_kafka]="@base @jre @libs @archives $P $KAFKA"
 build_image_kafka() {
   with_user "$1/tree" 1000 appuser /home/appuser
   "$P" "$1/image.tar" "docker.io/apache/kafka:$KAFKA" "$ARCH" "{\"User\":\"appuser\",\"Env\":[$java_env]}" \
-    "$(layer_of base)" "$(layer_of jre)" "$(place libs)/tree=/" "$1/tree=/"
+    "$(layer_of base)" "$(layer_of jre)" "$(place libs)/tree=/" "$(place archives)/tree=/" "$1/tree=/"
 }
 
 INPUTS[image_connect]="@base @jre @libs @debezium $P $DEBEZIUM"

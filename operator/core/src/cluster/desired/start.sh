@@ -38,6 +38,17 @@ fi
     [ -z "$rack" ] || echo "broker.rack=$rack"
 } >/tmp/server.properties
 
+# Kafka's image brings archives of its classes (class data sharing), which save a third of a start. They are good for the
+# class path as bin/kafka-run-class.sh orders it; without one, or with one that does not fit, Java starts as ever.
+classes=
+for jar in /opt/kafka/libs/*; do
+    classes=$classes:$jar
+done
+archive() {
+    [ ! -f "/opt/kafka/$1.jsa" ] ||
+        echo "-XX:SharedArchiveFile=/opt/kafka/$1.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
+}
+
 if [ -f "$data/meta.properties" ]; then
     if ! grep -q "^cluster\.id=$SLUICE_CLUSTER_ID\$" "$data/meta.properties"; then
         echo "The volume belongs to another Kafka cluster ($(grep '^cluster\.id=' "$data/meta.properties"))," \
@@ -52,9 +63,11 @@ else
     if [ -f "$etc/standalone" ] && [ "$(cat "$etc/standalone")" = "$node" ]; then
         how=--standalone
     fi
-    java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-        -Dlog4j2.configurationFile="$etc/log4j2.properties" -cp '/opt/kafka/libs/*' kafka.tools.StorageTool \
+    # shellcheck disable=SC2046
+    java $(archive storage) -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        -Dlog4j2.configurationFile="$etc/log4j2.properties" -cp "${classes#:}" kafka.tools.StorageTool \
         format --cluster-id "$SLUICE_CLUSTER_ID" --release-version "$SLUICE_RELEASE" "$how" \
         --config /tmp/server.properties
 fi
-exec java "$@" -cp '/opt/kafka/libs/*' kafka.Kafka /tmp/server.properties
+# shellcheck disable=SC2046
+exec java $(archive kafka) "$@" -cp "${classes#:}" kafka.Kafka /tmp/server.properties

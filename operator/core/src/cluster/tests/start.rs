@@ -52,6 +52,7 @@ impl Machine {
         let script = include_str!("../desired/start.sh")
             .replace("/etc/sluice", &self.path("etc"))
             .replace("/var/lib/kafka/data", &self.path("data"))
+            .replace("/opt/kafka", &self.path("kafka"))
             .replace("/tmp/server.properties", &self.path("server.properties"));
         assert!(
             !script.contains("/tmp/server") || self.dir.path().starts_with("/tmp"),
@@ -97,6 +98,23 @@ fn an_empty_volume_is_formatted_without_founding_a_quorum() {
         calls[1].starts_with("-Xmx1g -Dtwo=two words ") && calls[1].contains(" kafka.Kafka "),
         "{calls:?}"
     );
+}
+
+#[test]
+fn archives_of_classes_are_used_where_the_image_has_them() {
+    let machine = Machine::new();
+    fs::create_dir_all(machine.path("kafka/libs")).unwrap();
+    for file in ["libs/b.jar", "libs/a.jar", "kafka.jsa", "storage.jsa"] {
+        machine.write(&format!("kafka/{file}"), "");
+    }
+    assert!(machine.start().status.success());
+    let class_path =
+        format!(" -cp {}:{} ", machine.path("kafka/libs/a.jar"), machine.path("kafka/libs/b.jar"));
+    let calls = machine.calls();
+    for (call, archive) in calls.iter().zip(["storage", "kafka"]) {
+        let archive = format!("-XX:SharedArchiveFile={} ", machine.path(&format!("kafka/{archive}.jsa")));
+        assert!(call.starts_with(&archive) && call.contains(&class_path), "{calls:?}");
+    }
 }
 
 #[test]
