@@ -7,13 +7,17 @@ use sluice_clients::kafka::{Code, ConfigChange, ConfigTarget, Error, ItemError, 
 use sluice_core::view::kafka::{KafkaUuid, TopicView};
 use thiserror::Error as ThisError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::world::World;
 use crate::context::Context;
 use crate::scope::chain;
 
-/// How long the first change of a batch waits for company.
-const GATHER: Duration = Duration::from_millis(10);
+/// A batch is closed when nothing has joined it for this long,
+const QUIET: Duration = Duration::from_millis(20);
+/// or when its first change has waited for this long. What a request costs the brokers hardly depends on its size: each one
+/// is a round of the quorum, and every broker takes it in on its own.
+const LONGEST: Duration = Duration::from_millis(300);
 /// The most changes in one batch: a request that a controller answers within a second or two.
 const MOST: usize = 500;
 /// How often we ask whether the brokers know a new topic, and for how long, before we leave it to the observer.
@@ -73,16 +77,23 @@ async fn run(world: Arc<World>, context: Weak<Context>, mut inbox: mpsc::Unbound
     let mut wishes = Vec::new();
     while let Some(first) = inbox.recv().await {
         wishes.push(first);
-        tokio::time::sleep(GATHER).await;
-        while wishes.len() < MOST {
-            let Ok(next) = inbox.try_recv() else { break };
-            wishes.push(next);
-        }
+        gather(&mut wishes, &mut inbox).await;
         let before = world.sight();
         let mut batch = Batch::sort(std::mem::take(&mut wishes));
         batch.carry_out(&world).await;
         let Some(context) = context.upgrade() else { return };
         context.kafka_seen(&world.key, &before, &world.sight());
+    }
+}
+
+async fn gather(wishes: &mut Vec<Wish>, inbox: &mut mpsc::UnboundedReceiver<Wish>) {
+    let latest = Instant::now() + LONGEST;
+    while wishes.len() < MOST {
+        let until = latest.min(Instant::now() + QUIET);
+        match timeout_at(until, inbox.recv()).await {
+            Ok(Some(next)) => wishes.push(next),
+            Ok(None) | Err(_) => return,
+        }
     }
 }
 
