@@ -12,31 +12,42 @@ use crate::scope::Key;
 #[derive(Default)]
 pub struct Written {
     /// By kind, namespace and name.
-    versions: Mutex<HashMap<(String, Key), u64>>,
+    last: Mutex<HashMap<(String, Key), Last>>,
+}
+
+enum Last {
+    Version(u64),
+    /// Ours was the last finalizer of the object with this uid, which was being deleted: it has no newer version.
+    Gone(Option<String>),
 }
 
 impl Written {
-    /// Notes the version that a write of ours made.
+    /// Notes what a write of ours made of an object.
     pub fn note<K: Resource<DynamicType = ()>>(&self, key: &Key, answer: &K) {
-        if let Some(version) = version(answer) {
-            self.versions.lock().expect("no panic while noting").insert(place::<K>(key), version);
+        let gone = answer.meta().deletion_timestamp.is_some() && answer.finalizers().is_empty();
+        let last = if gone { Some(Last::Gone(answer.uid())) } else { version(answer).map(Last::Version) };
+        if let Some(last) = last {
+            self.last.lock().expect("no panic while noting").insert(place::<K>(key), last);
         }
     }
 
     /// Whether `copy` is older than our last write. Once the watch has caught up there is nothing to remember.
     pub fn is_ahead_of<K: Resource<DynamicType = ()>>(&self, copy: &K) -> bool {
         let key = place::<K>(&Key::of(copy));
-        let mut versions = self.versions.lock().expect("no panic while comparing");
-        let (Some(written), Some(seen)) = (versions.get(&key), version(copy)) else { return false };
-        if seen < *written {
-            return true;
+        let mut last = self.last.lock().expect("no panic while comparing");
+        let ahead = match last.get(&key) {
+            Some(Last::Version(written)) => version(copy).is_some_and(|seen| seen < *written),
+            Some(Last::Gone(uid)) => copy.uid() == *uid,
+            None => return false,
+        };
+        if !ahead {
+            last.remove(&key);
         }
-        versions.remove(&key);
-        false
+        ahead
     }
 
     pub fn forget<K: Resource<DynamicType = ()>>(&self, key: &Key) {
-        self.versions.lock().expect("no panic while forgetting").remove(&place::<K>(key));
+        self.last.lock().expect("no panic while forgetting").remove(&place::<K>(key));
     }
 }
 
@@ -51,6 +62,8 @@ fn version<K: Resource>(object: &K) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use sluice_crds::{Topic, TopicSpec};
 
     fn at(version: &str) -> Topic {
@@ -76,5 +89,24 @@ mod tests {
         let written = Written::default();
         written.note(&Key::of(&at("1")), &at("10"));
         assert!(!written.is_ahead_of(&at("abc")));
+    }
+
+    #[test]
+    fn an_object_that_our_write_let_go_is_behind_us_until_another_one_has_its_name() {
+        let written = Written::default();
+        let mut last = at("7");
+        last.metadata.uid = Some("one".into());
+        last.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        let key = Key::of(&last);
+        let mut held = last.clone();
+        held.metadata.finalizers = Some(vec!["of.somebody/else".into()]);
+        written.note(&key, &held);
+        assert!(!written.is_ahead_of(&held), "it is still there");
+        written.note(&key, &last);
+        // the server's answer has the version of before
+        assert!(written.is_ahead_of(&held) && written.is_ahead_of(&last));
+        let mut next = at("8");
+        next.metadata.uid = Some("two".into());
+        assert!(!written.is_ahead_of(&next));
     }
 }
