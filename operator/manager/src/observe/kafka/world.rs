@@ -123,6 +123,11 @@ impl World {
         if self.brisk.load(Ordering::Relaxed) { Pace::Brisk } else { Pace::Steady }
     }
 
+    /// Whether we changed the quorum or the brokers' configuration at `when` or later.
+    pub(super) fn stepped_since(&self, when: Instant) -> bool {
+        self.stepped.lock().expect("no panic while reading a time").is_some_and(|stepped| stepped >= when)
+    }
+
     /// Asks for a look now rather than at the next round.
     pub fn look_soon(&self) {
         self.nudge.notify_one();
