@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use axum::http::HeaderValue;
+use axum::http::header::USER_AGENT;
 use clap::Args;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +26,7 @@ use lease::{Election, Place, Timing};
 /// Deadlines of the connection to the API server. Watches send something at least every 290 s (their timeout), but
 /// a dead peer must be noticed sooner: that is what the read deadline of `act` is for.
 const CONNECT: Duration = Duration::from_secs(5);
+const AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -68,6 +71,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 async fn operate(args: RunArgs) -> anyhow::Result<()> {
     let mut config = Config::infer().await.context("find the Kubernetes API")?;
     config.connect_timeout = Some(CONNECT);
+    // who we are in audit logs, and in the managed fields of what we write
+    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     let connect = || Client::try_from(config.clone()).context("make a client of the Kubernetes API");
     // the lease has connections of its own: a renewal must not wait behind anything else
     let (client, lease_client) = (connect()?, connect()?);
