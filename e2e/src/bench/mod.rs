@@ -1,7 +1,7 @@
 //! Measures Sluice on the cluster at hand. How each figure comes about stands in `docs/benchmarks/README.md`.
 //!
-//! `cluster` (apply → Ready, again after deletion) → `idle` (memory, requests while nothing changes) → `topics` (250 and
-//! 2,000) → `repair` (a deleted child) → `flow` (a failed task, commit to sink); `machine` says on what.
+//! `cluster` (apply → Ready, a deleted child) → `memory` → `topics` (250 and 2,000, with them `idle`: requests while nothing
+//! changes) → `flow` (a failed task, commit to sink) → `cluster` (again after deletion); `machine` says on what.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,9 +32,20 @@ pub struct Args {
     /// Where the figures go, one flat JSON object; default docs/benchmarks/latest.json
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Measure only this, and write no file: cluster, topics, rest or flow
+    #[arg(long)]
+    only: Option<Part>,
     /// Leave the namespace as it is at the end
     #[arg(long)]
     keep: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Cluster,
+    Topics,
+    Rest,
+    Flow,
 }
 
 pub struct Bench<'a> {
@@ -67,7 +78,7 @@ pub async fn main(args: Args) -> Result<ExitCode> {
         let agent = Agent::start(&place).await?;
         let operator = Operator::find(&client).await?;
         let mut bench = Bench { ui: &ui, place, agent, operator, figures: machine::describe(&client).await? };
-        measure(&mut bench).await?;
+        measure(&mut bench, args.only).await?;
         if !args.keep {
             bench.place.clear().await?;
             bench.place.remove_space().await?;
@@ -75,31 +86,49 @@ pub async fn main(args: Args) -> Result<ExitCode> {
         anyhow::Ok(bench.figures)
     });
     let figures = Box::pin(figures).await?;
+    if args.only.is_some() {
+        return Ok(ExitCode::SUCCESS);
+    }
     std::fs::create_dir_all(out.parent().unwrap_or(&out))?;
     std::fs::write(&out, serde_json::to_string_pretty(&figures)? + "\n")?;
     ui.say(format!("written to {}", out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(bench: &mut Bench<'_>) -> Result<()> {
+async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
+    let wanted = |part| only.is_none_or(|only| only == part);
     bench.place.task.rename("cluster");
     let kafka = cluster::fresh(bench).await?;
-    bench.place.task.rename("repair");
-    cluster::repaired(bench).await?;
-    bench.place.task.rename("memory");
-    memory::idle(bench, "rss_idle_mb").await?;
-    bench.place.task.rename("250 topics");
-    topics::lifecycle(bench, 250).await?;
-    bench.place.task.rename("2,000 topics");
-    topics::many(bench, 2000, async |bench| {
-        memory::idle(bench, "rss_2000_topics_mb").await?;
-        idle::kubernetes(bench).await?;
-        idle::kafka(bench).await
-    })
-    .await?;
-    bench.place.task.rename("flow");
-    flow::failure(bench, &kafka).await?;
-    flow::latency(bench).await?;
-    bench.place.task.rename("cluster again");
-    cluster::again(bench).await
+    if wanted(Part::Cluster) {
+        bench.place.task.rename("repair");
+        cluster::repaired(bench).await?;
+        bench.place.task.rename("memory");
+        memory::idle(bench, "rss_idle_mb").await?;
+    }
+    if wanted(Part::Topics) {
+        bench.place.task.rename("250 topics");
+        topics::lifecycle(bench, 250).await?;
+    }
+    if wanted(Part::Topics) || wanted(Part::Rest) {
+        bench.place.task.rename("2,000 topics");
+        topics::many(bench, 2000, async |bench| {
+            if wanted(Part::Rest) {
+                memory::idle(bench, "rss_2000_topics_mb").await?;
+                idle::kubernetes(bench).await?;
+                idle::kafka(bench).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    if wanted(Part::Flow) {
+        bench.place.task.rename("flow");
+        flow::failure(bench, &kafka).await?;
+        flow::latency(bench).await?;
+    }
+    if wanted(Part::Cluster) {
+        bench.place.task.rename("cluster again");
+        cluster::again(bench).await?;
+    }
+    Ok(())
 }
