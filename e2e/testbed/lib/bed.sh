@@ -66,7 +66,7 @@ control_plane() {
     --listen-peer-urls "http://127.0.0.1:$((ETCD_PORT + 1))" --initial-advertise-peer-urls "http://127.0.0.1:$((ETCD_PORT + 1))" \
     --initial-cluster "default=http://127.0.0.1:$((ETCD_PORT + 1))"
   # kubelets by IP, or logs and exec fail by DNS; webhooks go to pods; a dead node's pods are evicted after 20 s
-  part kube-apiserver "$b" kube-apiserver --etcd-servers="http://127.0.0.1:$ETCD_PORT" --secure-port="$API_PORT" \
+  GOGC=300 part kube-apiserver "$b" kube-apiserver --etcd-servers="http://127.0.0.1:$ETCD_PORT" --secure-port="$API_PORT" \
     --bind-address=0.0.0.0 --advertise-address="$GATEWAY" --client-ca-file="$p/ca.crt" \
     --tls-cert-file="$p/apiserver.crt" --tls-private-key-file="$p/apiserver.key" \
     --kubelet-client-certificate="$p/kubelet-client.crt" --kubelet-client-key="$p/kubelet-client.key" \
