@@ -1,0 +1,94 @@
+//! A Secret with a certificate. Its first three files are those that Kubernetes and cert-manager know.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+
+use super::certificate::Certificate;
+use crate::meta::Owner;
+
+/// The certificate, and those between it and the authority.
+pub const CERTIFICATE_FILE: &str = "tls.crt";
+/// Its key, PKCS #8.
+pub const KEY_FILE: &str = "tls.key";
+/// The authorities that are to be trusted.
+pub const TRUSTED_FILE: &str = "ca.crt";
+/// Key and certificate in one, as Kafka's `ssl.keystore.location` wants them (KIP-651).
+pub const KEYSTORE_FILE: &str = "keystore.pem";
+/// Grows with each change: who mounts the Secret can tell whether it sees what it was made for.
+pub const REVISION_FILE: &str = "revision";
+
+/// What a Secret holds of a certificate. PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bundle {
+    pub certificate: String,
+    pub key: String,
+    pub trusted: String,
+    pub revision: i64,
+}
+
+impl Bundle {
+    /// What is in a Secret; `None` where a part is missing.
+    pub fn of(secret: &Secret) -> Option<Self> {
+        let data = secret.data.as_ref()?;
+        let text = |file: &str| String::from_utf8(data.get(file)?.0.clone()).ok();
+        Some(Self {
+            certificate: text(CERTIFICATE_FILE)?,
+            key: text(KEY_FILE)?,
+            trusted: text(TRUSTED_FILE)?,
+            revision: text(REVISION_FILE).and_then(|text| text.parse().ok())?,
+        })
+    }
+
+    pub fn leaf(&self) -> Option<Certificate> {
+        Certificate::first(&self.certificate).ok()
+    }
+
+    /// The Secret of somebody who shows this certificate.
+    pub fn secret(&self, owner: &Owner, name: String, component: &str) -> Secret {
+        let keystore = format!("{}{}", self.key, self.certificate);
+        build(
+            owner,
+            name,
+            component,
+            &[
+                (CERTIFICATE_FILE, &self.certificate),
+                (KEY_FILE, &self.key),
+                (TRUSTED_FILE, &self.trusted),
+                (KEYSTORE_FILE, &keystore),
+                (REVISION_FILE, &self.revision.to_string()),
+            ],
+        )
+    }
+
+    /// The Secret of an authority: nobody mounts it.
+    pub fn authority_secret(&self, owner: &Owner, name: String, component: &str) -> Secret {
+        build(
+            owner,
+            name,
+            component,
+            &[
+                (CERTIFICATE_FILE, &self.certificate),
+                (KEY_FILE, &self.key),
+                (TRUSTED_FILE, &self.trusted),
+                (REVISION_FILE, &self.revision.to_string()),
+            ],
+        )
+    }
+}
+
+fn build(owner: &Owner, name: String, component: &str, files: &[(&str, &str)]) -> Secret {
+    let data = files.iter().map(|(file, text)| ((*file).to_owned(), ByteString(text.as_bytes().to_vec())));
+    Secret {
+        metadata: owner.child(name, component),
+        type_: Some("kubernetes.io/tls".into()),
+        data: Some(data.collect()),
+        ..Default::default()
+    }
+}
+
+impl std::fmt::Debug for Bundle {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bundle").field("revision", &self.revision).finish_non_exhaustive()
+    }
+}
