@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _, ResourceExt};
+use sluice_core::cluster::names::authority_secret;
 use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
@@ -23,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::observe::connect;
 use crate::observe::database;
 use crate::observe::kafka::{Pace, Worlds};
+use crate::pki::Vault;
 use crate::report::Written;
 use crate::report::events::{self, Severity};
 use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
@@ -69,6 +71,7 @@ pub struct Context {
     pub applier: Applier,
     pub failures: Failures,
     pub missing: Missing,
+    pub vault: Vault,
     /// Zone of each Kubernetes node, as clusters were last told.
     zones: Mutex<HashMap<String, String>>,
     /// Of kinds with many objects.
@@ -91,6 +94,7 @@ impl Context {
             applier: Applier::default(),
             failures: Failures::default(),
             missing: Missing::default(),
+            vault: Vault::default(),
             zones: Mutex::default(),
             written: Written::default(),
             lists: Lists::default(),
@@ -258,6 +262,11 @@ impl Context {
     pub fn secret_changed(&self, secret: &Key) {
         self.sources.secret_changed(secret);
         self.sinks.secret_changed(secret);
+        // another authority signs, or the one that did is back
+        self.shelves.connects.wake_where(|connect| {
+            connect.namespace().as_deref() == Some(secret.namespace.as_str())
+                && authority_secret(&connect.spec.cluster_ref.name) == secret.name
+        });
         let start = format!("${{secrets:{}:", secret.name);
         let naming = self.shelves.connectors.select(|connector| {
             connector.namespace().as_deref() == Some(secret.namespace.as_str())

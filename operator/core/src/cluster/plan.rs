@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sluice_crds::KafkaClusterStatus;
 
+use super::access::{self, AccessChange};
 use super::claims::{self, Claims, GrowClaim};
 use super::desired::{self, Objects, Standing};
 use super::dynamic::{self, ConfigChange};
@@ -72,6 +73,8 @@ pub struct Plan {
     pub delete_config_maps: Vec<Obsolete>,
     /// Dynamic configuration to be altered. Disturbs nobody.
     pub alter: Vec<ConfigChange>,
+    /// Rules of access to be made and dropped. Disturbs nobody.
+    pub access: AccessChange,
     /// Claims to be enlarged. Disturbs nobody.
     pub grow: Vec<GrowClaim>,
     pub step: Step,
@@ -107,6 +110,7 @@ pub(super) struct Found<'a> {
     /// Whether Kafka was looked at after the last node became ready.
     pub settled: bool,
     pub alter: &'a [ConfigChange],
+    pub access: &'a AccessChange,
     pub claims: &'a Claims,
     pub step: &'a Step,
     pub founded: bool,
@@ -132,6 +136,10 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         (Some(described), Some(_)) => dynamic::changes(wanted, described),
         _ => vec![],
     };
+    let access = match (&seen.access, seen.kafka.current()) {
+        (Some(described), Some(_)) => access::changes(wanted, described),
+        _ => AccessChange::default(),
+    };
     let step = next_step(wanted, &nodes, &mut roll, quorum.as_ref(), view);
 
     let mut standing = Standing::of(wanted, seen, previous);
@@ -149,6 +157,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         quorum: quorum.as_ref(),
         settled: is_settled(seen, &nodes),
         alter: &alter,
+        access: &access,
         claims: &claims,
         step: &step,
         founded,
@@ -159,6 +168,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         delete: scale.delete.clone(),
         delete_config_maps: scale.delete_config_maps.clone(),
         alter,
+        access,
         grow: claims.grow,
         step,
         // the words of an event change without waking anybody
@@ -173,7 +183,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     };
     let misplaced =
         foreign::of_an_earlier_life(wanted, seen).is_some() || foreign::another(wanted, seen).is_some();
-    if wanted.paused || misplaced {
+    if wanted.paused || misplaced || !wanted.is_certified() {
         plan.hold();
     }
     plan
@@ -186,6 +196,7 @@ impl Plan {
         self.delete.clear();
         self.delete_config_maps.clear();
         self.alter.clear();
+        self.access = AccessChange::default();
         self.grow.clear();
         self.step = Step::None;
         self.told.roll.next = None;

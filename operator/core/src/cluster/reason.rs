@@ -23,7 +23,7 @@ crate::reasons! {
         Rolling,
         /// A restart has to wait, because it would hurt availability or because Sluice cannot see enough.
         RollWaiting,
-        /// Dynamic configuration is being set.
+        /// Dynamic configuration or access (ACLs) is being set.
         ConfigApplying,
         /// Volumes are growing.
         VolumesGrowing,

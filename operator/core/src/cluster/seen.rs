@@ -1,13 +1,14 @@
 //! What was observed before a pass, in Kubernetes' and Kafka's own terms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 
 use crate::view::Sight;
-use crate::view::kafka::{ClusterView, NodeId};
+use crate::view::kafka::{Acl, ClusterView, NodeId};
 
 /// Everything a pass knows. Kubernetes objects are those of this cluster, found by their labels; of claims, also
 /// those that an earlier cluster of this name left behind.
@@ -28,6 +29,8 @@ pub struct Seen {
     pub looked_at: Option<Timestamp>,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,
+    /// Every rule of access; `None` until they were described once.
+    pub access: Option<Arc<BTreeSet<Acl>>>,
 }
 
 /// Why a pod is not there.

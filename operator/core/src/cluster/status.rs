@@ -47,9 +47,12 @@ pub enum Outcome {
 /// In the order in which a failure concerns a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doing {
+    /// Before everything else: nothing starts without a certificate.
+    Certify,
     Apply,
     Step,
     Alter,
+    Access,
     Grow,
     Delete,
 }
@@ -57,6 +60,8 @@ pub enum Doing {
 impl Doing {
     fn text(self) -> &'static str {
         match self {
+            Self::Certify => "The cluster's certificates could not be issued",
+            Self::Access => "Kafka did not take who may do what (ACLs)",
             Self::Apply => "The objects of the cluster could not be applied",
             Self::Delete => "The objects of a pool that is gone could not be deleted",
             Self::Alter => "Kafka did not take the dynamic configuration",

@@ -226,6 +226,7 @@ fn inputs(
         config.declared.iter().map(|(key, value)| (key.clone(), hash::short(value))).collect();
     let listeners: Vec<_> = listeners.iter().map(|l| format!("{}:{}", l.name, l.port)).collect();
     Inputs {
+        certificates: None, // there are none yet: `Wanted::certified`
         config: Some(declared),
         image: Some(spec.image.clone().unwrap_or_default()),
         jvm: Some(hash::of(&pool.jvm)),

@@ -35,6 +35,7 @@ const CHECKS: &[fn(&Found<'_>) -> Option<Verdict>] = &[
     partitions_have_enough_in_sync,
     leaving_nodes_are_gone,
     configuration_is_applied,
+    access_is_ruled,
     volumes_are_large_enough,
 ];
 
@@ -199,6 +200,9 @@ fn work_is_not_paused(found: &Found<'_>) -> Option<Verdict> {
     }
     if !found.alter.is_empty() {
         work.push("set dynamic configuration".into());
+    }
+    if !found.access.is_empty() {
+        work.push("set who may do what".into());
     }
     if !found.claims.grow.is_empty() {
         work.push("enlarge volumes".into());
@@ -367,6 +371,17 @@ fn configuration_is_applied(found: &Found<'_>) -> Option<Verdict> {
             format!("Setting {} while the brokers run", keys.join(", ")),
         )
     })
+}
+
+fn access_is_ruled(found: &Found<'_>) -> Option<Verdict> {
+    let message = if found.seen.access.is_none() {
+        "Sluice reads who may do what (ACLs)"
+    } else if found.access.is_empty() {
+        return None;
+    } else {
+        "Setting who may do what (ACLs): until then clients are refused"
+    };
+    Some(Verdict::reconciling(Reason::ConfigApplying, message))
 }
 
 fn volumes_are_large_enough(found: &Found<'_>) -> Option<Verdict> {

@@ -1,5 +1,6 @@
 //! What a KafkaCluster means: defaults filled, names checked, sizes in bytes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use sluice_crds::common::{PodTemplate, Resources};
@@ -60,6 +61,20 @@ pub struct Listener {
 }
 
 impl Wanted {
+    /// The same with the revision of each pool's certificate.
+    #[must_use]
+    pub fn certified(mut self, revisions: &BTreeMap<String, i64>) -> Self {
+        for pool in &mut self.pools {
+            pool.inputs.certificates = revisions.get(&pool.name).map(i64::to_string);
+        }
+        self
+    }
+
+    /// Whether every pool has a certificate: no node starts without.
+    pub fn is_certified(&self) -> bool {
+        self.pools.iter().all(|pool| pool.inputs.certificates.is_some())
+    }
+
     pub fn controllers(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.pools.iter().filter(|p| p.controller).flat_map(|p| p.ids.clone())
     }

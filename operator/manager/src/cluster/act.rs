@@ -29,7 +29,7 @@ pub async fn quietly(
     plan: &Plan,
 ) -> BTreeMap<Doing, Outcome> {
     let mut failed = BTreeMap::new();
-    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Grow] {
+    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Access, Doing::Grow] {
         if let Some(standing) = context.failures.standing(key, generation, doing) {
             failed.insert(doing, standing);
             continue;
@@ -55,7 +55,9 @@ async fn quiet(context: &Context, key: &Key, world: &World, plan: &Plan, doing: 
         Doing::Delete => delete_all(context, key, plan).await,
         Doing::Grow => grow_all(context, key, plan).await,
         Doing::Alter => return alter(world, plan).await,
-        Doing::Step => Ok(()),
+        Doing::Access => return access(world, plan).await,
+        // before the plan was made; and after all this
+        Doing::Certify | Doing::Step => Ok(()),
     };
     done.map_or_else(|error| failed(doing, &error), |()| Outcome::Done)
 }
@@ -165,7 +167,30 @@ async fn alter(world: &World, plan: &Plan) -> Outcome {
     }
 }
 
-fn failed(doing: Doing, error: &Error) -> Outcome {
+/// First what is made: nobody loses in between what stays allowed.
+async fn access(world: &World, plan: &Plan) -> Outcome {
+    let (make, drop) = (&plan.access.make, &plan.access.drop);
+    if plan.access.is_empty() {
+        return Outcome::Done;
+    }
+    let both = async {
+        let mut items = world.client.create_acls(make).await?;
+        items.extend(world.client.delete_acls(drop).await?);
+        Ok::<_, kafka::Error>(items)
+    };
+    match both.await {
+        Ok(items) => {
+            if let Some(error) = items.into_iter().find_map(Result::err) {
+                return refused(Doing::Access, &error);
+            }
+            world.look_soon();
+            Outcome::Done
+        }
+        Err(error) => answered(Doing::Access, &error),
+    }
+}
+
+pub fn failed(doing: Doing, error: &Error) -> Outcome {
     if let Error::NameTaken { earlier, .. } = error {
         return Outcome::Taken { what: error.to_string(), earlier: *earlier };
     }

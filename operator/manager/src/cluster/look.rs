@@ -35,6 +35,7 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         ),
         looked_at: world.and_then(World::looked_at),
         dynamic: world.and_then(World::dynamic),
+        access: world.and_then(World::access),
     }
 }
 

@@ -134,7 +134,10 @@ impl Watches {
                 context.shelves.clusters.wake(&Key::of(now.as_ref()));
                 context.cluster_changed(before.as_deref(), now);
             }
-            News::Gone(last) => context.cluster_deleted(&Key::of(last.as_ref())),
+            News::Gone(last) => {
+                context.vault.forget(last.meta().uid.as_deref());
+                context.cluster_deleted(&Key::of(last.as_ref()));
+            }
         });
         run(self.topics, context, tasks, |context, news| {
             context.shelves.topics.wake(&Key::of(news.object()));
@@ -148,7 +151,10 @@ impl Watches {
                 context.shelves.connects.wake(&Key::of(now.as_ref()));
                 context.connect_changed(before.as_deref(), now);
             }
-            News::Gone(last) => context.connect_deleted(&Key::of(last.as_ref())),
+            News::Gone(last) => {
+                context.vault.forget(last.meta().uid.as_deref());
+                context.connect_deleted(&Key::of(last.as_ref()));
+            }
         });
         run(self.connectors, context, tasks, |context, news| {
             context.shelves.connectors.wake(&Key::of(news.object()));

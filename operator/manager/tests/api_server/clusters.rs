@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apiserver_harness::{ApiServer, until};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Event, Service};
+use k8s_openapi::api::core::v1::{Event, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
@@ -169,4 +169,41 @@ async fn a_pod_that_kubernetes_refuses_is_told_with_its_words() {
     let message = house.says("full", "NodeFailing").await;
     let said = format!("Pod full-kafka-0 does not start: StatefulSet full-kafka cannot make it: {words}");
     assert!(message.starts_with(&said), "{message}");
+}
+
+#[tokio::test]
+async fn certificates_are_issued_once_and_come_back_as_they_were() {
+    let mut house = House::new().await;
+    house.cluster("shop").await;
+    let set = house.there::<StatefulSet>("shop-kafka").await;
+    for name in ["shop-ca", "shop-operator", "shop-kafka-node"] {
+        let first = house.there::<Secret>(name).await;
+        house.api::<Secret>().delete(name, &DeleteParams::default()).await.unwrap();
+        let second = house.there::<Secret>(name).await;
+        assert_ne!(first.uid(), second.uid());
+        assert!(first.data == second.data, "{name} holds something else");
+    }
+    // what was issued by an earlier life of the operator is still good
+    let before = house.there::<Secret>("shop-kafka-node").await;
+    house.restart();
+    house.api::<Service>().delete("shop-nodes", &DeleteParams::default()).await.unwrap();
+    house.there::<Service>("shop-nodes").await;
+    let after = house.there::<Secret>("shop-kafka-node").await;
+    assert_eq!(after.resource_version(), before.resource_version());
+    let now = house.there::<StatefulSet>("shop-kafka").await;
+    assert_eq!(now.metadata.generation, set.metadata.generation);
+}
+
+#[tokio::test]
+async fn nobodys_secret_is_taken_for_an_authority() {
+    let house = House::new().await;
+    let theirs: Secret = house
+        .create(json!({ "metadata": { "name": "web-ca" }, "stringData": { "tls.key": "theirs" } }))
+        .await;
+    house.cluster("web").await;
+    let message = house.says("web", "NameTaken").await;
+    let words = format!("Secret {}/web-ca exists already and was not made by Sluice", house.namespace);
+    assert!(message.starts_with(&words), "{message}");
+    assert!(house.api::<StatefulSet>().get_opt("web-kafka").await.unwrap().is_none());
+    assert_eq!(house.there::<Secret>("web-ca").await.resource_version(), theirs.resource_version());
 }

@@ -2,8 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::cluster::names::{CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT};
+use crate::cluster::certificates;
+use crate::cluster::names::{
+    CERTIFICATES_PATH, CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT,
+};
 use crate::cluster::wanted::{Listener, Pool, Wanted};
+use crate::pki;
 use crate::properties::escape;
 
 /// Below the mount, because the root of a volume may hold `lost+found`, which Kafka takes for a partition.
@@ -25,6 +29,14 @@ pub fn build(wanted: &Wanted, pool: &Pool) -> String {
     line("listeners", &each(""));
     line("advertised.listeners", &each("@HOST@"));
     line("listener.security.protocol.map", &protocols(wanted));
+    for (key, value) in pki::properties::stores(CERTIFICATES_PATH) {
+        line(&key, &value);
+    }
+    for listener in [CONTROLLER_LISTENER, INTERNAL_LISTENER] {
+        line(&format!("listener.name.{}.ssl.client.auth", listener.to_ascii_lowercase()), "required");
+    }
+    line("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+    line("super.users", &certificates::super_users(&wanted.owner));
     line("log.dirs", DATA);
     for (key, value) in wanted.config.derived.iter().chain(&wanted.config.declared) {
         line(key, value);
@@ -67,11 +79,9 @@ pub fn listeners(wanted: &Wanted, pool: &Pool) -> Vec<(String, i32)> {
 }
 
 fn protocols(wanted: &Wanted) -> String {
-    [CONTROLLER_LISTENER, INTERNAL_LISTENER]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(wanted.listeners.iter().map(Listener::kafka_name))
-        .map(|name| format!("{name}:PLAINTEXT"))
+    let own = [CONTROLLER_LISTENER, INTERNAL_LISTENER].map(|name| format!("{name}:SSL"));
+    own.into_iter()
+        .chain(wanted.listeners.iter().map(Listener::kafka_name).map(|name| format!("{name}:PLAINTEXT")))
         .collect::<Vec<_>>()
         .join(",")
 }

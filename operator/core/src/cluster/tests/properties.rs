@@ -172,6 +172,7 @@ proptest! {
                     kafka: ago(*kafka).kafka.clone(),
                     looked_at: ago(*kafka).looked_at,
                     dynamic: ago(*kafka).dynamic.clone(),
+                    access: ago(*kafka).access.clone(),
                     ..ago(*kube).clone()
                 };
                 if pass {

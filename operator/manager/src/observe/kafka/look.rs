@@ -15,7 +15,7 @@ use crate::metrics::ClusterLabels;
 use crate::scope::chain;
 
 /// Time between looks. Steady: a change behind our back is seen within 10 s (twice this and a request, with 2,000
-/// topics), at less than one request a second: four a round, five in every other one.
+/// topics), at less than one request a second: four a round, six in every other one.
 const BRISK: Duration = Duration::from_millis(700);
 const STEADY: Duration = Duration::from_millis(4_700);
 /// A look that takes longer has failed.
@@ -98,7 +98,7 @@ async fn seen(client: &Client, round: &mut Round) -> Result<Look, Error> {
     Ok(look)
 }
 
-/// What is set while the brokers run. The defaults of all brokers are what Sluice sets; a single broker's are read
+/// What is set while the brokers run, rules of access included. The defaults of all brokers are what Sluice sets; a single broker's are read
 /// now and then, for what somebody set by hand.
 async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bool, Error> {
     let known = world.dynamic();
@@ -127,7 +127,9 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
             round.requests += 1;
         }
     }
-    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }))
+    let ruled = world.set_access(client.describe_acls().await?);
+    round.requests += 1;
+    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || ruled)
 }
 
 /// Describes the next slice of topics, those never described first.
