@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Scalar;
+use crate::certificates::{CertificateStatus, Certificates};
 use crate::common::{DeletionPolicy, Jvm, PodTemplate, Resources};
 use crate::schema;
 
@@ -96,6 +97,9 @@ pub struct KafkaClusterSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256))]
     pub config: BTreeMap<String, Scalar>,
+    /// The certificates with which nodes, Sluice and Connect know each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<Certificates>,
     /// What happens to the volumes when this object is deleted: `Retain` (default) or `Delete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -264,6 +268,10 @@ pub struct KafkaClusterStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub leaving: Vec<LeavingNode>,
+    /// The cluster's certificates, and until when they are good.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
+    pub certificates: Vec<CertificateStatus>,
 }
 
 /// A node that was taken out of the spec. It goes when Kafka has reported twice that it holds no replica.

@@ -1,10 +1,11 @@
 //! The API of `sluice.dev/v1alpha1`: what YAML can say. Types only.
 //!
-//! One file per kind; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
+//! One file per kind; `certificates` is a part of a KafkaCluster; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
 //! taste, `scalar` is a config value as people write it (`2`, `true`, `"7d"`).
 //! `all` returns every CRD, ready to be applied.
 
 pub mod cdc_pipeline;
+pub mod certificates;
 pub mod common;
 pub mod connect_cluster;
 pub mod connector;

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _, ResourceExt};
-use sluice_core::cluster::names::authority_secret;
 use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
@@ -24,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::observe::connect;
 use crate::observe::database;
 use crate::observe::kafka::{Pace, Worlds};
-use crate::pki::Vault;
+use crate::pki::{self, Vault};
 use crate::report::Written;
 use crate::report::events::{self, Severity};
 use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
@@ -262,11 +261,7 @@ impl Context {
     pub fn secret_changed(&self, secret: &Key) {
         self.sources.secret_changed(secret);
         self.sinks.secret_changed(secret);
-        // another authority signs, or the one that did is back
-        self.shelves.connects.wake_where(|connect| {
-            connect.namespace().as_deref() == Some(secret.namespace.as_str())
-                && authority_secret(&connect.spec.cluster_ref.name) == secret.name
-        });
+        pki::secret_changed(self, secret);
         let start = format!("${{secrets:{}:", secret.name);
         let naming = self.shelves.connectors.select(|connector| {
             connector.namespace().as_deref() == Some(secret.namespace.as_str())
@@ -282,6 +277,7 @@ impl Context {
     /// Secrets were listed anew, and some may have vanished before that: everything is gathered again.
     pub fn secrets_relisted(&self) {
         self.gathered.forget_all();
+        pki::secrets_relisted(self);
         self.shelves.connects.wake_where(|_| true);
     }
 

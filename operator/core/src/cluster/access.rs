@@ -6,8 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use super::ClusterReason;
 use super::certificates;
+use super::plan::Found;
 use super::wanted::Wanted;
+use crate::condition::Verdict;
 use crate::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
 
 /// Kafka's principal of a connection without authentication.
@@ -51,6 +54,18 @@ pub fn changes(wanted: &Wanted, described: &BTreeSet<Acl>) -> AccessChange {
         make: wanted.difference(described).cloned().collect(),
         drop: anonymous.difference(&wanted).filter(|rule| described.contains(*rule)).cloned().collect(),
     }
+}
+
+/// Whether everybody who should may.
+pub(super) fn is_ruled(found: &Found<'_>) -> Option<Verdict> {
+    let message = if found.seen.access.is_none() {
+        "Sluice reads who may do what (ACLs)"
+    } else if found.access.is_empty() {
+        return None;
+    } else {
+        "Setting who may do what (ACLs): until then clients are refused"
+    };
+    Some(Verdict::reconciling(ClusterReason::ConfigApplying, message))
 }
 
 fn rules(principal: &str) -> impl Iterator<Item = Acl> + use<'_> {

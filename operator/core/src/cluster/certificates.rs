@@ -5,8 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::ClusterReason;
 use super::names;
+use super::plan::Found;
 use super::wanted::Wanted;
+use crate::condition::Verdict;
 use crate::meta::Owner;
 use crate::pki::{Identity, Subject, Use};
 
@@ -50,6 +53,23 @@ pub fn connect(namespace: &str, cluster: &str) -> Identity {
 /// Kafka's `super.users`. All nodes are one: whoever is a node can become another anyway, by what it may do.
 pub fn super_users(owner: &Owner) -> String {
     [subject(owner, "node"), subject(owner, "operator")].map(|subject| subject.principal()).join(";")
+}
+
+/// What the user gave us for an authority must be one. What signs meanwhile goes on.
+pub(super) fn authority_is_usable(found: &Found<'_>) -> Option<Verdict> {
+    let refused = found.seen.certificates.refused.as_ref()?;
+    let given = found.wanted.authority.given.as_deref().unwrap_or_default();
+    let meanwhile = match &found.seen.certificates.authority {
+        Some((secret, _)) => format!("The authority in Secret {secret} goes on"),
+        None => "Nothing is started until it can be used".to_owned(),
+    };
+    Some(Verdict::stalled(
+        ClusterReason::CaUnusable,
+        format!(
+            "spec.certificates.ca.secretName: Secret {given} cannot be the authority: {refused}. {meanwhile}. Put an \
+             authority's certificate (tls.crt) and key (tls.key, PKCS #8) into it, as PEM"
+        ),
+    ))
 }
 
 fn client(subject: Subject) -> Identity {

@@ -13,6 +13,8 @@ crate::reasons! {
         InvalidConfig,
         /// Something else in the spec that cannot be meant.
         InvalidSpec,
+        /// The Secret in `spec.certificates.ca` cannot be the authority. The one that there is goes on.
+        CaUnusable,
         /// An object that Sluice would make exists already and belongs to somebody else.
         NameTaken,
         /// Nodes are starting for the first time, or are back and not yet ready.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 
+use crate::pki::Phase;
 use crate::view::Sight;
 use crate::view::kafka::{Acl, ClusterView, NodeId};
 
@@ -31,6 +32,18 @@ pub struct Seen {
     pub dynamic: Option<DynamicConfigs>,
     /// Every rule of access; `None` until they were described once.
     pub access: Option<Arc<BTreeSet<Acl>>>,
+    pub certificates: Certificates,
+}
+
+/// The cluster's certificates, as this pass found or issued them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Certificates {
+    /// By their Secrets, until when they are good.
+    pub ends: BTreeMap<String, Timestamp>,
+    /// The authority's Secret, and how far its replacement is.
+    pub authority: Option<(String, Phase)>,
+    /// Why the Secret that the spec names is not the authority.
+    pub refused: Option<String>,
 }
 
 /// Why a pod is not there.

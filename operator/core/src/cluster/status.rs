@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sluice_crds::certificates::CertificateStatus;
 use sluice_crds::kafka_cluster::{ListenerStatus, NodeStatus, PoolStatus, QuorumStatus, Rollout, Summary};
 use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 
@@ -13,10 +15,11 @@ use super::inputs::RestartReason;
 use super::names;
 use super::node::Node;
 use super::plan::Plan;
-use super::seen::Seen;
+use super::seen::{Certificates, Seen};
 use super::wanted::Wanted;
 use crate::condition::{self, Verdict, VerdictKind};
 use crate::finding::{self, Finding};
+use crate::pki::Phase;
 use crate::view::Sight;
 use crate::view::kafka::{ClusterView, NodeId};
 
@@ -102,6 +105,7 @@ pub fn status(
         partitions: view.map(|view| health::partitions(view)).or(before.partitions),
         rollout: rollout(plan, before.rollout.as_ref()),
         leaving: plan.told.scale.leaving.clone(),
+        certificates: certificates(&seen.certificates),
     }
 }
 
@@ -183,6 +187,19 @@ fn with_outcome(verdict: &Verdict, outcome: &Outcome) -> Verdict {
             format!("{}: {error}. It is tried again", doing.text()),
         ),
     }
+}
+
+fn certificates(seen: &Certificates) -> Vec<CertificateStatus> {
+    let phase = |secret: &String| {
+        let (_, phase) = seen.authority.as_ref().filter(|(name, _)| name == secret)?;
+        (*phase != Phase::Settled).then(|| format!("{phase:?}"))
+    };
+    let of = |(secret, end): (&String, &Timestamp)| CertificateStatus {
+        secret_name: secret.clone(),
+        not_after: Time(*end),
+        phase: phase(secret),
+    };
+    seen.ends.iter().map(of).collect()
 }
 
 fn summary(

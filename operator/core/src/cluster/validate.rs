@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use sluice_crds::KafkaCluster;
+use sluice_crds::certificates::Certificates;
 use sluice_crds::common::{DeletionPolicy, PodTemplate};
 use sluice_crds::kafka_cluster::{self as api, Role, StorageType};
 
@@ -13,7 +14,7 @@ use super::ClusterReason;
 use super::config::{self, Config};
 use super::inputs::Inputs;
 use super::version::{self, Version};
-use super::wanted::{Listener, Pool, Storage, Wanted};
+use super::wanted::{AuthorityWish, Listener, Pool, Storage, Wanted};
 use super::{desired, hash, jvm, names};
 use crate::finding::Finding;
 use crate::meta::Owner;
@@ -61,8 +62,16 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         pools,
         listeners,
         config,
+        authority: authority(spec.certificates.as_ref()),
         delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
         paused: spec.paused,
+    })
+}
+
+fn authority(certificates: Option<&Certificates>) -> AuthorityWish {
+    certificates.map_or_else(AuthorityWish::default, |certificates| AuthorityWish {
+        given: certificates.ca.as_ref().map(|ca| ca.secret_name.clone()),
+        requested: certificates.renewed_at.as_ref().map(|time| time.0),
     })
 }
 

@@ -10,6 +10,7 @@ use super::gate;
 use super::health;
 use super::plan::{Found, Step, reasons_text};
 use super::quorum::QuorumStep;
+use super::{access, certificates};
 use crate::condition::{Verdict, VerdictKind};
 use crate::reason::Reason as _;
 use crate::view::Sight;
@@ -22,6 +23,7 @@ const QUORUM_SECONDS: i64 = 120;
 /// In the order in which a person would look.
 const CHECKS: &[fn(&Found<'_>) -> Option<Verdict>] = &[
     names_are_free,
+    certificates::authority_is_usable,
     no_node_fails,
     kafka_is_seen,
     work_is_not_paused,
@@ -35,7 +37,7 @@ const CHECKS: &[fn(&Found<'_>) -> Option<Verdict>] = &[
     partitions_have_enough_in_sync,
     leaving_nodes_are_gone,
     configuration_is_applied,
-    access_is_ruled,
+    access::is_ruled,
     volumes_are_large_enough,
 ];
 
@@ -371,17 +373,6 @@ fn configuration_is_applied(found: &Found<'_>) -> Option<Verdict> {
             format!("Setting {} while the brokers run", keys.join(", ")),
         )
     })
-}
-
-fn access_is_ruled(found: &Found<'_>) -> Option<Verdict> {
-    let message = if found.seen.access.is_none() {
-        "Sluice reads who may do what (ACLs)"
-    } else if found.access.is_empty() {
-        return None;
-    } else {
-        "Setting who may do what (ACLs): until then clients are refused"
-    };
-    Some(Verdict::reconciling(Reason::ConfigApplying, message))
 }
 
 fn volumes_are_large_enough(found: &Found<'_>) -> Option<Verdict> {

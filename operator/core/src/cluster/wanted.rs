@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use jiff::Timestamp;
 use sluice_crds::common::{PodTemplate, Resources};
 use sluice_crds::kafka_cluster::StorageType;
 
@@ -25,8 +26,18 @@ pub struct Wanted {
     pub pools: Vec<Pool>,
     pub listeners: Vec<Listener>,
     pub config: Config,
+    pub authority: AuthorityWish,
     pub delete_volumes: bool,
     pub paused: bool,
+}
+
+/// Who is to sign the cluster's certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthorityWish {
+    /// The Secret with somebody's own.
+    pub given: Option<String>,
+    /// When another one of Sluice's own was asked for.
+    pub requested: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

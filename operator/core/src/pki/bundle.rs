@@ -17,6 +17,9 @@ pub const KEYSTORE_FILE: &str = "keystore.pem";
 /// Grows with each change: who mounts the Secret can tell whether it sees what it was made for.
 pub const REVISION_FILE: &str = "revision";
 
+/// The same of an authority that is being replaced.
+const BEFORE_FILES: [&str; 2] = ["before.crt", "before.key"];
+
 /// What a Secret holds of a certificate. PEM.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bundle {
@@ -24,6 +27,16 @@ pub struct Bundle {
     pub key: String,
     pub trusted: String,
     pub revision: i64,
+    /// Of an authority: the one whose place it takes.
+    pub before: Option<Before>,
+}
+
+/// An authority that is being replaced.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Before {
+    pub certificate: String,
+    /// `None`: it was lost.
+    pub key: Option<String>,
 }
 
 impl Bundle {
@@ -36,6 +49,8 @@ impl Bundle {
             key: text(KEY_FILE)?,
             trusted: text(TRUSTED_FILE)?,
             revision: text(REVISION_FILE).and_then(|text| text.parse().ok())?,
+            before: text(BEFORE_FILES[0])
+                .map(|certificate| Before { certificate, key: text(BEFORE_FILES[1]) }),
         })
     }
 
@@ -62,17 +77,18 @@ impl Bundle {
 
     /// The Secret of an authority: nobody mounts it.
     pub fn authority_secret(&self, owner: &Owner, name: String, component: &str) -> Secret {
-        build(
-            owner,
-            name,
-            component,
-            &[
-                (CERTIFICATE_FILE, &self.certificate),
-                (KEY_FILE, &self.key),
-                (TRUSTED_FILE, &self.trusted),
-                (REVISION_FILE, &self.revision.to_string()),
-            ],
-        )
+        let revision = self.revision.to_string();
+        let mut files = vec![
+            (CERTIFICATE_FILE, self.certificate.as_str()),
+            (KEY_FILE, &self.key),
+            (TRUSTED_FILE, &self.trusted),
+            (REVISION_FILE, &revision),
+        ];
+        if let Some(before) = &self.before {
+            files.push((BEFORE_FILES[0], &before.certificate));
+            files.extend(before.key.as_deref().map(|key| (BEFORE_FILES[1], key)));
+        }
+        build(owner, name, component, &files)
     }
 }
 

@@ -10,7 +10,7 @@ pub const AUTHORITY_LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 *
 /// A restart of each node once in eight months, and four months in which it may be put off.
 pub const LEAF_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Clocks of machines differ.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// From when to when a certificate is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub enum Why {
     Issuer,
     /// It says something else than it should.
     Identity,
+    /// Somebody asked for it.
+    Requested,
+    /// Somebody gave another one.
+    Given,
 }
 
 impl Why {
@@ -39,6 +43,8 @@ impl Why {
             Self::Expires => "two thirds of its life are over",
             Self::Issuer => "another authority signs now",
             Self::Identity => "its names have changed",
+            Self::Requested => "spec.certificates.renewedAt asks for it",
+            Self::Given => "spec.certificates.ca names another",
         }
     }
 }
@@ -69,11 +75,6 @@ fn later(now: Timestamp, life: SignedDuration) -> Timestamp {
 pub fn renew_at(certificate: &Certificate) -> Timestamp {
     let (from, to) = (certificate.not_before.as_second(), certificate.not_after.as_second());
     Timestamp::from_second(from + (to - from) / 3 * 2).unwrap_or(certificate.not_after)
-}
-
-/// Whether a certificate authority must be made, which signs itself.
-pub fn authority(held: Option<&Certificate>) -> Option<Why> {
-    held.is_none_or(|held| !held.is_authority).then_some(Why::Missing)
 }
 
 /// Whether a certificate must be signed by `authority`.

@@ -38,6 +38,7 @@ fn params(identity: &Identity, life: Life) -> CertificateParams {
 
 struct Authority {
     certificate: Certificate,
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -45,8 +46,9 @@ fn authority_of(life: Life) -> Authority {
     let key = KeyPair::generate().unwrap();
     let mut params = params(&identity("ca", &[]), life);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = Certificate::first(&params.self_signed(&key).unwrap().pem()).unwrap();
-    Authority { certificate, issuer: Issuer::new(params, key) }
+    let pem = params.self_signed(&key).unwrap().pem();
+    let certificate = Certificate::first(&pem).unwrap();
+    Authority { certificate, pem, issuer: Issuer::new(params, key) }
 }
 
 impl Authority {
@@ -115,19 +117,54 @@ fn an_issued_certificate_is_never_issued_again_at_once() {
 }
 
 #[test]
-fn only_an_authority_is_taken_for_one() {
+fn an_authority_is_replaced_when_it_ends_when_asked_or_when_another_is_given() {
     let ca = authority_of(Life::of_authority(now()));
-    let held = ca.sign(&identity("node", &[]), Life::of_leaf(&ca.certificate, now()));
-    assert_eq!(authority(None), Some(Why::Missing));
-    assert_eq!(authority(Some(&held)), Some(Why::Missing));
-    assert_eq!(authority(Some(&ca.certificate)), None);
+    let identity = identity("ca", &[]);
+    let held = Bundle {
+        certificate: ca.pem.clone(),
+        key: String::new(),
+        trusted: ca.pem.clone(),
+        revision: 1,
+        before: None,
+    };
+    let years = |n: i64| now() + SignedDuration::from_hours(n * 365 * 24);
+    let wish = |given, requested| Wish { identity: &identity, given, requested };
+    let other = authority_of(Life::of_authority(now())).pem;
+    let intro = |why| Some(Turn::Introduce(why));
+    for (held, wish, at, expected) in [
+        (None, wish(None, None), now(), Some(Turn::Make)),
+        (Some(&held), wish(None, None), now(), None),
+        (Some(&held), wish(None, None), years(6), None),
+        (Some(&held), wish(None, None), years(7), intro(Why::Expires)),
+        (Some(&held), wish(None, Some(now())), now(), None),
+        (Some(&held), wish(None, Some(years(1))), years(1), intro(Why::Requested)),
+        (Some(&held), wish(None, Some(years(1))), now(), None),
+        (Some(&held), wish(Some(&ca.pem), None), years(9), None),
+        (Some(&held), wish(Some(&other), None), now(), intro(Why::Given)),
+    ] {
+        assert_eq!(turn(held, &wish, true, at), expected, "{wish:?} at {at}");
+    }
+    let replaced =
+        held.introduce(Bundle { certificate: other.clone(), trusted: other.clone(), ..held.clone() });
+    assert_eq!(
+        turn(Some(&replaced), &wish(None, None), false, now()),
+        None,
+        "somebody does not trust it yet"
+    );
+    assert_eq!(turn(Some(&replaced), &wish(None, None), true, now()), Some(Turn::Advance));
 }
 
 #[test]
 fn a_bundle_reads_as_it_was_written_and_hides_its_key() {
     let reference = OwnerReference { name: "shop".into(), ..OwnerReference::default() };
     let owner = Owner { namespace: "web".into(), name: "shop".into(), app: "kafka", reference };
-    let bundle = Bundle { certificate: "C\n".into(), key: "K\n".into(), trusted: "T\n".into(), revision: 7 };
+    let bundle = Bundle {
+        certificate: "C\n".into(),
+        key: "K\n".into(),
+        trusted: "T\n".into(),
+        revision: 7,
+        before: None,
+    };
     let secret = bundle.secret(&owner, "shop-kafka-node".into(), "node");
     assert_eq!(Bundle::of(&secret), Some(bundle.clone()));
     let files: BTreeSet<_> = secret.data.as_ref().unwrap().keys().map(String::as_str).collect();
@@ -135,5 +172,11 @@ fn a_bundle_reads_as_it_was_written_and_hides_its_key() {
     assert_eq!(secret.data.unwrap()["keystore.pem"].0, b"K\nC\n");
     let authority = bundle.authority_secret(&owner, "shop-ca".into(), "node");
     assert_eq!(Bundle::of(&authority), Some(bundle.clone()));
+    for key in [None, Some("L\n".to_owned())] {
+        let before = Some(Before { certificate: "B\n".into(), key });
+        let replacing = Bundle { before, ..bundle.clone() };
+        let secret = replacing.authority_secret(&owner, "shop-ca".into(), "node");
+        assert_eq!(Bundle::of(&secret), Some(replacing));
+    }
     assert!(!format!("{bundle:?}").contains('K'), "{bundle:?}");
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use sluice_core::cluster::names::{APP, INTERNAL_PORT};
-use sluice_core::cluster::{Seen, Wanted};
+use sluice_core::cluster::{Certificates, Seen, Wanted};
 use sluice_core::meta::MANAGED_BY;
 use sluice_core::view::Sight;
 
@@ -36,6 +36,7 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         looked_at: world.and_then(World::looked_at),
         dynamic: world.and_then(World::dynamic),
         access: world.and_then(World::access),
+        certificates: Certificates::default(),
     }
 }
 

@@ -99,6 +99,7 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
     let world = context.kafka.ensure(context, key, &look::bootstrap(wanted), certified.own.as_deref())?;
     expect(context, key, &world, &wanted.cluster_id);
     let mut seen = look::look(context, key, Some(&world));
+    seen.certificates = certified.seen.clone();
     seen.unmade = context.missing.look(context, key, &seen).await;
     let now = Context::now();
     // what this pass has written so far: each status follows from the one before

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use sluice_clients::kafka::tls;
 use sluice_core::cluster::certificates;
-use sluice_core::cluster::{Wanted, names};
+use sluice_core::cluster::{Certificates, Wanted, names};
 use sluice_core::meta::Owner;
-use sluice_core::pki::{self, Bundle, Certificate, Identity};
+use sluice_core::pki::{self, Bundle, Certificate, Identity, Phase, Why};
 use tracing::info;
 
+use super::authority::{self, Ruled};
 use super::mint::{self, Trouble};
+use super::spread;
 use super::vault::Found;
 use crate::context::Context;
 use crate::error::Error;
@@ -23,8 +25,10 @@ pub struct Certified {
     pub revisions: BTreeMap<String, i64>,
     /// Sluice's own.
     pub own: Option<Arc<Bundle>>,
+    /// What status tells.
+    pub seen: Certificates,
     /// When the first of them is due.
-    pub renew_at: Option<Timestamp>,
+    renew_at: Option<Timestamp>,
 }
 
 /// Issues what a cluster lacks. What could be issued before one failed is told too, so that a pass can go on.
@@ -41,14 +45,34 @@ async fn issue_all(
     certified: &mut Certified,
 ) -> Result<(), Error> {
     let place = Place { context, owner: &wanted.owner, component: names::COMPONENT, paused: wanted.paused };
-    let name = names::authority_secret(&wanted.owner.name);
-    let Some(authority) = place.authority(&name, &certificates::authority(&wanted.owner), now).await? else {
+    let Ruled { held, refused } = authority::of_cluster(&place, wanted, now).await?;
+    certified.seen.refused = refused;
+    let Some(held) = held else { return Ok(()) };
+    leaves(&place, wanted, &held, now, certified).await?;
+    if held.phase() == Phase::Settled || wanted.paused {
         return Ok(());
-    };
+    }
+    // only once every Secret says what the authority says can be seen who was restarted since
+    if spread::is_everywhere(context, wanted, &held, &certified.revisions).await? {
+        let next = authority::advance(&place, &held, now).await?;
+        leaves(&place, wanted, &next, now, certified).await?;
+    }
+    Ok(())
+}
+
+async fn leaves(
+    place: &Place<'_>,
+    wanted: &Wanted,
+    authority: &Bundle,
+    now: Timestamp,
+    certified: &mut Certified,
+) -> Result<(), Error> {
+    let name = names::authority_secret(&wanted.owner.name);
+    certified.tell(name.clone(), authority);
+    certified.seen.authority = Some((name, authority.phase()));
     for leaf in certificates::leaves(wanted) {
-        let Some(bundle) = place.leaf(&leaf.secret, &leaf.identity, &authority, now).await? else { continue };
-        let due = bundle.leaf().as_ref().map(pki::renew_at);
-        certified.renew_at = [certified.renew_at, due].into_iter().flatten().min();
+        let Some(bundle) = place.leaf(&leaf.secret, &leaf.identity, authority, now).await? else { continue };
+        certified.tell(leaf.secret, &bundle);
         match leaf.pool {
             Some(pool) => drop(certified.revisions.insert(pool, bundle.revision)),
             None => certified.own = Some(bundle),
@@ -83,7 +107,22 @@ pub async fn sluices_own(context: &Context, owner: &Owner) -> Result<Option<Arc<
     Ok(found.bundle().cloned())
 }
 
+/// Whether a certificate is what the authority as it is now makes of it.
+pub fn agrees(bundle: &Bundle, authority: &Bundle) -> bool {
+    let key_id = |pem: &str| Certificate::first(pem).ok().and_then(|certificate| certificate.key_id);
+    let issuer = bundle.leaf().and_then(|leaf| leaf.issuer_key_id);
+    let signer = authority.signer();
+    // what a lost authority signed cannot be signed again
+    bundle.trusted == authority.trusted && (signer.1.is_none() || issuer == key_id(signer.0))
+}
+
 impl Certified {
+    fn tell(&mut self, secret: String, bundle: &Bundle) {
+        let Some(certificate) = bundle.leaf() else { return };
+        self.renew_at = [self.renew_at, Some(pki::renew_at(&certificate))].into_iter().flatten().min();
+        self.seen.ends.insert(secret, certificate.not_after);
+    }
+
     /// How long until the first certificate is due.
     pub fn due_in(&self, now: Timestamp) -> Option<Duration> {
         self.renew_at.map(|at| until(at, now))
@@ -102,38 +141,15 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// Whose Secrets are issued.
-struct Place<'a> {
-    context: &'a Context,
-    owner: &'a Owner,
-    component: &'static str,
+pub struct Place<'a> {
+    pub context: &'a Context,
+    pub owner: &'a Owner,
+    pub component: &'static str,
     /// Nothing is written.
-    paused: bool,
+    pub paused: bool,
 }
 
 impl Place<'_> {
-    async fn authority(
-        &self,
-        name: &str,
-        identity: &Identity,
-        now: Timestamp,
-    ) -> Result<Option<Arc<Bundle>>, Error> {
-        let found = self.find(name).await?;
-        let held = found.bundle().filter(|held| pki::authority(held.leaf().as_ref()).is_none());
-        match (held, &found) {
-            (Some(held), Found::There(_)) => return Ok(Some(Arc::clone(held))),
-            _ if self.paused => return Ok(None),
-            _ => {}
-        }
-        let bundle = match held {
-            Some(held) => Bundle::clone(held),
-            None => mint::authority(identity, now).map_err(self.trouble(name))?,
-        };
-        let owner = self.owner;
-        info!(owner = %owner.name, secret = name, again = held.is_some(), "a certificate authority is written");
-        let secret = bundle.authority_secret(owner, name.to_owned(), self.component);
-        self.put(secret, bundle).await.map(Some)
-    }
-
     async fn leaf(
         &self,
         name: &str,
@@ -141,12 +157,14 @@ impl Place<'_> {
         authority: &Bundle,
         now: Timestamp,
     ) -> Result<Option<Arc<Bundle>>, Error> {
-        let signer = Certificate::first(&authority.certificate)
-            .map_err(|_| Trouble::Authority)
-            .map_err(self.trouble(name))?;
+        let (signer, key) = authority.signer();
+        let signer =
+            Certificate::first(signer).map_err(|_| Trouble::Authority).map_err(self.trouble(name))?;
         let found = self.find(name).await?;
         let held = found.bundle();
-        let why = pki::leaf(held.and_then(|held| held.leaf()).as_ref(), identity, &signer, now);
+        let why = pki::leaf(held.and_then(|held| held.leaf()).as_ref(), identity, &signer, now)
+            // it may be of the new authority already: who has come since has nothing else
+            .filter(|why| *why != Why::Issuer || key.is_some());
         let trusts = held.is_some_and(|held| held.trusted == authority.trusted);
         let bundle = match (why, held, &found) {
             (None, Some(held), Found::There(_)) if trusts => return Ok(Some(Arc::clone(held))),
@@ -157,21 +175,21 @@ impl Place<'_> {
                 mint::leaf(identity, authority, held.map(Arc::as_ref), now).map_err(self.trouble(name))?
             }
         };
-        let why = why.map_or("it was gone, or others are trusted now", pki::Why::text);
+        let why = why.map_or("it was gone, or others are trusted now", Why::text);
         info!(owner = %self.owner.name, secret = name, why, "a certificate is written");
         let secret = bundle.secret(self.owner, name.to_owned(), self.component);
         self.put(secret, bundle).await.map(Some)
     }
 
-    async fn find(&self, name: &str) -> Result<Found, Error> {
+    pub async fn find(&self, name: &str) -> Result<Found, Error> {
         self.context.vault.find(self.context, self.owner, name, self.component).await
     }
 
-    async fn put(&self, secret: Secret, bundle: Bundle) -> Result<Arc<Bundle>, Error> {
+    pub async fn put(&self, secret: Secret, bundle: Bundle) -> Result<Arc<Bundle>, Error> {
         self.context.vault.put(self.context, self.owner, secret, bundle).await
     }
 
-    fn trouble(&self, name: &str) -> impl FnOnce(Trouble) -> Error + use<> {
+    pub fn trouble(&self, name: &str) -> impl FnOnce(Trouble) -> Error + use<> {
         let doing = format!("issue the certificate of Secret {}/{name}", self.owner.namespace);
         move |source| Error::Certificate { doing, source }
     }

@@ -24,7 +24,8 @@ pub fn authority(identity: &Identity, now: Timestamp) -> Result<Bundle, Trouble>
     let key = KeyPair::generate()?; // ECDSA P-256
     let certificate = params(identity, Life::of_authority(now))?.self_signed(&key)?.pem();
     let trusted = certificate.clone();
-    Ok(Bundle { certificate, key: key.serialize_pem(), trusted, revision: now.as_second() })
+    let revision = now.as_second();
+    Ok(Bundle { certificate, key: key.serialize_pem(), trusted, revision, before: None })
 }
 
 /// A certificate with a key of its own, after the one before it.
@@ -34,8 +35,13 @@ pub fn leaf(
     before: Option<&Bundle>,
     now: Timestamp,
 ) -> Result<Bundle, Trouble> {
-    let signer = authority.leaf().ok_or(Trouble::Authority)?;
-    let issuer = Issuer::from_ca_cert_pem(&authority.certificate, KeyPair::from_pem(&authority.key)?)?;
+    // who is new while an authority is lost gets one of the next: there is nothing else
+    let (signer, signers_key) = match authority.signer() {
+        (signer, Some(key)) => (signer, key),
+        (_, None) => (authority.certificate.as_str(), authority.key.as_str()),
+    };
+    let issuer = Issuer::from_ca_cert_pem(signer, KeyPair::from_pem(signers_key)?)?;
+    let signer = Certificate::first(signer).map_err(|_| Trouble::Authority)?;
     let key = KeyPair::generate()?;
     let certificate = params(identity, Life::of_leaf(&signer, now))?.signed_by(&key, &issuer)?.pem();
     Ok(Bundle {
@@ -43,6 +49,7 @@ pub fn leaf(
         key: key.serialize_pem(),
         trusted: authority.trusted.clone(),
         revision: next_revision(before, now),
+        before: None,
     })
 }
 
@@ -123,7 +130,7 @@ mod tests {
     fn what_is_issued_is_what_core_wanted() {
         let ca = authority(&identity(Use::Authority), now()).unwrap();
         let signer = ca.leaf().unwrap();
-        assert_eq!(pki::authority(Some(&signer)), None);
+        assert!(signer.is_authority);
         for purpose in [Use::Node, Use::Client] {
             let wanted = identity(purpose);
             let bundle = leaf(&wanted, &ca, None, now()).unwrap();

@@ -1,11 +1,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::Api;
 use sluice_core::meta::Owner;
-use sluice_core::pki::Bundle;
+use sluice_core::pki::{self, Bundle, Refusal};
 
 use super::mint;
 use crate::act::apply::{check, deadline};
@@ -78,6 +79,22 @@ impl Vault {
         let bundle = Arc::new(bundle);
         self.note(key, Known { version, owner: uid.clone(), bundle: Arc::clone(&bundle) });
         Ok(Found::There(bundle))
+    }
+
+    /// The authority in a Secret of somebody's own. It is read each time: few have one.
+    pub async fn given(
+        context: &Context,
+        owner: &Owner,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Result<Bundle, Refusal>, Error> {
+        let key = Key { namespace: owner.namespace.clone(), name: name.to_owned() };
+        let api: Api<Secret> = Api::namespaced(context.client().clone(), &key.namespace);
+        let secret = deadline(&format!("read Secret {key}"), api.get_opt(name)).await?;
+        Ok(secret.ok_or_else(|| Refusal::Missing(name.to_owned())).and_then(|secret| {
+            let bundle = pki::given(&secret, now)?;
+            if mint::fits(&bundle) { Ok(bundle) } else { Err(Refusal::Key) }
+        }))
     }
 
     /// Writes the Secret.

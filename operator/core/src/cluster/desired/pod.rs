@@ -20,11 +20,10 @@ use crate::cluster::names::{
     DATA_VOLUME, INTERNAL_PORT,
 };
 use crate::cluster::wanted::{Pool, Wanted};
+use crate::pki;
 
 /// Annotation of pods: the revision of `server.properties` that they run.
 pub const REVISION_ANNOTATION: &str = "sluice.dev/revision";
-/// Annotation of pods: the revision of the certificate that they need, or a later one.
-const CERTIFICATES_ANNOTATION: &str = "sluice.dev/certificates";
 /// Environment, volumes and paths that the spec's template may not set again.
 pub const OWN_ENV: &[&str] = &[
     "POD_NAME",
@@ -55,7 +54,7 @@ pub fn template(wanted: &Wanted, pool: &Pool, selector: BTreeMap<String, String>
     annotations.insert(inputs::ANNOTATION.into(), pool.inputs.to_annotation());
     annotations.insert(REVISION_ANNOTATION.into(), config_map::revision(&properties::build(wanted, pool)));
     if let Some(revision) = &pool.inputs.certificates {
-        annotations.insert(CERTIFICATES_ANNOTATION.into(), revision.clone());
+        annotations.insert(pki::REVISION_ANNOTATION.into(), revision.clone());
     }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
@@ -173,7 +172,7 @@ fn environment(wanted: &Wanted, pool: &Pool) -> Vec<EnvVar> {
         field("POD_NAME", "metadata.name"),
         field("NODE_NAME", "spec.nodeName"),
         field("SLUICE_REVISION", &format!("metadata.annotations['{REVISION_ANNOTATION}']")),
-        field("SLUICE_CERTIFICATES", &format!("metadata.annotations['{CERTIFICATES_ANNOTATION}']")),
+        field("SLUICE_CERTIFICATES", &format!("metadata.annotations['{}']", pki::REVISION_ANNOTATION)),
         text("SLUICE_DOMAIN", &wanted.domain()),
         text("SLUICE_CLUSTER_ID", &wanted.cluster_id),
         text("SLUICE_RELEASE", wanted.version.metadata),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::sim::Sim;
 use super::*;
 use crate::cluster::{access, certificates};
-use crate::pki::Use;
+use crate::pki::{Phase, Use};
 use crate::view::kafka::{Acl, Operation, Permission, ResourceKind};
 
 fn three() -> Wanted {
@@ -98,4 +98,36 @@ fn a_certificate_that_was_issued_anew_restarts_every_node_once() {
     assert_eq!(plan.told.roll.reasons, [inputs::RestartReason::Certificates]);
     sim.settle();
     assert_eq!(sim.restarts.len(), 3);
+}
+
+#[test]
+fn an_authority_that_cannot_be_used_is_said_with_its_field_and_what_goes_on() {
+    let mut sim = Sim::new(json!({
+        "pools": [{ "name": "kafka", "replicas": 3 }], "certificates": { "ca": { "secretName": "ours" } },
+    }));
+    sim.settle();
+    let mut seen = sim.seen();
+    seen.certificates.refused = Some("it has no tls.key".into());
+    let message = |seen: &Seen| plan(&sim.wanted(), seen, sim.status.as_ref(), sim.now()).verdict;
+    let first = message(&seen);
+    assert_eq!(first.reason, "CaUnusable");
+    let words =
+        "spec.certificates.ca.secretName: Secret ours cannot be the authority: it has no tls.key. Nothing";
+    assert!(first.message.starts_with(words), "{}", first.message);
+    seen.certificates.authority = Some(("shop-ca".into(), Phase::Settled));
+    let message = message(&seen).message;
+    assert!(message.contains("The authority in Secret shop-ca goes on"), "{message}");
+}
+
+#[test]
+fn status_says_until_when_each_certificate_is_good_and_how_far_a_replacement_is() {
+    let sim = Sim::running(json!({ "pools": [{ "name": "kafka", "replicas": 3 }] }));
+    let mut seen = sim.seen();
+    seen.certificates.ends =
+        [("shop-ca".to_owned(), sim.now()), ("shop-operator".to_owned(), sim.now())].into();
+    seen.certificates.authority = Some(("shop-ca".into(), Phase::Use));
+    let status = status(&sim.wanted(), &seen, &sim.plan(), &Outcome::Done, None, sim.now());
+    let told: Vec<_> =
+        status.certificates.iter().map(|c| (c.secret_name.as_str(), c.phase.as_deref())).collect();
+    assert_eq!(told, [("shop-ca", Some("Use")), ("shop-operator", None)]);
 }

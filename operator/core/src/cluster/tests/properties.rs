@@ -173,6 +173,7 @@ proptest! {
                     looked_at: ago(*kafka).looked_at,
                     dynamic: ago(*kafka).dynamic.clone(),
                     access: ago(*kafka).access.clone(),
+                    certificates: Certificates::default(),
                     ..ago(*kube).clone()
                 };
                 if pass {

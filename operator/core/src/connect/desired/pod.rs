@@ -16,13 +16,12 @@ use crate::connect::names::{
     CERTIFICATES_PATH, COMPONENT, CONTAINER, REST_PORT, SECRETS_PATH, certificate_secret, secret, whole,
 };
 use crate::connect::wanted::Wanted;
+use crate::pki;
 
 /// Environment, volumes and paths that the spec's template may not set again.
 pub const OWN_ENV: &[&str] = &["POD_NAME", "SLUICE_CERTIFICATES", "SLUICE_DOMAIN"];
 pub const OWN_VOLUMES: &[&str] = &["config", "secrets", "certificates", "tmp"];
 pub const OWN_PATHS: &[&str] = &["/etc/sluice", SECRETS_PATH, CERTIFICATES_PATH, "/tmp"];
-/// Annotation of pods: the revision of the certificate that they need, or a later one.
-const CERTIFICATES_ANNOTATION: &str = "sluice.dev/certificates";
 
 /// The user of Debezium's image; a number, so that the kubelet can see that it is not root.
 const USER: i64 = 1001;
@@ -35,7 +34,7 @@ pub fn template(wanted: &Wanted) -> PodTemplateSpec {
     let mut annotations = wanted.template.annotations.clone();
     annotations.insert(inputs::ANNOTATION.into(), wanted.inputs.to_annotation());
     if let Some(revision) = wanted.inputs.certificate() {
-        annotations.insert(CERTIFICATES_ANNOTATION.into(), revision.to_owned());
+        annotations.insert(pki::REVISION_ANNOTATION.into(), revision.to_owned());
     }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
@@ -147,7 +146,7 @@ fn environment(wanted: &Wanted) -> Vec<EnvVar> {
     };
     let mut all = vec![
         field("POD_NAME", "metadata.name"),
-        field("SLUICE_CERTIFICATES", &format!("metadata.annotations['{CERTIFICATES_ANNOTATION}']")),
+        field("SLUICE_CERTIFICATES", &format!("metadata.annotations['{}']", pki::REVISION_ANNOTATION)),
         EnvVar { name: "SLUICE_DOMAIN".into(), value: Some(wanted.domain()), ..Default::default() },
     ];
     all.extend(wanted.template.env.iter().cloned());

@@ -261,6 +261,7 @@ impl Sim {
             looked_at: self.sight.current().map(|_| at(self.now)),
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
             access: self.sight.latest().map(|_| Arc::new(self.access.clone())),
+            certificates: Certificates::default(),
         }
     }
 }
