@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Scalar;
 use crate::certificates::{CertificateStatus, Certificates};
-use crate::common::{DeletionPolicy, Jvm, PodTemplate, Resources};
+use crate::common::{DeletionPolicy, Jvm, NetworkPolicy, PodTemplate, Resources};
 use crate::schema;
 
 /// Brokers and controllers of one Kafka cluster.
@@ -100,6 +100,9 @@ pub struct KafkaClusterSpec {
     /// The certificates with which nodes, Sluice and Connect know each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificates: Option<Certificates>,
+    /// Who reaches the nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicy>,
     /// What happens to the volumes when this object is deleted: `Retain` (default) or `Delete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

@@ -72,7 +72,7 @@ cases! {
     "K14" Own Beside 5 cluster::k14_what_kafka_does_not_know_is_refused,
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
     "S1" Own Beside 40 secure::s1_nobody_gets_in_without_a_certificate,
-        "plain, without a certificate, with a forged one: nobody gets in on the ports of controllers, brokers and Sluice";
+        "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate or a forged one lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,
         "a Secret with the cluster's certificates is deleted: it comes back as it was, and nothing is restarted";
     "T1" Shared Beside 20 topic::t01_ten_lives,

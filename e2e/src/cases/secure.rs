@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use serde_json::json;
 use sluice_core::cluster::names::{CONTROLLER_PORT, INTERNAL_PORT};
+use sluice_crds::KafkaCluster;
 
 use crate::scene::{Scene, kafka};
 use crate::wait::{said, seconds};
@@ -18,14 +20,26 @@ pub async fn s1_nobody_gets_in_without_a_certificate(s: &Scene<'_>) -> Result<()
     let own = (own["tls.crt"].as_str(), own["tls.key"].as_str());
     let host = format!("kafka-nodes-0.kafka-nodes.{namespace}.svc");
 
-    let inside = s.agent().knock(&format!("{host}:{INTERNAL_PORT}"), &node, Some(own)).await?;
-    ensure!(inside.open, "nobody listens on the brokers' own port: {inside:?}");
+    let places = [INTERNAL_PORT, CONTROLLER_PORT].map(|port| format!("{host}:{port}"));
+    for place in &places {
+        let knocked = s.agent().knock(place, &node, None).await?;
+        ensure!(!knocked.open && knocked.ways.iter().all(|way| !way.in_), "{place}: {knocked:?}");
+    }
+
+    // with the doors open, certificates alone keep others out
+    s.merge::<KafkaCluster>("kafka", json!({"spec": {"networkPolicy": {"enabled": false}}})).await?;
+    let inside = s
+        .eventually("the ports to be open", seconds(20), async || {
+            let knocked = s.agent().knock(&places[0], &node, Some(own)).await.map_err(|e| e.to_string())?;
+            if knocked.open { Ok(knocked) } else { Err(format!("{knocked:?}")) }
+        })
+        .await?;
     for way in &inside.ways {
         let may = way.how.ends_with("of the cluster's");
         ensure!(way.in_ == may, "{}: {}", way.how, way.said);
     }
     // a controller answers no client at all, so here is nobody to compare with
-    let controller = s.agent().knock(&format!("{host}:{CONTROLLER_PORT}"), &node, None).await?;
+    let controller = s.agent().knock(&places[1], &node, None).await?;
     ensure!(controller.open && controller.ways.iter().all(|way| !way.in_), "{controller:?}");
     Ok(())
 }

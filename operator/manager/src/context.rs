@@ -32,13 +32,21 @@ use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
 pub struct Shared {
     pub client: Client,
     pub metrics: Metrics,
+    /// The namespace that Sluice itself runs in; `None` outside of Kubernetes.
+    pub home: Option<String>,
     /// Those that are worked on now.
     scopes: Mutex<Vec<Weak<Context>>>,
 }
 
 impl Shared {
     pub fn new(client: Client) -> Self {
-        Self { client, metrics: Metrics::default(), scopes: Mutex::default() }
+        Self { client, metrics: Metrics::default(), home: None, scopes: Mutex::default() }
+    }
+
+    /// The same at home in a namespace.
+    #[must_use]
+    pub fn at_home(self, home: Option<String>) -> Self {
+        Self { home, ..self }
     }
 
     /// What is worked on from now on.

@@ -71,6 +71,8 @@ pub struct Plan {
     pub delete: Vec<Obsolete>,
     /// ConfigMaps to be deleted, with their uid as precondition.
     pub delete_config_maps: Vec<Obsolete>,
+    /// A policy of ours to be deleted, with its uid as precondition.
+    pub delete_network_policy: Option<Obsolete>,
     /// Dynamic configuration to be altered. Disturbs nobody.
     pub alter: Vec<ConfigChange>,
     /// Rules of access to be made and dropped. Disturbs nobody.
@@ -167,6 +169,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         objects: Some(desired::build(wanted, &standing)),
         delete: scale.delete.clone(),
         delete_config_maps: scale.delete_config_maps.clone(),
+        delete_network_policy: scale::obsolete_policy(wanted, seen),
         alter,
         access,
         grow: claims.grow,
@@ -195,6 +198,7 @@ impl Plan {
         self.objects = None;
         self.delete.clear();
         self.delete_config_maps.clear();
+        self.delete_network_policy = None;
         self.alter.clear();
         self.access = AccessChange::default();
         self.grow.clear();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::pki::Phase;
 use crate::view::Sight;
@@ -33,6 +34,10 @@ pub struct Seen {
     /// Every rule of access; `None` until they were described once.
     pub access: Option<Arc<BTreeSet<Acl>>>,
     pub certificates: Certificates,
+    /// The namespace that Sluice itself runs in, if it knows.
+    pub home: Option<String>,
+    /// The cluster's policy.
+    pub network_policy: Option<ObjectMeta>,
 }
 
 /// The cluster's certificates, as this pass found or issued them.

@@ -63,6 +63,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         listeners,
         config,
         authority: authority(spec.certificates.as_ref()),
+        network_policy: spec.network_policy.as_ref().is_none_or(|policy| policy.enabled),
         delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
         paused: spec.paused,
     })

@@ -27,6 +27,7 @@ pub struct Wanted {
     pub listeners: Vec<Listener>,
     pub config: Config,
     pub authority: AuthorityWish,
+    pub network_policy: bool,
     pub delete_volumes: bool,
     pub paused: bool,
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use sluice_clients::kafka::{self, ConfigTarget, VoterListener};
@@ -102,12 +103,15 @@ pub async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> 
     context.apply(&objects.service_account).await?;
     try_join_all(objects.services.iter().map(|service| context.apply(service))).await?;
     context.apply(&objects.pod_disruption_budget).await?;
+    if let Some(policy) = &objects.network_policy {
+        context.apply(policy).await?;
+    }
     try_join_all(objects.config_maps.iter().map(|map| context.apply(map))).await?;
     try_join_all(objects.stateful_sets.iter().map(|set| context.apply(set))).await?;
     Ok(())
 }
 
-/// What is left of pools that are gone.
+/// What is left of pools that are gone, and a policy that is not wanted.
 async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Error> {
     let (client, metrics) = (context.client(), &context.shared.metrics);
     let named = |old: &Obsolete| Some((key.sibling(&old.name), old.uid.clone()?));
@@ -116,6 +120,9 @@ async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Err
     }
     for (name, uid) in plan.delete_config_maps.iter().filter_map(named) {
         context.applier.delete::<ConfigMap>(client, metrics, &name, &uid).await?;
+    }
+    if let Some((name, uid)) = plan.delete_network_policy.as_ref().and_then(named) {
+        context.applier.delete::<NetworkPolicy>(client, metrics, &name, &uid).await?;
     }
     Ok(())
 }

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use sluice_core::cluster::names::{APP, INTERNAL_PORT};
+use sluice_core::cluster::names::{self, APP, INTERNAL_PORT};
 use sluice_core::cluster::{Certificates, Seen, Wanted};
 use sluice_core::meta::MANAGED_BY;
 use sluice_core::view::Sight;
@@ -14,7 +15,7 @@ use crate::act::apply::deadline;
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::kafka::World;
-use crate::scope::{Key, belonging_to};
+use crate::scope::{Child as _, Key, belonging_to};
 
 /// Kubernetes' well-known label (kubernetes.io/docs/reference/labels-annotations-taints).
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -37,6 +38,8 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         dynamic: world.and_then(World::dynamic),
         access: world.and_then(World::access),
         certificates: Certificates::default(),
+        home: context.shared.home.clone(),
+        network_policy: NetworkPolicy::seen(children, &key.sibling(&names::whole(&key.name))),
     }
 }
 

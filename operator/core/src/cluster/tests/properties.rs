@@ -174,6 +174,8 @@ proptest! {
                     dynamic: ago(*kafka).dynamic.clone(),
                     access: ago(*kafka).access.clone(),
                     certificates: Certificates::default(),
+                    home: None,
+                    network_policy: None,
                     ..ago(*kube).clone()
                 };
                 if pass {

@@ -262,6 +262,8 @@ impl Sim {
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
             access: self.sight.latest().map(|_| Arc::new(self.access.clone())),
             certificates: Certificates::default(),
+            home: None,
+            network_policy: None,
         }
     }
 }
