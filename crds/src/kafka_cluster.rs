@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Scalar;
 use crate::certificates::{CertificateStatus, Certificates};
 use crate::common::{DeletionPolicy, Jvm, NetworkPolicy, PodTemplate, Resources};
+pub use crate::listener::{Authentication, Listener, ListenerStatus};
 use crate::schema;
 
 /// Brokers and controllers of one Kafka cluster.
@@ -115,7 +116,7 @@ pub struct KafkaClusterSpec {
 }
 
 fn default_listeners() -> Vec<Listener> {
-    vec![Listener { name: "plain".into(), port: 9092 }]
+    vec![Listener { name: "plain".into(), port: 9092, ..Listener::default() }]
 }
 
 /// Nodes that are alike. A pool is one StatefulSet; pod ordinal = `node.id`.
@@ -212,18 +213,6 @@ pub enum StorageType {
     Ephemeral,
 }
 
-/// A port for clients inside the Kubernetes cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Listener {
-    /// Name of the listener.
-    #[schemars(length(min = 1, max = 15), regex(pattern = r"^[a-z]([a-z0-9]*)$"))]
-    pub name: String,
-    /// Port of the brokers and of the bootstrap Service. 9090 and 9091 are Sluice's own.
-    #[schemars(range(min = 9092, max = 65535))]
-    pub port: i32,
-}
-
 /// What Sluice sees and does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -296,16 +285,6 @@ pub struct Summary {
     pub brokers: String,
     /// Voters / controllers wanted.
     pub controllers: String,
-}
-
-/// Where clients connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ListenerStatus {
-    /// Name of the listener.
-    pub name: String,
-    /// `bootstrap.servers` for this listener.
-    pub bootstrap_servers: String,
 }
 
 /// A pool as it is.

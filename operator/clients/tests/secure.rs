@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use sluice_clients::kafka::{Address, Client, Code, NewTopic, Topics, VoterListener};
 use sluice_core::cluster::access_changes;
-use sluice_core::view::kafka::Acl;
+use sluice_core::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
 use support::secure::{Secure, subject};
 use support::tls::Authority;
 use support::wait::until;
@@ -15,7 +15,12 @@ use support::wait::until;
 /// One after the other, for each step changes the cluster for the next.
 #[tokio::test]
 async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
-    let listeners = json!([{ "name": "plain", "port": 9092 }]);
+    let listeners = json!([
+        { "name": "plain", "port": 9092 },
+        { "name": "open", "port": 9093, "tls": true },
+        { "name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512" },
+        { "name": "bare", "port": 9095, "authentication": "scram-sha-512" },
+    ]);
     let kafka = tokio::task::spawn_blocking(move || Secure::start(&listeners)).await.unwrap();
     kafka.ready().await;
     let own = kafka.client("operator");
@@ -23,6 +28,7 @@ async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
     strangers_do_not_get_in(&kafka).await;
     nobody_else_may_do_anything(&kafka).await;
     rules_let_clients_in_and_not_further(&kafka, &own).await;
+    clients_come_as_their_listener_wants(&kafka, &own).await;
 }
 
 async fn create(client: &Client, name: &str) -> Result<(), Code> {
@@ -99,4 +105,48 @@ async fn rules_let_clients_in_and_not_further(kafka: &Secure, own: &Client) {
 
     assert!(own.delete_acls(&rules).await.unwrap().into_iter().all(|item| item.is_ok()));
     until("no rules", async || own.describe_acls().await.unwrap(), BTreeSet::is_empty).await;
+}
+
+/// On an encrypted listener without authentication they are nobody, on one with passwords who they say they are.
+async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
+    let trusting = sluice_clients::kafka::tls::trusting(kafka.ca.pem().as_bytes()).unwrap();
+    let open = sluice_clients::kafka::Options { tls: Some(trusting.into()), ..kafka.plain("OPEN") };
+    let open = Client::new(open);
+    assert_eq!(open.describe_cluster().await.unwrap().brokers.len(), 3);
+    assert_eq!(create(&open, "nobodys").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+
+    let alice = ["--entity-type", "users", "--entity-name", "alice", "--alter", "--add-config"];
+    let alice = [&alice[..], &["SCRAM-SHA-512=[password=in-wonderland]"]].concat();
+    let (done, said) = kafka.tool("kafka.admin.ConfigCommand", "INTERNAL", &kafka.as_node(), &alice).await;
+    assert!(done, "{said}");
+    let shop = Acl {
+        kind: ResourceKind::Topic,
+        name: "shop.".into(),
+        pattern: Pattern::Prefix,
+        principal: "User:alice".into(),
+        host: "*".into(),
+        operation: Operation::All,
+        permission: Permission::Allow,
+    };
+    assert!(own.create_acls(&[shop]).await.unwrap().into_iter().all(|item| item.is_ok()));
+
+    let login = |protocol: &str, password: &str| {
+        let module = "org.apache.kafka.common.security.scram.ScramLoginModule";
+        format!(
+            "security.protocol={protocol}\nsasl.mechanism=SCRAM-SHA-512\n\
+             sasl.jaas.config={module} required username=\"alice\" password=\"{password}\";"
+        )
+    };
+    let topics = "org.apache.kafka.tools.TopicCommand";
+    for (listener, protocol, password, topic, expected) in [
+        ("APPS", "SASL_SSL", "in-wonderland", "shop.orders", None),
+        ("BARE", "SASL_PLAINTEXT", "in-wonderland", "shop.returns", None),
+        ("APPS", "SASL_SSL", "in-wonderland", "crm.orders", Some("TopicAuthorizationException")),
+        ("APPS", "SASL_SSL", "in-the-glass", "shop.others", Some("SaslAuthenticationException")),
+    ] {
+        let args = ["--create", "--topic", topic, "--partitions", "1", "--replication-factor", "3"];
+        let (done, said) = kafka.tool(topics, listener, &login(protocol, password), &args).await;
+        assert_eq!(done, expected.is_none(), "{topic} by {listener}: {said}");
+        assert!(expected.is_none_or(|words| said.contains(words)), "{said}");
+    }
 }

@@ -93,6 +93,34 @@ impl Secure {
         Options::plain(all.iter().map(String::as_str)).expect("addresses")
     }
 
+    /// Runs one of Kafka's own tools on a listener, with these properties of a client, and a node's stores. Whether it went well,
+    /// and what it said.
+    pub async fn tool(&self, class: &str, listener: &str, properties: &str, args: &[&str]) -> (bool, String) {
+        let node = &self.nodes[0];
+        let dir = tempfile::tempdir_in(&node.dir).expect("directory of a tool");
+        let (config, log) = (dir.path().join("properties"), dir.path().join("log"));
+        let trusted = node.dir.join("ca.crt");
+        let keys = format!(
+            "{properties}\nssl.truststore.type=PEM\nssl.truststore.location={}\ndefault.api.timeout.ms=10000\n\
+             request.timeout.ms=5000\n",
+            trusted.display()
+        );
+        std::fs::write(&config, keys).expect("properties of a tool");
+        let (config, address) = (config.display().to_string(), format!("{HOST}:{}", node.port(listener)));
+        let args = [&[class, "--bootstrap-server", &address, "--command-config", &config], args].concat();
+        let jvm = Jvm::start(libs(), "-Xmx128m", &args, None, &log);
+        let done = tokio::task::spawn_blocking(move || jvm.wait()).await.expect("wait for a tool");
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        // the console tools report errors in words and exit with 0
+        (done && !said.contains("ERROR") && !said.contains("Exception"), said)
+    }
+
+    /// What a tool sets that is to be a super user.
+    pub fn as_node(&self) -> String {
+        let keystore = self.nodes[0].dir.join("keystore.pem");
+        format!("security.protocol=SSL\nssl.keystore.type=PEM\nssl.keystore.location={}", keystore.display())
+    }
+
     /// Waits until all brokers serve.
     pub async fn ready(&self) {
         let client = self.client("operator").within(Duration::from_secs(2));

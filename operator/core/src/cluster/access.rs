@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use sluice_crds::kafka_cluster::Authentication;
+
 use super::ClusterReason;
 use super::certificates;
 use super::plan::Found;
@@ -47,8 +49,12 @@ impl AccessChange {
 pub fn changes(wanted: &Wanted, described: &BTreeSet<Acl>) -> AccessChange {
     let connect = certificates::connect(&wanted.owner.namespace, &wanted.owner.name).subject.principal();
     let anonymous: BTreeSet<_> = rules(ANONYMOUS).collect();
-    // every client listener is one without authentication
-    let wanted: BTreeSet<_> = if wanted.listeners.is_empty() { BTreeSet::new() } else { anonymous.clone() };
+    let wanted: BTreeSet<_> =
+        if wanted.listeners.iter().any(|listener| listener.authentication == Authentication::None) {
+            anonymous.clone()
+        } else {
+            BTreeSet::new()
+        };
     let wanted: BTreeSet<_> = wanted.into_iter().chain(rules(&connect)).collect();
     AccessChange {
         make: wanted.difference(described).cloned().collect(),

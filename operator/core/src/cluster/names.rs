@@ -65,6 +65,11 @@ pub fn authority_secret(cluster: &str) -> String {
     format!("{cluster}-ca")
 }
 
+/// The Secret with the certificates that clients trust, and nothing that is secret.
+pub fn trust_secret(cluster: &str) -> String {
+    format!("{cluster}-ca-cert")
+}
+
 /// The Secret with the certificate of a pool's nodes, which they mount.
 pub fn node_secret(cluster: &str, pool: &str) -> String {
     format!("{cluster}-{pool}-node")

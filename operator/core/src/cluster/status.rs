@@ -97,7 +97,11 @@ pub fn status(
         listeners: wanted
             .listeners
             .iter()
-            .map(|l| ListenerStatus { name: l.name.clone(), bootstrap_servers: wanted.bootstrap(l.port) })
+            .map(|l| ListenerStatus {
+                name: l.name.clone(),
+                bootstrap_servers: wanted.bootstrap(l.port),
+                security_protocol: l.protocol().to_owned(),
+            })
             .collect(),
         pools: pools(seen, nodes),
         quorum: view.and_then(|v| quorum(v)).or(before.quorum),

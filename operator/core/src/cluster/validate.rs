@@ -131,7 +131,15 @@ fn listeners(listeners: &[api::Listener], findings: &mut Findings) -> Vec<Listen
             );
         }
     }
-    listeners.iter().map(|l| Listener { name: l.name.clone(), port: l.port }).collect()
+    listeners
+        .iter()
+        .map(|l| Listener {
+            name: l.name.clone(),
+            port: l.port,
+            tls: l.tls,
+            authentication: l.authentication,
+        })
+        .collect()
 }
 
 /// What concerns all pools together.
@@ -234,7 +242,7 @@ fn inputs(
     let spec = &cluster.spec;
     let declared: BTreeMap<_, _> =
         config.declared.iter().map(|(key, value)| (key.clone(), hash::short(value))).collect();
-    let listeners: Vec<_> = listeners.iter().map(|l| format!("{}:{}", l.name, l.port)).collect();
+    let listeners: Vec<_> = listeners.iter().map(Listener::input).collect();
     Inputs {
         certificates: None, // there are none yet: `Wanted::certified`
         config: Some(declared),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use sluice_crds::common::{PodTemplate, Resources};
-use sluice_crds::kafka_cluster::StorageType;
+use sluice_crds::kafka_cluster::{Authentication, StorageType};
 
 use super::config::Config;
 use super::inputs::Inputs;
@@ -70,6 +70,8 @@ pub struct Storage {
 pub struct Listener {
     pub name: String,
     pub port: i32,
+    pub tls: bool,
+    pub authentication: Authentication,
 }
 
 impl Wanted {
@@ -109,6 +111,25 @@ impl Wanted {
 }
 
 impl Listener {
+    /// Kafka's `security.protocol`.
+    pub fn protocol(&self) -> &'static str {
+        match (self.authentication, self.tls) {
+            (Authentication::None, false) => "PLAINTEXT",
+            (Authentication::None, true) => "SSL",
+            (Authentication::ScramSha512, false) => "SASL_PLAINTEXT",
+            (Authentication::ScramSha512, true) => "SASL_SSL",
+        }
+    }
+
+    /// What of it a node must be restarted for.
+    pub fn input(&self) -> String {
+        let more = match self.protocol() {
+            "PLAINTEXT" => String::new(),
+            protocol => format!(":{protocol}"),
+        };
+        format!("{}:{}{more}", self.name, self.port)
+    }
+
     /// As Kafka knows it: `PLAIN`.
     pub fn kafka_name(&self) -> String {
         self.name.to_ascii_uppercase()

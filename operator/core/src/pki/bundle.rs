@@ -92,6 +92,11 @@ impl Bundle {
     }
 }
 
+/// The Secret of those who only want to know whom to trust.
+pub fn trust_secret(trusted: &str, owner: &Owner, name: String, component: &str) -> Secret {
+    Secret { type_: Some("Opaque".into()), ..build(owner, name, component, &[(TRUSTED_FILE, trusted)]) }
+}
+
 fn build(owner: &Owner, name: String, component: &str, files: &[(&str, &str)]) -> Secret {
     let data = files.iter().map(|(file, text)| ((*file).to_owned(), ByteString(text.as_bytes().to_vec())));
     Secret {

@@ -15,7 +15,9 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
-pub use bundle::{Before, Bundle, CERTIFICATE_FILE, KEY_FILE, KEYSTORE_FILE, REVISION_FILE, TRUSTED_FILE};
+pub use bundle::{
+    Before, Bundle, CERTIFICATE_FILE, KEY_FILE, KEYSTORE_FILE, REVISION_FILE, TRUSTED_FILE, trust_secret,
+};
 pub use certificate::{Certificate, Unreadable};
 pub use given::{Refusal, given};
 pub use identity::{Identity, Subject, Use};

@@ -70,6 +70,11 @@ async fn leaves(
     let name = names::authority_secret(&wanted.owner.name);
     certified.tell(name.clone(), authority);
     certified.seen.authority = Some((name, authority.phase()));
+    if !wanted.paused {
+        let name = names::trust_secret(&wanted.owner.name);
+        let secret = pki::trust_secret(&authority.trusted, &wanted.owner, name, names::COMPONENT);
+        place.context.apply(&secret).await?;
+    }
     for leaf in certificates::leaves(wanted) {
         let Some(bundle) = place.leaf(&leaf.secret, &leaf.identity, authority, now).await? else { continue };
         certified.tell(leaf.secret, &bundle);

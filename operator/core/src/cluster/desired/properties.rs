@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use sluice_crds::kafka_cluster::Authentication;
+
 use crate::cluster::certificates;
 use crate::cluster::names::{
     CERTIFICATES_PATH, CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT,
 };
-use crate::cluster::wanted::{Listener, Pool, Wanted};
+use crate::cluster::wanted::{Pool, Wanted};
 use crate::pki;
 use crate::properties::escape;
 
@@ -34,6 +36,13 @@ pub fn build(wanted: &Wanted, pool: &Pool) -> String {
     }
     for listener in [CONTROLLER_LISTENER, INTERNAL_LISTENER] {
         line(&format!("listener.name.{}.ssl.client.auth", listener.to_ascii_lowercase()), "required");
+    }
+    for listener in wanted.listeners.iter().filter(|l| l.authentication == Authentication::ScramSha512) {
+        let prefix = format!("listener.name.{}", listener.name);
+        line(&format!("{prefix}.sasl.enabled.mechanisms"), "SCRAM-SHA-512");
+        // who may log in Kafka knows itself: its metadata holds what is derived from passwords (KIP-900)
+        let module = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        line(&format!("{prefix}.scram-sha-512.sasl.jaas.config"), module);
     }
     line("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
     line("super.users", &certificates::super_users(&wanted.owner));
@@ -81,7 +90,7 @@ pub fn listeners(wanted: &Wanted, pool: &Pool) -> Vec<(String, i32)> {
 fn protocols(wanted: &Wanted) -> String {
     let own = [CONTROLLER_LISTENER, INTERNAL_LISTENER].map(|name| format!("{name}:SSL"));
     own.into_iter()
-        .chain(wanted.listeners.iter().map(Listener::kafka_name).map(|name| format!("{name}:PLAINTEXT")))
+        .chain(wanted.listeners.iter().map(|l| format!("{}:{}", l.kafka_name(), l.protocol())))
         .collect::<Vec<_>>()
         .join(",")
 }

@@ -35,9 +35,11 @@ fn nobody_but_nodes_and_sluice_may_rule_the_cluster() {
 
 #[test]
 fn the_rules_for_who_is_anonymous_go_with_the_last_listener_that_needs_them() {
-    let mut wanted = three();
-    let described = access::changes(&wanted, &BTreeSet::new()).make.into_iter().collect();
-    wanted.listeners.clear();
+    let described = access::changes(&three(), &BTreeSet::new()).make.into_iter().collect();
+    let wanted = wanted(json!({
+        "pools": [{ "name": "kafka", "replicas": 3 }],
+        "listeners": [{ "name": "apps", "port": 9092, "authentication": "scram-sha-512" }],
+    }));
     let change = access::changes(&wanted, &described);
     assert!(change.make.is_empty());
     assert_eq!(change.drop.len(), 7);
@@ -130,4 +132,24 @@ fn status_says_until_when_each_certificate_is_good_and_how_far_a_replacement_is(
     let told: Vec<_> =
         status.certificates.iter().map(|c| (c.secret_name.as_str(), c.phase.as_deref())).collect();
     assert_eq!(told, [("shop-ca", Some("Use")), ("shop-operator", None)]);
+}
+
+#[test]
+fn what_a_listener_speaks_is_a_reason_to_restart_and_the_default_is_none() {
+    let input = |listener: Value| {
+        let spec = json!({ "pools": [{ "name": "kafka", "replicas": 1 }], "listeners": [listener] });
+        let wanted = wanted(spec);
+        (wanted.listeners[0].protocol(), wanted.pools[0].inputs.listeners.clone().unwrap())
+    };
+    let of = |more: Value| {
+        let mut listener = json!({ "name": "plain", "port": 9092 });
+        listener.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input(listener)
+    };
+    assert_eq!(of(json!({})), ("PLAINTEXT", "plain:9092".to_owned()), "as it was before there were others");
+    assert_eq!(of(json!({ "tls": true })), ("SSL", "plain:9092:SSL".to_owned()));
+    let scram = json!({ "authentication": "scram-sha-512" });
+    assert_eq!(of(scram), ("SASL_PLAINTEXT", "plain:9092:SASL_PLAINTEXT".to_owned()));
+    let both = json!({ "authentication": "scram-sha-512", "tls": true });
+    assert_eq!(of(both), ("SASL_SSL", "plain:9092:SASL_SSL".to_owned()));
 }

@@ -33,7 +33,10 @@ fn dedicated() -> Objects {
                 },
             },
         ],
-        "listeners": [{ "name": "plain", "port": 9092 }, { "name": "apps", "port": 9094 }],
+        "listeners": [
+            { "name": "plain", "port": 9092 },
+            { "name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512" },
+        ],
         "deletionPolicy": "Delete",
     }));
     let zones = [("node-a".to_owned(), "z1".to_owned()), ("node-b".to_owned(), "z2".to_owned())].into();
