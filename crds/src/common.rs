@@ -121,3 +121,16 @@ pub struct Jvm {
 
 /// Compute resources, as in a Pod's container.
 pub type Resources = ResourceRequirements;
+
+/// Who reaches pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkPolicy {
+    /// Whether only nodes, Sluice and Connect reach the ports that Sluice keeps for itself (9090, 9091). Default: yes. Other ports are left as they are. Without it a certificate is still needed there.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}

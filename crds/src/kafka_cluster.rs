@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Scalar;
-use crate::common::{DeletionPolicy, Jvm, PodTemplate, Resources};
+use crate::certificates::{CertificateStatus, Certificates};
+use crate::common::{DeletionPolicy, Jvm, NetworkPolicy, PodTemplate, Resources};
+pub use crate::listener::{Authentication, Listener, ListenerStatus};
 use crate::schema;
 
 /// Brokers and controllers of one Kafka cluster.
@@ -96,6 +98,12 @@ pub struct KafkaClusterSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256))]
     pub config: BTreeMap<String, Scalar>,
+    /// The certificates with which nodes, Sluice and Connect know each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<Certificates>,
+    /// Who reaches the nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicy>,
     /// What happens to the volumes when this object is deleted: `Retain` (default) or `Delete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -108,7 +116,7 @@ pub struct KafkaClusterSpec {
 }
 
 fn default_listeners() -> Vec<Listener> {
-    vec![Listener { name: "plain".into(), port: 9092 }]
+    vec![Listener { name: "plain".into(), port: 9092, ..Listener::default() }]
 }
 
 /// Nodes that are alike. A pool is one StatefulSet; pod ordinal = `node.id`.
@@ -205,18 +213,6 @@ pub enum StorageType {
     Ephemeral,
 }
 
-/// A port for clients inside the Kubernetes cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Listener {
-    /// Name of the listener.
-    #[schemars(length(min = 1, max = 15), regex(pattern = r"^[a-z]([a-z0-9]*)$"))]
-    pub name: String,
-    /// Port of the brokers and of the bootstrap Service. 9090 and 9091 are Sluice's own.
-    #[schemars(range(min = 9092, max = 65535))]
-    pub port: i32,
-}
-
 /// What Sluice sees and does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -264,6 +260,10 @@ pub struct KafkaClusterStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub leaving: Vec<LeavingNode>,
+    /// The cluster's certificates, and until when they are good.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
+    pub certificates: Vec<CertificateStatus>,
 }
 
 /// A node that was taken out of the spec. It goes when Kafka has reported twice that it holds no replica.
@@ -285,16 +285,6 @@ pub struct Summary {
     pub brokers: String,
     /// Voters / controllers wanted.
     pub controllers: String,
-}
-
-/// Where clients connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ListenerStatus {
-    /// Name of the listener.
-    pub name: String,
-    /// `bootstrap.servers` for this listener.
-    pub bootstrap_servers: String,
 }
 
 /// A pool as it is.

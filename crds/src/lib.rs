@@ -1,14 +1,16 @@
 //! The API of `sluice.dev/v1alpha1`: what YAML can say. Types only.
 //!
-//! One file per kind; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
+//! One file per kind; `certificates` and `listener` are parts of a KafkaCluster; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
 //! taste, `scalar` is a config value as people write it (`2`, `true`, `"7d"`).
 //! `all` returns every CRD, ready to be applied.
 
 pub mod cdc_pipeline;
+pub mod certificates;
 pub mod common;
 pub mod connect_cluster;
 pub mod connector;
 pub mod kafka_cluster;
+pub mod listener;
 mod scalar;
 mod schema;
 pub mod topic;

@@ -1,7 +1,7 @@
 //! Works beside the data, inside the cluster. Each command prints one JSON line, the value that its twin in
 //! `scene::agent` reads.
 //!
-//! `kafka` (topics, configs) · `records` (produce, consume) · `sql` · `latency` (commit to sink) · `rest` (Connect).
+//! `kafka` (topics, configs) · `knock` (who is let in) · `records` (produce, consume) · `sql` · `latency` (commit to sink) · `rest` (Connect).
 
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 pub mod kafka;
+pub mod knock;
 pub mod latency;
 pub mod records;
 pub mod rest;
@@ -29,6 +30,8 @@ pub enum Command {
     Configs(kafka::Configs),
     /// Create, grow, delete or reconfigure a topic behind the operator's back
     Meddle(kafka::Meddle),
+    /// Try to get in on a listener that takes certificates
+    Knock(knock::Knock),
     /// Run SQL statements
     Sql(sql::Sql),
     /// Time from a commit in the source to the row in the sink
@@ -45,6 +48,7 @@ pub async fn main(command: Command) -> Result<ExitCode> {
         Command::Topics(args) => print(&kafka::topics(args).await?)?,
         Command::Configs(args) => print(&kafka::configs(args).await?)?,
         Command::Meddle(args) => print(&kafka::meddle(args).await?)?,
+        Command::Knock(args) => print(&knock::knock(args).await?)?,
         Command::Sql(args) => print(&sql::run(args).await?)?,
         Command::Latency(args) => print(&latency::measure(args).await?)?,
         Command::Rest(args) => print(&rest::send(args).await?)?,

@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `roll` (K) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`, `away` (bad input
-//! and faults: B). The table below is the only register: a case that is not in it does not exist.
+//! `cluster`, `roll` (K) · `secure` (S) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`,
+//! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -15,6 +15,7 @@ mod guard;
 mod input;
 mod pipeline;
 mod roll;
+mod secure;
 mod sink;
 mod topic;
 mod unparsable;
@@ -70,6 +71,10 @@ cases! {
         "all brokers' pods are deleted while the operator is down: Kafka returns without it; a refused spec takes nobody down";
     "K14" Own Beside 5 cluster::k14_what_kafka_does_not_know_is_refused,
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
+    "S1" Own Beside 40 secure::s1_nobody_gets_in_without_a_certificate,
+        "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate or a forged one lets nobody in";
+    "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,
+        "a Secret with the cluster's certificates is deleted: it comes back as it was, and nothing is restarted";
     "T1" Shared Beside 20 topic::t01_ten_lives,
         "a topic is created, deleted and recreated ten times; Kafka matches each time";
     "T2" Shared Beside 8 topic::t02_impossible_changes_are_refused,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Place;
 use crate::agent::kafka::TopicFacts;
+use crate::agent::knock::Knocked;
 use crate::agent::latency::Latency;
 use crate::agent::records::{Consumed, Produced};
 use crate::agent::rest::Response;
@@ -103,6 +104,15 @@ impl Agent {
     /// `create 3 1 key=value…`, `grow 5`, `config key=value…` or `delete`.
     pub async fn meddle(&self, bootstrap: &str, topic: &str, change: &[&str]) -> Result<()> {
         self.ask(&[&["meddle", "--bootstrap", bootstrap, "--topic", topic], change].concat()).await
+    }
+
+    /// By every way that should be shut, and with `own`, a certificate and its key, by the one that should be open.
+    pub async fn knock(&self, bootstrap: &str, forge: &str, own: Option<(&str, &str)>) -> Result<Knocked> {
+        let mut args = vec!["knock", "--bootstrap", bootstrap, "--forge", forge];
+        if let Some((certificate, key)) = own {
+            args.extend(["--certificate", certificate, "--key", key]);
+        }
+        self.ask(&args).await
     }
 
     /// The last statement's rows.

@@ -5,7 +5,7 @@
 //! `plan` (what happens next) → `status` (what we tell the user). `view` holds what the observers saw.
 //!
 //! Shared: `condition` (verdict → kstatus conditions), `finding` (what is wrong with an input), `reason` (closed
-//! sets of reasons), `referent` (what a reference leads to), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `properties` (Java's files).
+//! sets of reasons), `referent` (what a reference leads to), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `pki` (certificates), `properties` (Java's files).
 
 pub mod cdc;
 pub mod cluster;
@@ -14,6 +14,7 @@ pub mod connect;
 pub mod connector;
 pub mod finding;
 pub mod meta;
+pub mod pki;
 pub mod properties;
 pub mod reason;
 pub mod rebalance;

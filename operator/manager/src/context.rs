@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::observe::connect;
 use crate::observe::database;
 use crate::observe::kafka::{Pace, Worlds};
+use crate::pki::{self, Vault};
 use crate::report::Written;
 use crate::report::events::{self, Severity};
 use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
@@ -31,13 +32,21 @@ use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
 pub struct Shared {
     pub client: Client,
     pub metrics: Metrics,
+    /// The namespace that Sluice itself runs in; `None` outside of Kubernetes.
+    pub home: Option<String>,
     /// Those that are worked on now.
     scopes: Mutex<Vec<Weak<Context>>>,
 }
 
 impl Shared {
     pub fn new(client: Client) -> Self {
-        Self { client, metrics: Metrics::default(), scopes: Mutex::default() }
+        Self { client, metrics: Metrics::default(), home: None, scopes: Mutex::default() }
+    }
+
+    /// The same at home in a namespace.
+    #[must_use]
+    pub fn at_home(self, home: Option<String>) -> Self {
+        Self { home, ..self }
     }
 
     /// What is worked on from now on.
@@ -69,6 +78,7 @@ pub struct Context {
     pub applier: Applier,
     pub failures: Failures,
     pub missing: Missing,
+    pub vault: Vault,
     /// Zone of each Kubernetes node, as clusters were last told.
     zones: Mutex<HashMap<String, String>>,
     /// Of kinds with many objects.
@@ -91,6 +101,7 @@ impl Context {
             applier: Applier::default(),
             failures: Failures::default(),
             missing: Missing::default(),
+            vault: Vault::default(),
             zones: Mutex::default(),
             written: Written::default(),
             lists: Lists::default(),
@@ -258,6 +269,7 @@ impl Context {
     pub fn secret_changed(&self, secret: &Key) {
         self.sources.secret_changed(secret);
         self.sinks.secret_changed(secret);
+        pki::secret_changed(self, secret);
         let start = format!("${{secrets:{}:", secret.name);
         let naming = self.shelves.connectors.select(|connector| {
             connector.namespace().as_deref() == Some(secret.namespace.as_str())
@@ -273,6 +285,7 @@ impl Context {
     /// Secrets were listed anew, and some may have vanished before that: everything is gathered again.
     pub fn secrets_relisted(&self) {
         self.gathered.forget_all();
+        pki::secrets_relisted(self);
         self.shelves.connects.wake_where(|_| true);
     }
 

@@ -17,6 +17,8 @@ pub enum Error {
     Panicked { source: tokio::task::JoinError },
     #[error("the address of KafkaCluster {cluster}")]
     Address { cluster: String, source: sluice_clients::kafka::BadAddress },
+    #[error("{doing}")]
+    Certificate { doing: String, source: crate::pki::Trouble },
     /// A finalizer that is not done yet; the pass comes again.
     #[error("{doing}")]
     NotYet { doing: String },
@@ -35,6 +37,8 @@ sluice_core::reasons! {
         Panicked,
         /// A cluster's address is none.
         Address,
+        /// A certificate cannot be made or used.
+        Certificate,
         /// Teardown is under way.
         NotYet,
     }
@@ -58,6 +62,7 @@ impl Error {
             Self::NameTaken { .. } => PassFailure::NameTaken,
             Self::Panicked { .. } => PassFailure::Panicked,
             Self::Address { .. } => PassFailure::Address,
+            Self::Certificate { .. } => PassFailure::Certificate,
             Self::NotYet { .. } => PassFailure::NotYet,
         }
         .as_str()

@@ -66,6 +66,12 @@ impl ObjectLabels {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SecretLabels {
+    pub namespace: String,
+    pub secret: String,
+}
+
 /// Names and meanings of [`Metrics::of_pipelines`].
 const OF_PIPELINES: [(&str, &str); 7] = [
     ("cdc_lag_bytes", "WAL between the source's position and what the pipeline has confirmed"),
@@ -101,6 +107,7 @@ pub struct Metrics {
     pub ready: Family<ReadyLabels, Gauge>,
     pub topics_not_ready: Family<ClusterLabels, Gauge>,
     pub connectors_not_ready: Family<ObjectLabels, Gauge>,
+    pub certificate_expires: Family<SecretLabels, Gauge>,
     pub watch_synced: Family<WatchLabel, Gauge>,
 }
 
@@ -129,6 +136,7 @@ impl Default for Metrics {
             ready: Family::default(),
             topics_not_ready: Family::default(),
             connectors_not_ready: Family::default(),
+            certificate_expires: Family::default(),
             watch_synced: Family::default(),
             registry: Registry::default(),
         };
@@ -187,6 +195,11 @@ impl Metrics {
             self.connectors_not_ready.clone(),
         );
         registry.register(
+            "certificate_expires_timestamp_seconds",
+            "Until when the certificate in this Secret is good",
+            self.certificate_expires.clone(),
+        );
+        registry.register(
             "watch_synced",
             "1 once the kind was listed; before all kinds are, nothing is worked on",
             self.watch_synced.clone(),
@@ -201,6 +214,7 @@ impl Metrics {
         self.ready.clear();
         self.topics_not_ready.clear();
         self.connectors_not_ready.clear();
+        self.certificate_expires.clear();
         self.watch_synced.clear();
     }
 

@@ -165,6 +165,8 @@ impl ItemError {
 impl Code {
     pub const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
     pub const LEADER_NOT_AVAILABLE: Self = Self(5);
+    pub const TOPIC_AUTHORIZATION_FAILED: Self = Self(29);
+    pub const CLUSTER_AUTHORIZATION_FAILED: Self = Self(31);
     pub const COORDINATOR_NOT_AVAILABLE: Self = Self(15);
     pub const NOT_COORDINATOR: Self = Self(16);
     pub const INVALID_TOPIC_EXCEPTION: Self = Self(17);

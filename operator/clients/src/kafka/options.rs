@@ -1,18 +1,16 @@
 //! How a cluster is reached, and how long we are ready to wait for it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-
 use super::address::{Address, BadAddress};
+use super::tls::Tls;
 
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where the first questions go. Later ones also go to the brokers that `DescribeCluster` named.
     pub bootstrap: Vec<Address>,
     /// TLS with these roots (and this client certificate); `None`: plain TCP. SASL will stand beside it.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<Tls>,
     /// Shown in the broker's logs, metrics and quotas.
     pub client_id: String,
     /// For TCP, TLS and `ApiVersions` of one address.

@@ -1,11 +1,32 @@
 //! TLS settings out of PEM files. With ring, whatever the process' default provider is.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+
+/// What new connections use. Clones share it, so that a certificate can be renewed while a client works; connections that are
+/// open stay as they are.
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<RwLock<Arc<ClientConfig>>>);
+
+impl Tls {
+    pub fn replace(&self, config: ClientConfig) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    pub(super) fn current(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<ClientConfig> for Tls {
+    fn from(config: ClientConfig) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(config))))
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

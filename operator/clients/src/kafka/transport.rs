@@ -5,10 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -16,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::Address;
+use super::tls::Tls;
 
 pub enum Transport {
     Plain(TcpStream),
@@ -29,7 +28,7 @@ pub enum ConnectError {
 }
 
 impl Transport {
-    pub async fn connect(address: &Address, tls: Option<&Arc<ClientConfig>>) -> Result<Self, ConnectError> {
+    pub async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Self, ConnectError> {
         let tcp =
             TcpStream::connect((address.host.as_str(), address.port)).await.map_err(ConnectError::Tcp)?;
         // requests are written whole; waiting for more to send only adds latency
@@ -38,7 +37,7 @@ impl Transport {
         let name = ServerName::try_from(address.host.clone())
             .map_err(|e| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
         let stream =
-            TlsConnector::from(Arc::clone(config)).connect(name, tcp).await.map_err(ConnectError::Tls)?;
+            TlsConnector::from(config.current()).connect(name, tcp).await.map_err(ConnectError::Tls)?;
         Ok(Self::Tls(Box::new(stream)))
     }
 

@@ -6,10 +6,10 @@
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
-    AddRaftVoterRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeQuorumRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
+    AddRaftVoterRequest, ApiVersionsRequest, CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeAclsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeQuorumRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -64,6 +64,10 @@ speak! {
     RemoveRaftVoterRequest = "RemoveRaftVoter" 0..=0 writes;
     UnregisterBrokerRequest = "UnregisterBroker" 0..=0 writes;
     DeleteGroupsRequest = "DeleteGroups" 2..=2 writes;
+    // 3: resource type User (KIP-373)
+    DescribeAclsRequest = "DescribeAcls" 3..=3 reads;
+    CreateAclsRequest = "CreateAcls" 3..=3 writes;
+    DeleteAclsRequest = "DeleteAcls" 3..=3 writes;
 }
 
 /// What one broker accepts, by API key.

@@ -1,14 +1,12 @@
 //! The same broker by its TLS listener.
 
-use std::sync::Arc;
-
 use sluice_clients::kafka::{Client, Options, tls};
 
 use super::support::kafka::shared;
 
 fn client(address: &str, ca: &str) -> Client {
     let tls = tls::trusting(ca.as_bytes()).unwrap();
-    Client::new(Options { tls: Some(Arc::new(tls)), ..Options::plain([address]).unwrap() })
+    Client::new(Options { tls: Some(tls.into()), ..Options::plain([address]).unwrap() })
 }
 
 #[tokio::test]
@@ -30,8 +28,7 @@ async fn a_listener_that_wants_to_know_its_clients_is_shown_a_certificate() {
     let address = format!("127.0.0.1:{}", kafka.nodes[0].mtls_port);
     let own = kafka.ca.keystore(&["sluice"]);
     let tls = tls::mutual(kafka.ca.pem().as_bytes(), own.as_bytes(), own.as_bytes()).unwrap();
-    let known =
-        Client::new(Options { tls: Some(Arc::new(tls)), ..Options::plain([address.as_str()]).unwrap() });
+    let known = Client::new(Options { tls: Some(tls.into()), ..Options::plain([address.as_str()]).unwrap() });
     assert_eq!(known.describe_cluster().await.unwrap().brokers[&1].port, kafka.nodes[0].mtls_port);
 
     // in TLS 1.3 the refusal comes after the client's half of the handshake

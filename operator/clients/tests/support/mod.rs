@@ -3,6 +3,7 @@
 //! - `jars` finds Kafka's libraries
 //! - `process` runs a JVM that dies with the test
 //! - `kafka` makes brokers of them, with a certificate of `tls`
+//! - `secure` the same as Sluice configures them
 //! - `connect` a Connect worker
 //! - `postgres` a database
 //! - `wait` looks until something has happened
@@ -17,5 +18,6 @@ pub mod jars;
 pub mod kafka;
 pub mod postgres;
 pub mod process;
+pub mod secure;
 pub mod tls;
 pub mod wait;

@@ -14,6 +14,9 @@ pub const ANNOTATION: &str = "sluice.dev/inputs";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Inputs {
+    /// Revision of the certificate. Kafka's clients, and nodes are clients of each other, read theirs when they start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<String>,
     /// Declared keys that only a restart applies, with a fingerprint of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<BTreeMap<String, String>>,
@@ -41,6 +44,8 @@ pub struct Inputs {
 /// Why a node is restarted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RestartReason {
+    /// Certificates were issued anew.
+    Certificates,
     /// These read-only keys differ.
     Config(Vec<String>),
     Image,
@@ -89,6 +94,7 @@ impl Inputs {
             }
         }
         let parts = [
+            (&self.certificates, &wanted.certificates, RestartReason::Certificates),
             (&self.image, &wanted.image, RestartReason::Image),
             (&self.jvm, &wanted.jvm, RestartReason::Jvm),
             (&self.listeners, &wanted.listeners, RestartReason::Listeners),

@@ -3,8 +3,10 @@
 //!
 //! Model: `wanted`, `config` (Kafka's keys), `version`, `jvm`, `inputs` (what a pod must be restarted for), `names`.
 //! Decisions: `node` (what each pod shows) → `gate` (may a node be stopped?) → `roll` (restarts), `quorum` (votes),
-//! `scale` (nodes that leave), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`.
+//! `scale` (nodes that leave), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`.
 
+mod access;
+pub mod certificates;
 mod claims;
 pub mod config;
 pub mod desired;
@@ -31,13 +33,14 @@ mod verdict;
 pub mod version;
 mod wanted;
 
+pub use access::{AccessChange, changes as access_changes};
 pub use claims::GrowClaim;
 pub use dynamic::ConfigChange;
 pub use node::without_pod;
 pub use plan::{Plan, Step, Told, plan};
 pub use reason::ClusterReason;
 pub use scale::Obsolete;
-pub use seen::{DynamicConfigs, Seen, Unmade};
+pub use seen::{Certificates, DynamicConfigs, Seen, Unmade};
 pub use status::{Doing, Outcome, rejected, status};
 pub use validate::validate;
-pub use wanted::{Listener, Pool, Storage, Wanted};
+pub use wanted::{AuthorityWish, Listener, Pool, Storage, Wanted};

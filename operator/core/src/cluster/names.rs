@@ -30,6 +30,8 @@ pub const POOL_LABEL: &str = "sluice.dev/pool";
 pub const BROKER_LABEL: &str = "sluice.dev/broker";
 /// Label of pods of controllers.
 pub const CONTROLLER_LABEL: &str = "sluice.dev/controller";
+/// Where a node mounts its certificate.
+pub const CERTIFICATES_PATH: &str = "/opt/sluice/certificates";
 /// The volume with a node's data, and the prefix of its claims' names.
 pub const DATA_VOLUME: &str = "data";
 
@@ -60,6 +62,26 @@ pub fn bootstrap_service(cluster: &str) -> String {
 /// PodDisruptionBudget and ServiceAccount: of all nodes.
 pub fn whole(cluster: &str) -> String {
     format!("{cluster}-kafka")
+}
+
+/// The Secret with the authority that signs a cluster's certificates. Only Sluice reads it.
+pub fn authority_secret(cluster: &str) -> String {
+    format!("{cluster}-ca")
+}
+
+/// The Secret with the certificates that clients trust, and nothing that is secret.
+pub fn trust_secret(cluster: &str) -> String {
+    format!("{cluster}-ca-cert")
+}
+
+/// The Secret with the certificate of a pool's nodes, which they mount.
+pub fn node_secret(cluster: &str, pool: &str) -> String {
+    format!("{cluster}-{pool}-node")
+}
+
+/// The Secret with Sluice's own certificate.
+pub fn operator_secret(cluster: &str) -> String {
+    format!("{cluster}-operator")
 }
 
 /// The node id that a pod's name ends with.

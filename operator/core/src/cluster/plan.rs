@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sluice_crds::KafkaClusterStatus;
 
+use super::access::{self, AccessChange};
 use super::claims::{self, Claims, GrowClaim};
 use super::desired::{self, Objects, Standing};
 use super::dynamic::{self, ConfigChange};
@@ -70,8 +71,12 @@ pub struct Plan {
     pub delete: Vec<Obsolete>,
     /// ConfigMaps to be deleted, with their uid as precondition.
     pub delete_config_maps: Vec<Obsolete>,
+    /// A policy of ours to be deleted, with its uid as precondition.
+    pub delete_network_policy: Option<Obsolete>,
     /// Dynamic configuration to be altered. Disturbs nobody.
     pub alter: Vec<ConfigChange>,
+    /// Rules of access to be made and dropped. Disturbs nobody.
+    pub access: AccessChange,
     /// Claims to be enlarged. Disturbs nobody.
     pub grow: Vec<GrowClaim>,
     pub step: Step,
@@ -107,6 +112,7 @@ pub(super) struct Found<'a> {
     /// Whether Kafka was looked at after the last node became ready.
     pub settled: bool,
     pub alter: &'a [ConfigChange],
+    pub access: &'a AccessChange,
     pub claims: &'a Claims,
     pub step: &'a Step,
     pub founded: bool,
@@ -132,6 +138,10 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         (Some(described), Some(_)) => dynamic::changes(wanted, described),
         _ => vec![],
     };
+    let access = match (&seen.access, seen.kafka.current()) {
+        (Some(described), Some(_)) => access::changes(wanted, described),
+        _ => AccessChange::default(),
+    };
     let step = next_step(wanted, &nodes, &mut roll, quorum.as_ref(), view);
 
     let mut standing = Standing::of(wanted, seen, previous);
@@ -149,6 +159,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         quorum: quorum.as_ref(),
         settled: is_settled(seen, &nodes),
         alter: &alter,
+        access: &access,
         claims: &claims,
         step: &step,
         founded,
@@ -158,7 +169,9 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         objects: Some(desired::build(wanted, &standing)),
         delete: scale.delete.clone(),
         delete_config_maps: scale.delete_config_maps.clone(),
+        delete_network_policy: scale::obsolete_policy(wanted, seen),
         alter,
+        access,
         grow: claims.grow,
         step,
         // the words of an event change without waking anybody
@@ -173,7 +186,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     };
     let misplaced =
         foreign::of_an_earlier_life(wanted, seen).is_some() || foreign::another(wanted, seen).is_some();
-    if wanted.paused || misplaced {
+    if wanted.paused || misplaced || !wanted.is_certified() {
         plan.hold();
     }
     plan
@@ -185,7 +198,9 @@ impl Plan {
         self.objects = None;
         self.delete.clear();
         self.delete_config_maps.clear();
+        self.delete_network_policy = None;
         self.alter.clear();
+        self.access = AccessChange::default();
         self.grow.clear();
         self.step = Step::None;
         self.told.roll.next = None;

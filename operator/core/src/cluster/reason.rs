@@ -13,6 +13,8 @@ crate::reasons! {
         InvalidConfig,
         /// Something else in the spec that cannot be meant.
         InvalidSpec,
+        /// The Secret in `spec.certificates.ca` cannot be the authority. The one that there is goes on.
+        CaUnusable,
         /// An object that Sluice would make exists already and belongs to somebody else.
         NameTaken,
         /// Nodes are starting for the first time, or are back and not yet ready.
@@ -23,7 +25,7 @@ crate::reasons! {
         Rolling,
         /// A restart has to wait, because it would hurt availability or because Sluice cannot see enough.
         RollWaiting,
-        /// Dynamic configuration is being set.
+        /// Dynamic configuration or access (ACLs) is being set.
         ConfigApplying,
         /// Volumes are growing.
         VolumesGrowing,

@@ -42,6 +42,15 @@ pub struct Obsolete {
     pub uid: Option<String>,
 }
 
+/// The policy that the spec does not want any more, if it is ours.
+pub fn obsolete_policy(wanted: &Wanted, seen: &Seen) -> Option<Obsolete> {
+    let meta = seen.network_policy.as_ref().filter(|_| !wanted.network_policy)?;
+    let mut owners = meta.owner_references.iter().flatten();
+    owners
+        .any(|owner| owner.uid == wanted.owner.reference.uid)
+        .then(|| Obsolete { name: meta.name.clone().unwrap_or_default(), uid: meta.uid.clone() })
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     pub id: NodeId,

@@ -1,13 +1,16 @@
 //! What was observed before a pass, in Kubernetes' and Kafka's own terms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::pki::Phase;
 use crate::view::Sight;
-use crate::view::kafka::{ClusterView, NodeId};
+use crate::view::kafka::{Acl, ClusterView, NodeId};
 
 /// Everything a pass knows. Kubernetes objects are those of this cluster, found by their labels; of claims, also
 /// those that an earlier cluster of this name left behind.
@@ -28,6 +31,24 @@ pub struct Seen {
     pub looked_at: Option<Timestamp>,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,
+    /// Every rule of access; `None` until they were described once.
+    pub access: Option<Arc<BTreeSet<Acl>>>,
+    pub certificates: Certificates,
+    /// The namespace that Sluice itself runs in, if it knows.
+    pub home: Option<String>,
+    /// The cluster's policy.
+    pub network_policy: Option<ObjectMeta>,
+}
+
+/// The cluster's certificates, as this pass found or issued them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Certificates {
+    /// By their Secrets, until when they are good.
+    pub ends: BTreeMap<String, Timestamp>,
+    /// The authority's Secret, and how far its replacement is.
+    pub authority: Option<(String, Phase)>,
+    /// Why the Secret that the spec names is not the authority.
+    pub refused: Option<String>,
 }
 
 /// Why a pod is not there.

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sluice_crds::certificates::CertificateStatus;
 use sluice_crds::kafka_cluster::{ListenerStatus, NodeStatus, PoolStatus, QuorumStatus, Rollout, Summary};
 use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 
@@ -13,10 +15,11 @@ use super::inputs::RestartReason;
 use super::names;
 use super::node::Node;
 use super::plan::Plan;
-use super::seen::Seen;
+use super::seen::{Certificates, Seen};
 use super::wanted::Wanted;
 use crate::condition::{self, Verdict, VerdictKind};
 use crate::finding::{self, Finding};
+use crate::pki::Phase;
 use crate::view::Sight;
 use crate::view::kafka::{ClusterView, NodeId};
 
@@ -47,9 +50,12 @@ pub enum Outcome {
 /// In the order in which a failure concerns a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doing {
+    /// Before everything else: nothing starts without a certificate.
+    Certify,
     Apply,
     Step,
     Alter,
+    Access,
     Grow,
     Delete,
 }
@@ -57,6 +63,8 @@ pub enum Doing {
 impl Doing {
     fn text(self) -> &'static str {
         match self {
+            Self::Certify => "The cluster's certificates could not be issued",
+            Self::Access => "Kafka did not take who may do what (ACLs)",
             Self::Apply => "The objects of the cluster could not be applied",
             Self::Delete => "The objects of a pool that is gone could not be deleted",
             Self::Alter => "Kafka did not take the dynamic configuration",
@@ -89,7 +97,11 @@ pub fn status(
         listeners: wanted
             .listeners
             .iter()
-            .map(|l| ListenerStatus { name: l.name.clone(), bootstrap_servers: wanted.bootstrap(l.port) })
+            .map(|l| ListenerStatus {
+                name: l.name.clone(),
+                bootstrap_servers: wanted.bootstrap(l.port),
+                security_protocol: l.protocol().to_owned(),
+            })
             .collect(),
         pools: pools(seen, nodes),
         quorum: view.and_then(|v| quorum(v)).or(before.quorum),
@@ -97,6 +109,7 @@ pub fn status(
         partitions: view.map(|view| health::partitions(view)).or(before.partitions),
         rollout: rollout(plan, before.rollout.as_ref()),
         leaving: plan.told.scale.leaving.clone(),
+        certificates: certificates(&seen.certificates),
     }
 }
 
@@ -178,6 +191,19 @@ fn with_outcome(verdict: &Verdict, outcome: &Outcome) -> Verdict {
             format!("{}: {error}. It is tried again", doing.text()),
         ),
     }
+}
+
+fn certificates(seen: &Certificates) -> Vec<CertificateStatus> {
+    let phase = |secret: &String| {
+        let (_, phase) = seen.authority.as_ref().filter(|(name, _)| name == secret)?;
+        (*phase != Phase::Settled).then(|| format!("{phase:?}"))
+    };
+    let of = |(secret, end): (&String, &Timestamp)| CertificateStatus {
+        secret_name: secret.clone(),
+        not_after: Time(*end),
+        phase: phase(secret),
+    };
+    seen.ends.iter().map(of).collect()
 }
 
 fn summary(

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use sluice_crds::KafkaCluster;
+use sluice_crds::certificates::Certificates;
 use sluice_crds::common::{DeletionPolicy, PodTemplate};
 use sluice_crds::kafka_cluster::{self as api, Role, StorageType};
 
@@ -13,7 +14,7 @@ use super::ClusterReason;
 use super::config::{self, Config};
 use super::inputs::Inputs;
 use super::version::{self, Version};
-use super::wanted::{Listener, Pool, Storage, Wanted};
+use super::wanted::{AuthorityWish, Listener, Pool, Storage, Wanted};
 use super::{desired, hash, jvm, names};
 use crate::finding::Finding;
 use crate::meta::Owner;
@@ -61,8 +62,17 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         pools,
         listeners,
         config,
+        authority: authority(spec.certificates.as_ref()),
+        network_policy: spec.network_policy.as_ref().is_none_or(|policy| policy.enabled),
         delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
         paused: spec.paused,
+    })
+}
+
+fn authority(certificates: Option<&Certificates>) -> AuthorityWish {
+    certificates.map_or_else(AuthorityWish::default, |certificates| AuthorityWish {
+        given: certificates.ca.as_ref().map(|ca| ca.secret_name.clone()),
+        requested: certificates.renewed_at.as_ref().map(|time| time.0),
     })
 }
 
@@ -121,7 +131,15 @@ fn listeners(listeners: &[api::Listener], findings: &mut Findings) -> Vec<Listen
             );
         }
     }
-    listeners.iter().map(|l| Listener { name: l.name.clone(), port: l.port }).collect()
+    listeners
+        .iter()
+        .map(|l| Listener {
+            name: l.name.clone(),
+            port: l.port,
+            tls: l.tls,
+            authentication: l.authentication,
+        })
+        .collect()
 }
 
 /// What concerns all pools together.
@@ -224,8 +242,9 @@ fn inputs(
     let spec = &cluster.spec;
     let declared: BTreeMap<_, _> =
         config.declared.iter().map(|(key, value)| (key.clone(), hash::short(value))).collect();
-    let listeners: Vec<_> = listeners.iter().map(|l| format!("{}:{}", l.name, l.port)).collect();
+    let listeners: Vec<_> = listeners.iter().map(Listener::input).collect();
     Inputs {
+        certificates: None, // there are none yet: `Wanted::certified`
         config: Some(declared),
         image: Some(spec.image.clone().unwrap_or_default()),
         jvm: Some(hash::of(&pool.jvm)),

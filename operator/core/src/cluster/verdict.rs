@@ -10,6 +10,7 @@ use super::gate;
 use super::health;
 use super::plan::{Found, Step, reasons_text};
 use super::quorum::QuorumStep;
+use super::{access, certificates};
 use crate::condition::{Verdict, VerdictKind};
 use crate::reason::Reason as _;
 use crate::view::Sight;
@@ -22,6 +23,7 @@ const QUORUM_SECONDS: i64 = 120;
 /// In the order in which a person would look.
 const CHECKS: &[fn(&Found<'_>) -> Option<Verdict>] = &[
     names_are_free,
+    certificates::authority_is_usable,
     no_node_fails,
     kafka_is_seen,
     work_is_not_paused,
@@ -35,6 +37,7 @@ const CHECKS: &[fn(&Found<'_>) -> Option<Verdict>] = &[
     partitions_have_enough_in_sync,
     leaving_nodes_are_gone,
     configuration_is_applied,
+    access::is_ruled,
     volumes_are_large_enough,
 ];
 
@@ -199,6 +202,9 @@ fn work_is_not_paused(found: &Found<'_>) -> Option<Verdict> {
     }
     if !found.alter.is_empty() {
         work.push("set dynamic configuration".into());
+    }
+    if !found.access.is_empty() {
+        work.push("set who may do what".into());
     }
     if !found.claims.grow.is_empty() {
         work.push("enlarge volumes".into());

@@ -1,9 +1,11 @@
 //! What a KafkaCluster means: defaults filled, names checked, sizes in bytes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use jiff::Timestamp;
 use sluice_crds::common::{PodTemplate, Resources};
-use sluice_crds::kafka_cluster::StorageType;
+use sluice_crds::kafka_cluster::{Authentication, StorageType};
 
 use super::config::Config;
 use super::inputs::Inputs;
@@ -24,8 +26,19 @@ pub struct Wanted {
     pub pools: Vec<Pool>,
     pub listeners: Vec<Listener>,
     pub config: Config,
+    pub authority: AuthorityWish,
+    pub network_policy: bool,
     pub delete_volumes: bool,
     pub paused: bool,
+}
+
+/// Who is to sign the cluster's certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthorityWish {
+    /// The Secret with somebody's own.
+    pub given: Option<String>,
+    /// When another one of Sluice's own was asked for.
+    pub requested: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,9 +70,25 @@ pub struct Storage {
 pub struct Listener {
     pub name: String,
     pub port: i32,
+    pub tls: bool,
+    pub authentication: Authentication,
 }
 
 impl Wanted {
+    /// The same with the revision of each pool's certificate.
+    #[must_use]
+    pub fn certified(mut self, revisions: &BTreeMap<String, i64>) -> Self {
+        for pool in &mut self.pools {
+            pool.inputs.certificates = revisions.get(&pool.name).map(i64::to_string);
+        }
+        self
+    }
+
+    /// Whether every pool has a certificate: no node starts without.
+    pub fn is_certified(&self) -> bool {
+        self.pools.iter().all(|pool| pool.inputs.certificates.is_some())
+    }
+
     pub fn controllers(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.pools.iter().filter(|p| p.controller).flat_map(|p| p.ids.clone())
     }
@@ -82,6 +111,25 @@ impl Wanted {
 }
 
 impl Listener {
+    /// Kafka's `security.protocol`.
+    pub fn protocol(&self) -> &'static str {
+        match (self.authentication, self.tls) {
+            (Authentication::None, false) => "PLAINTEXT",
+            (Authentication::None, true) => "SSL",
+            (Authentication::ScramSha512, false) => "SASL_PLAINTEXT",
+            (Authentication::ScramSha512, true) => "SASL_SSL",
+        }
+    }
+
+    /// What of it a node must be restarted for.
+    pub fn input(&self) -> String {
+        let more = match self.protocol() {
+            "PLAINTEXT" => String::new(),
+            protocol => format!(":{protocol}"),
+        };
+        format!("{}:{}{more}", self.name, self.port)
+    }
+
     /// As Kafka knows it: `PLAIN`.
     pub fn kafka_name(&self) -> String {
         self.name.to_ascii_uppercase()

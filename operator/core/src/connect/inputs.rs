@@ -12,6 +12,8 @@ use sluice_crds::ConnectClusterSpec;
 
 /// Annotation of pods: [`Inputs`] as JSON.
 pub const ANNOTATION: &str = "sluice.dev/inputs";
+/// A part.
+const CERTIFICATE: &str = "certificate";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
@@ -34,6 +36,15 @@ impl Inputs {
             config: spec.config.iter().map(|(key, value)| (key.clone(), fingerprint(value))).collect(),
             parts: parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect(),
         }
+    }
+
+    /// With the revision of the certificate: Kafka's clients read theirs when they start.
+    pub fn set_certificate(&mut self, revision: i64) {
+        self.parts.insert(CERTIFICATE.to_owned(), revision.to_string());
+    }
+
+    pub fn certificate(&self) -> Option<&str> {
+        self.parts.get(CERTIFICATE).map(String::as_str)
     }
 
     pub fn to_annotation(&self) -> String {

@@ -10,6 +10,8 @@ pub const CONTAINER: &str = "connect";
 pub const REST_PORT: i32 = 8083;
 /// Where the workers mount the connectors' Secret.
 pub const SECRETS_PATH: &str = "/opt/sluice/secrets";
+/// Where the workers mount their certificate.
+pub const CERTIFICATES_PATH: &str = "/opt/sluice/certificates";
 /// `StatefulSet`, `ConfigMap`, `PodDisruptionBudget`, `ServiceAccount` and the Service of the REST API.
 pub fn whole(connect: &str) -> String {
     format!("{connect}-connect")
@@ -23,6 +25,11 @@ pub fn workers_service(connect: &str) -> String {
 /// The Secret with everything that the connectors' configurations name.
 pub fn secret(connect: &str) -> String {
     format!("{connect}-connector-secrets")
+}
+
+/// The Secret with the certificate that the workers show Kafka.
+pub fn certificate_secret(connect: &str) -> String {
+    format!("{connect}-connect-client")
 }
 
 /// `group.id` of the workers. Consumers of sink connectors are in groups `connect-<connector>`: this must never be one of them.

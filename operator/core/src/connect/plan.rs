@@ -97,6 +97,10 @@ pub fn plan(wanted: &Wanted, seen: &Seen<'_>) -> Plan {
             _ => Verdict::stalled(ConnectReason::Paused, message),
         });
     }
+    if wanted.inputs.certificate().is_none() {
+        let message = format!("KafkaCluster {} has no certificate authority yet", wanted.kafka);
+        return Plan { apply: true, ..nothing(Verdict::reconciling(ConnectReason::Starting, message)) };
+    }
     if seen.stateful_set.is_none()
         && let Some(verdict) = topics_first(wanted, seen.topics)
     {

@@ -33,7 +33,7 @@ fn spec(extra: &serde_json::Value) -> ConnectCluster {
 }
 
 fn wanted(extra: &serde_json::Value) -> Wanted {
-    validate(&spec(extra), "kafka-bootstrap.shop.svc:9091").unwrap()
+    validate(&spec(extra), "kafka-bootstrap.shop.svc:9091").unwrap().certified(Some(1))
 }
 
 fn refused(extra: &serde_json::Value) -> String {
@@ -350,4 +350,30 @@ fn a_rest_api_that_fell_silent_is_unknown_since_then() {
     world.now = at(1_700_000_100);
     world.rest = Some(Sight::Never { since: silent, error: None });
     assert_eq!(world.plan(&wanted).verdict.reason, "Starting", "nobody has asked yet");
+}
+
+#[test]
+fn no_worker_starts_without_a_certificate_and_a_renewed_one_restarts_each() {
+    let uncertified = validate(&spec(&json!({})), "kafka-bootstrap.shop.svc:9091").unwrap();
+    let world = World::of(&wanted(&json!({})));
+    let plan = world.plan(&uncertified);
+    assert_eq!((plan.apply, plan.start, plan.verdict.reason), (true, false, "Starting"));
+    let renewed = uncertified.certified(Some(2));
+    let plan = world.plan(&renewed);
+    assert_eq!(plan.verdict.reason, "Rolling");
+    assert!(plan.verdict.message.contains("(certificate)"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn connectors_own_clients_show_the_certificate_too() {
+    let config = wanted(&json!({})).config;
+    for prefix in ["", "producer.", "consumer.", "admin."] {
+        assert_eq!(config[&format!("{prefix}security.protocol")], "SSL");
+        assert_eq!(
+            config[&format!("{prefix}ssl.keystore.location")],
+            "/opt/sluice/certificates/keystore.pem"
+        );
+    }
+    let told = refused(&json!({ "config": { "producer.security.protocol": "PLAINTEXT" } }));
+    assert!(told.starts_with("spec.config[producer.security.protocol]: "), "{told}");
 }

@@ -4,7 +4,9 @@ use sluice_crds::common::{PodTemplate, Resources};
 
 use super::inputs::Inputs;
 use super::names;
+use crate::cluster::certificates;
 use crate::meta::Owner;
+use crate::pki::Identity;
 
 /// What a ConnectCluster means: defaults filled, names checked. Only [`validate`](super::validate) makes one.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,20 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// The same with the revision of the workers' certificate.
+    #[must_use]
+    pub fn certified(mut self, revision: Option<i64>) -> Self {
+        if let Some(revision) = revision {
+            self.inputs.set_certificate(revision);
+        }
+        self
+    }
+
+    /// What the workers show Kafka.
+    pub fn identity(&self) -> Identity {
+        certificates::connect(&self.owner.namespace, &self.kafka)
+    }
+
     pub fn pod(&self, ordinal: i32) -> String {
         format!("{}-{ordinal}", names::whole(&self.owner.name))
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::keys::KEYS;
-use super::names::{self, Internal, REST_PORT, SECRETS_PATH};
+use super::names::{self, CERTIFICATES_PATH, Internal, REST_PORT, SECRETS_PATH};
+use crate::pki;
 
 const PLACE: &str = "Sluice decides where the workers are and how they find each other";
 const STATE: &str = "Sluice names the topics of a Connect cluster after it";
 const PROVIDER: &str = "Secrets come by ${secrets:NAME:KEY}";
-const ACCESS: &str = "workers use the listener of Sluice's own, which needs none";
+const ACCESS: &str = "workers use the listener of Sluice's own, with a certificate that Sluice issues";
 const REST: &str = "Sluice itself must reach the REST API";
 
 /// `*` at the end stands for anything. The first entry that fits gives the reason.
@@ -30,6 +31,15 @@ const RESERVED: &[(&str, &str)] = &[
     ("security.protocol", ACCESS),
     ("sasl.*", ACCESS),
     ("ssl.*", ACCESS),
+    ("producer.security.protocol", ACCESS),
+    ("producer.sasl.*", ACCESS),
+    ("producer.ssl.*", ACCESS),
+    ("consumer.security.protocol", ACCESS),
+    ("consumer.sasl.*", ACCESS),
+    ("consumer.ssl.*", ACCESS),
+    ("admin.security.protocol", ACCESS),
+    ("admin.sasl.*", ACCESS),
+    ("admin.ssl.*", ACCESS),
 ];
 
 /// Why `spec.config` may not set this key, if it may not.
@@ -110,6 +120,12 @@ pub fn config(
         set(&format!("{prefix}.replication.factor"), "-1".into());
         if topic != Internal::Configs {
             set(&format!("{prefix}.partitions"), topic.partitions().to_string());
+        }
+    }
+    // Connect hands none of its own on to the clients of connectors (KIP-458)
+    for prefix in ["", "producer.", "consumer.", "admin."] {
+        for (key, value) in pki::properties::client(CERTIFICATES_PATH) {
+            set(&format!("{prefix}{key}"), value);
         }
     }
     set("config.providers", "secrets".into());

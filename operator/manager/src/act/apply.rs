@@ -138,7 +138,7 @@ impl Applier {
 }
 
 /// That an object which is there may be made as `wanted`: it is ours.
-fn check(present: &ObjectMeta, wanted: &ObjectMeta, (kind, key): &(String, Key)) -> Result<(), Error> {
+pub fn check(present: &ObjectMeta, wanted: &ObjectMeta, (kind, key): &(String, Key)) -> Result<(), Error> {
     let (whose, earlier) = match whose(present, wanted) {
         Whose::Ours => return Ok(()),
         Whose::Earlier => ("of the object of this name that was deleted is still being removed".into(), true),

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use sluice_clients::kafka::{self, ConfigTarget, VoterListener};
@@ -29,7 +30,7 @@ pub async fn quietly(
     plan: &Plan,
 ) -> BTreeMap<Doing, Outcome> {
     let mut failed = BTreeMap::new();
-    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Grow] {
+    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Access, Doing::Grow] {
         if let Some(standing) = context.failures.standing(key, generation, doing) {
             failed.insert(doing, standing);
             continue;
@@ -55,7 +56,9 @@ async fn quiet(context: &Context, key: &Key, world: &World, plan: &Plan, doing: 
         Doing::Delete => delete_all(context, key, plan).await,
         Doing::Grow => grow_all(context, key, plan).await,
         Doing::Alter => return alter(world, plan).await,
-        Doing::Step => Ok(()),
+        Doing::Access => return access(world, plan).await,
+        // before the plan was made; and after all this
+        Doing::Certify | Doing::Step => Ok(()),
     };
     done.map_or_else(|error| failed(doing, &error), |()| Outcome::Done)
 }
@@ -100,12 +103,15 @@ pub async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> 
     context.apply(&objects.service_account).await?;
     try_join_all(objects.services.iter().map(|service| context.apply(service))).await?;
     context.apply(&objects.pod_disruption_budget).await?;
+    if let Some(policy) = &objects.network_policy {
+        context.apply(policy).await?;
+    }
     try_join_all(objects.config_maps.iter().map(|map| context.apply(map))).await?;
     try_join_all(objects.stateful_sets.iter().map(|set| context.apply(set))).await?;
     Ok(())
 }
 
-/// What is left of pools that are gone.
+/// What is left of pools that are gone, and a policy that is not wanted.
 async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Error> {
     let (client, metrics) = (context.client(), &context.shared.metrics);
     let named = |old: &Obsolete| Some((key.sibling(&old.name), old.uid.clone()?));
@@ -114,6 +120,9 @@ async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Err
     }
     for (name, uid) in plan.delete_config_maps.iter().filter_map(named) {
         context.applier.delete::<ConfigMap>(client, metrics, &name, &uid).await?;
+    }
+    if let Some((name, uid)) = plan.delete_network_policy.as_ref().and_then(named) {
+        context.applier.delete::<NetworkPolicy>(client, metrics, &name, &uid).await?;
     }
     Ok(())
 }
@@ -165,7 +174,30 @@ async fn alter(world: &World, plan: &Plan) -> Outcome {
     }
 }
 
-fn failed(doing: Doing, error: &Error) -> Outcome {
+/// First what is made: nobody loses in between what stays allowed.
+async fn access(world: &World, plan: &Plan) -> Outcome {
+    let (make, drop) = (&plan.access.make, &plan.access.drop);
+    if plan.access.is_empty() {
+        return Outcome::Done;
+    }
+    let both = async {
+        let mut items = world.client.create_acls(make).await?;
+        items.extend(world.client.delete_acls(drop).await?);
+        Ok::<_, kafka::Error>(items)
+    };
+    match both.await {
+        Ok(items) => {
+            if let Some(error) = items.into_iter().find_map(Result::err) {
+                return refused(Doing::Access, &error);
+            }
+            world.look_soon();
+            Outcome::Done
+        }
+        Err(error) => answered(Doing::Access, &error),
+    }
+}
+
+pub fn failed(doing: Doing, error: &Error) -> Outcome {
     if let Error::NameTaken { earlier, .. } = error {
         return Outcome::Taken { what: error.to_string(), earlier: *earlier };
     }

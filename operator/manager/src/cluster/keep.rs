@@ -7,11 +7,12 @@ use super::{act, look};
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::kafka::{Pace, World};
+use crate::pki;
 use crate::scope::Key;
 
 /// Goes on looking at a cluster whose spec cannot be carried out: its Topics, and whoever else uses it, go on too. Also
 /// after a restart of Sluice, so the brokers are known from the StatefulSets. `None`: there are none.
-pub fn observed(context: &Arc<Context>, key: &Key, owner: &Owner) -> Result<Option<Arc<World>>, Error> {
+pub async fn observed(context: &Arc<Context>, key: &Key, owner: &Owner) -> Result<Option<Arc<World>>, Error> {
     if let Some(world) = context.kafka.get(key) {
         world.set_pace(Pace::Steady);
         return Ok(Some(world));
@@ -20,8 +21,8 @@ pub fn observed(context: &Arc<Context>, key: &Key, owner: &Owner) -> Result<Opti
     if brokers.is_empty() {
         return Ok(None);
     }
-    let address = |source| Error::Address { cluster: key.to_string(), source };
-    let world = context.kafka.ensure(context, key, &brokers).map_err(address)?;
+    let own = pki::sluices_own(context, owner).await?;
+    let world = context.kafka.ensure(context, key, &brokers, own.as_deref())?;
     world.set_pace(Pace::Steady);
     // they may have been told that nobody looks
     context.wake_users_of(key);

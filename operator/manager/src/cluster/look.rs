@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use sluice_core::cluster::names::{APP, INTERNAL_PORT};
-use sluice_core::cluster::{Seen, Wanted};
+use sluice_core::cluster::names::{self, APP, INTERNAL_PORT};
+use sluice_core::cluster::{Certificates, Seen, Wanted};
 use sluice_core::view::Sight;
 
 use crate::context::Context;
 use crate::observe::kafka::World;
-use crate::scope::{Key, belonging_to};
+use crate::scope::{Child as _, Key, belonging_to};
 
 /// Kubernetes' well-known label (kubernetes.io/docs/reference/labels-annotations-taints).
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -30,6 +31,10 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         ),
         looked_at: world.and_then(World::looked_at),
         dynamic: world.and_then(World::dynamic),
+        access: world.and_then(World::access),
+        certificates: Certificates::default(),
+        home: context.shared.home.clone(),
+        network_policy: NetworkPolicy::seen(children, &key.sibling(&names::whole(&key.name))),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::metrics::ClusterLabels;
 use crate::observe::kafka::{Pace, World};
+use crate::pki;
 use crate::report;
 use crate::report::events::Severity;
 use crate::scope::{Key, Pass};
@@ -52,7 +53,10 @@ async fn refused(
     findings: &[Finding<ClusterReason>],
 ) -> Pass {
     let owner = Owner::of(cluster, APP);
-    let world = owner.as_ref().map(|owner| keep::observed(context, key, owner)).transpose()?.flatten();
+    let world = match &owner {
+        Some(owner) => keep::observed(context, key, owner).await?,
+        None => None,
+    };
     let known = cluster.status.as_ref().filter(|status| status.bootstrapped);
     if let (Some(world), Some(id)) = (&world, known.and_then(|status| status.cluster_id.as_ref())) {
         expect(context, key, world, id);
@@ -75,7 +79,7 @@ async fn unparsable(
 ) -> Pass {
     let owner = Owner::of(object, APP);
     if let Some(owner) = &owner {
-        keep::observed(context, key, owner)?;
+        keep::observed(context, key, owner).await?;
     }
     let (client, metrics) = (context.client(), &context.shared.metrics);
     let reason = ClusterReason::Unparsable;
@@ -88,12 +92,13 @@ async fn unparsable(
 }
 
 async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted: &Wanted) -> Pass {
-    let world = context
-        .kafka
-        .ensure(context, key, &look::bootstrap(wanted))
-        .map_err(|source| Error::Address { cluster: key.to_string(), source })?;
+    // what a node, and Sluice itself, shows the others comes before everything else
+    let (certified, uncertified) = pki::of_cluster(context, wanted, Context::now()).await;
+    let wanted = &wanted.clone().certified(&certified.revisions);
+    let world = context.kafka.ensure(context, key, &look::bootstrap(wanted), certified.own.as_deref())?;
     expect(context, key, &world, &wanted.cluster_id);
     let mut seen = look::look(context, key, Some(&world));
+    seen.certificates = certified.seen.clone();
     seen.unmade = context.missing.look(context, key, &seen).await;
     let now = Context::now();
     // what this pass has written so far: each status follows from the one before
@@ -102,8 +107,11 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
     world.set_pace(if plan.closely { Pace::Brisk } else { Pace::Steady });
 
     let generation = cluster.meta().generation;
-    let mut requeue = plan.requeue;
+    let mut requeue = plan.requeue.into_iter().chain(certified.due_in(now)).min();
     let mut failed = act::quietly(context, key, generation, &world, &plan).await;
+    if let Some(error) = uncertified {
+        failed.insert(Doing::Certify, act::failed(Doing::Certify, &error));
+    }
     if let Some(standing) = context.failures.standing(key, generation, Doing::Step) {
         failed.insert(Doing::Step, standing);
     } else if plan.step.is_disruptive() && !failed.contains_key(&Doing::Apply) {

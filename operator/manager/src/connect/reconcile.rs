@@ -16,6 +16,8 @@ use sluice_core::connect::credentials::Credentials;
 use sluice_core::connect::desired::Objects;
 use sluice_core::connect::names::{self, Internal};
 use sluice_core::connect::{self, ConnectReason, Plan, Seen, Step, Wanted, desired, pods};
+use sluice_core::meta::Owner;
+use sluice_core::pki::Bundle;
 use sluice_core::reason::Reason as _;
 use sluice_core::referent::Referent;
 use sluice_crds::kafka_cluster::Role;
@@ -26,6 +28,7 @@ use crate::act::live;
 use crate::context::Context;
 use crate::error::Error;
 use crate::observe::connect::{Workers, World};
+use crate::pki;
 use crate::report;
 use crate::scope::{Child as _, Key, Pass, belonging_to, chain};
 
@@ -65,21 +68,20 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
     };
     let cluster = context.shelves.clusters.refer(&kafka_key);
     let kafka = cluster.referent();
+    let cluster = cluster.there();
     let world = context.connect.ensure(&context, &key);
     let found = Found::look(&context, &key, &wanted, &world);
+    let own = match certificate(&context, &wanted, cluster.as_deref()).await {
+        Ok(own) => own,
+        Err(error) => return failed(&context, connect, &wanted, &world, &found, error).await,
+    };
+    let wanted = wanted.certified(own.as_ref().map(|own| own.revision));
     let seen = found.seen(kafka);
     let plan = connect::plan(&wanted, &seen);
-    if let (true, Some(cluster)) = (plan.apply, cluster.there()) {
-        let objects = desired::build(&wanted, brokers(&cluster), &found.topics);
+    if let (true, Some(cluster)) = (plan.apply, &cluster) {
+        let objects = desired::build(&wanted, brokers(cluster), &found.topics);
         if let Err(error) = carry_out(&context, connect, &wanted, &world, &found, &objects, &plan).await {
-            let taken = matches!(error, Error::NameTaken { earlier: false, .. });
-            let verdict = if taken {
-                connect::name_taken(&error.to_string())
-            } else {
-                connect::change_failed(&chain(&error))
-            };
-            tell(&context, connect, Some(&wanted), &verdict, &found.pods, Some(&world)).await?;
-            return if taken { Ok(Action::requeue(AGAIN)) } else { Err(error) };
+            return failed(&context, connect, &wanted, &world, &found, error).await;
         }
     }
     let status = connect.status.as_ref();
@@ -99,7 +101,36 @@ pub async fn reconcile(object: Arc<DeserializeGuard<ConnectCluster>>, context: A
         act::restart(&context, connect, pod, uid, reasons).await?;
     }
     let waits = found.rest.current().is_none() || !plan.orphans.is_empty();
-    Ok(if waits { Action::requeue(AGAIN) } else { Action::await_change() })
+    let due = own.as_deref().and_then(|own| pki::due_in(own, Context::now()));
+    Ok(if waits { Action::requeue(AGAIN) } else { due.map_or_else(Action::await_change, Action::requeue) })
+}
+
+/// What the workers show Kafka, issued where it is missing; `None` where it cannot be yet.
+async fn certificate(
+    context: &Context,
+    wanted: &Wanted,
+    cluster: Option<&KafkaCluster>,
+) -> Result<Option<Arc<Bundle>>, Error> {
+    let cluster = cluster.and_then(|cluster| Owner::of(cluster, kafka::APP));
+    let Some(cluster) = cluster.filter(|_| !wanted.paused) else { return Ok(None) };
+    let secret = names::certificate_secret(&wanted.owner.name);
+    let client = (&wanted.owner, names::COMPONENT);
+    pki::of_client(context, client, &secret, &wanted.identity(), &cluster, Context::now()).await
+}
+
+async fn failed(
+    context: &Context,
+    connect: &ConnectCluster,
+    wanted: &Wanted,
+    world: &World,
+    found: &Found,
+    error: Error,
+) -> Pass {
+    let taken = matches!(error, Error::NameTaken { earlier: false, .. });
+    let verdict =
+        if taken { connect::name_taken(&error.to_string()) } else { connect::change_failed(&chain(&error)) };
+    tell(context, connect, Some(wanted), &verdict, &found.pods, Some(world)).await?;
+    if taken { Ok(Action::requeue(AGAIN)) } else { Err(error) }
 }
 
 /// All that disturbs nobody.
@@ -167,6 +198,7 @@ impl Found {
             Service::seen(all, &whole),
             Service::seen(all, &key.sibling(&names::workers_service(&key.name))),
             Secret::seen(all, &key.sibling(&names::secret(&key.name))),
+            Secret::seen(all, &key.sibling(&names::certificate_secret(&key.name))),
         ];
         let children = children.into_iter().flatten().chain(topics.iter().map(|t| t.metadata.clone()));
         let worker_pods = belonging_to(&context.children.pods, names::APP, key);

@@ -36,6 +36,9 @@ pub struct RunArgs {
     /// Namespace of the lease
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     lease_namespace: String,
+    /// Namespace that Sluice itself runs in, which network policies of Kafka clusters let in; none: there are no policies
+    #[arg(long, env = "POD_NAMESPACE")]
+    home: Option<String>,
     /// Name of the lease: those of the same name take turns, so two releases in one namespace need two
     #[arg(long, env = "SLUICE_LEASE_NAME", default_value = "sluice")]
     lease_name: String,
@@ -76,7 +79,7 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
     let connect = || Client::try_from(config.clone()).context("make a client of the Kubernetes API");
     // the lease has connections of its own: a renewal must not wait behind anything else
     let (client, lease_client) = (connect()?, connect()?);
-    let shared = Arc::new(Shared::new(client));
+    let shared = Arc::new(Shared::new(client).at_home(args.home.clone()));
     let state = http::State::new(Arc::clone(&shared));
     let mut server = http::serve(args.listen, state.clone()).await?;
     let mut stop = Box::pin(told_to_stop()?);

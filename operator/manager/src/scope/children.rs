@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
@@ -22,6 +23,7 @@ pub struct Children {
     pub secrets: Store<PartialObjectMeta<Secret>>,
     pub accounts: Store<PartialObjectMeta<ServiceAccount>>,
     pub budgets: Store<PartialObjectMeta<PodDisruptionBudget>>,
+    pub policies: Store<PartialObjectMeta<NetworkPolicy>>,
     /// For the zones of the brokers; `None` where only some namespaces are watched, as nodes are in none.
     pub nodes: Option<Store<PartialObjectMeta<Node>>>,
 }
@@ -56,6 +58,7 @@ child!(
     Secret => secrets,
     ServiceAccount => accounts,
     PodDisruptionBudget => budgets,
+    NetworkPolicy => policies,
 );
 
 /// Which object a child belongs to: by its owner reference, so that an edited label hides nobody's child; else (pods, claims)

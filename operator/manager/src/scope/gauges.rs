@@ -8,7 +8,7 @@ use sluice_crds::{CdcPipeline, ConnectCluster, KafkaCluster};
 
 use super::{Key, Shelf};
 use crate::context::Context;
-use crate::metrics::{ClusterLabels, Metrics, ObjectLabels, ReadyLabels, WatchLabel};
+use crate::metrics::{ClusterLabels, Metrics, ObjectLabels, ReadyLabels, SecretLabels, WatchLabel};
 
 /// Reads off stores and observers what a scrape shows of them. What cannot be seen has no figures: the last ones would look
 /// like present ones, just when they matter.
@@ -32,7 +32,7 @@ pub fn refresh(metrics: &Metrics, scopes: &[Arc<Context>]) {
 
 fn clusters(metrics: &Metrics, scope: &Context) {
     let ready = |cluster: &KafkaCluster| is_ready(cluster.status.as_ref().map(|s| &s.conditions));
-    each(metrics, &scope.shelves.clusters, ready, |key, _| {
+    each(metrics, &scope.shelves.clusters, ready, |key, cluster| {
         let labels = ClusterLabels::of(&key);
         let up = scope.kafka.get(&key).map(|world| world.sight().current().is_some());
         if up != Some(true) {
@@ -40,6 +40,12 @@ fn clusters(metrics: &Metrics, scope: &Context) {
         }
         if let Some(up) = up {
             metrics.kafka_up.get_or_create(&labels).set(up.into());
+        }
+        let status = cluster.and_then(|cluster| cluster.status.as_ref());
+        for certificate in status.into_iter().flat_map(|status| &status.certificates) {
+            let labels =
+                SecretLabels { namespace: key.namespace.clone(), secret: certificate.secret_name.clone() };
+            metrics.certificate_expires.get_or_create(&labels).set(certificate.not_after.0.as_second());
         }
     });
 }

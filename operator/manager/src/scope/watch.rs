@@ -44,6 +44,7 @@ pub struct Watches {
     all_secrets: Events<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>>,
     accounts: Watch<PartialObjectMeta<k8s_openapi::api::core::v1::ServiceAccount>>,
     budgets: Watch<PartialObjectMeta<k8s_openapi::api::policy::v1::PodDisruptionBudget>>,
+    policies: Watch<PartialObjectMeta<k8s_openapi::api::networking::v1::NetworkPolicy>>,
     nodes: Option<Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Node>>>,
 }
 
@@ -74,6 +75,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
     let (secrets, secrets_store) = full(client, namespace, &ours);
     let (accounts, accounts_store) = full(client, namespace, &ours);
     let (budgets, budgets_store) = full(client, namespace, &ours);
+    let (policies, policies_store) = full(client, namespace, &ours);
     let (nodes, nodes_store) = match namespace {
         None => {
             let (watch, store) = stored(Api::all(client.clone()), &watcher::Config::default());
@@ -97,6 +99,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
             all_secrets: stream(api(client, namespace), &watcher::Config::default()),
             accounts,
             budgets,
+            policies,
             nodes,
         },
         Bells {
@@ -122,6 +125,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
             secrets: secrets_store,
             accounts: accounts_store,
             budgets: budgets_store,
+            policies: policies_store,
             nodes: nodes_store,
         },
     )
@@ -134,7 +138,10 @@ impl Watches {
                 context.shelves.clusters.wake(&Key::of(now.as_ref()));
                 context.cluster_changed(before.as_deref(), now);
             }
-            News::Gone(last) => context.cluster_deleted(&Key::of(last.as_ref())),
+            News::Gone(last) => {
+                context.vault.forget(last.meta().uid.as_deref());
+                context.cluster_deleted(&Key::of(last.as_ref()));
+            }
         });
         run(self.topics, context, tasks, |context, news| {
             context.shelves.topics.wake(&Key::of(news.object()));
@@ -148,7 +155,10 @@ impl Watches {
                 context.shelves.connects.wake(&Key::of(now.as_ref()));
                 context.connect_changed(before.as_deref(), now);
             }
-            News::Gone(last) => context.connect_deleted(&Key::of(last.as_ref())),
+            News::Gone(last) => {
+                context.vault.forget(last.meta().uid.as_deref());
+                context.connect_deleted(&Key::of(last.as_ref()));
+            }
         });
         run(self.connectors, context, tasks, |context, news| {
             context.shelves.connectors.wake(&Key::of(news.object()));
@@ -184,6 +194,7 @@ impl Watches {
         );
         run(self.accounts, context, tasks, wake_labelled);
         run(self.budgets, context, tasks, wake_labelled);
+        run(self.policies, context, tasks, wake_labelled);
         if let Some(nodes) = self.nodes {
             run(nodes, context, tasks, |context, news| match news {
                 News::There { now, .. } => context.node_seen(now.as_ref()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apiserver_harness::{ApiServer, until};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Event, Service};
+use k8s_openapi::api::core::v1::{Event, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
@@ -169,4 +169,103 @@ async fn a_pod_that_kubernetes_refuses_is_told_with_its_words() {
     let message = house.says("full", "NodeFailing").await;
     let said = format!("Pod full-kafka-0 does not start: StatefulSet full-kafka cannot make it: {words}");
     assert!(message.starts_with(&said), "{message}");
+}
+
+#[tokio::test]
+async fn certificates_are_issued_once_and_come_back_as_they_were() {
+    let mut house = House::new().await;
+    house.cluster("shop").await;
+    let set = house.there::<StatefulSet>("shop-kafka").await;
+    for name in ["shop-ca", "shop-operator", "shop-kafka-node"] {
+        let first = house.there::<Secret>(name).await;
+        house.api::<Secret>().delete(name, &DeleteParams::default()).await.unwrap();
+        let second = house.there::<Secret>(name).await;
+        assert_ne!(first.uid(), second.uid());
+        assert!(first.data == second.data, "{name} holds something else");
+    }
+    // what was issued by an earlier life of the operator is still good
+    let before = house.there::<Secret>("shop-kafka-node").await;
+    house.restart();
+    house.api::<Service>().delete("shop-nodes", &DeleteParams::default()).await.unwrap();
+    house.there::<Service>("shop-nodes").await;
+    let after = house.there::<Secret>("shop-kafka-node").await;
+    assert_eq!(after.resource_version(), before.resource_version());
+    let now = house.there::<StatefulSet>("shop-kafka").await;
+    assert_eq!(now.metadata.generation, set.metadata.generation);
+}
+
+#[tokio::test]
+async fn nobodys_secret_is_taken_for_an_authority() {
+    let house = House::new().await;
+    let theirs: Secret = house
+        .create(json!({ "metadata": { "name": "web-ca" }, "stringData": { "tls.key": "theirs" } }))
+        .await;
+    house.cluster("web").await;
+    let message = house.says("web", "NameTaken").await;
+    let words = format!("Secret {}/web-ca exists already and was not made by Sluice", house.namespace);
+    assert!(message.starts_with(&words), "{message}");
+    assert!(house.api::<StatefulSet>().get_opt("web-kafka").await.unwrap().is_none());
+    assert_eq!(house.there::<Secret>("web-ca").await.resource_version(), theirs.resource_version());
+}
+
+fn text(secret: &Secret, file: &str) -> String {
+    let data = secret.data.as_ref().and_then(|data| data.get(file));
+    String::from_utf8(data.map(|bytes| bytes.0.clone()).unwrap_or_default()).expect("PEM")
+}
+
+impl House {
+    /// Until the authority of KafkaCluster shop is another one than `before`, and nothing is left of that.
+    async fn replaced(&self, before: &str) -> String {
+        let api = self.api::<Secret>();
+        let look = || async {
+            let names = ["shop-ca", "shop-kafka-node", "shop-operator", "shop-ca-cert"];
+            let all = names.map(|name| api.get(name));
+            futures::future::try_join_all(all).await.expect("a look")
+        };
+        let done = |all: &Vec<Secret>| {
+            let authority = text(&all[0], "tls.crt");
+            authority != before && all.iter().all(|secret| text(secret, "ca.crt") == authority)
+        };
+        text(&until("another authority", look, done).await[0], "tls.crt")
+    }
+}
+
+/// There are no pods here, so nobody has to be waited for.
+#[tokio::test]
+async fn an_authority_is_replaced_when_asked_and_by_one_that_is_given_and_can_be_one() {
+    let house = House::new().await;
+    house.cluster("shop").await;
+    house.there::<StatefulSet>("shop-kafka").await;
+    let first = text(&house.there::<Secret>("shop-ca").await, "tls.crt");
+    let change = async |spec: Value| {
+        let patch = Patch::Merge(json!({ "spec": { "certificates": spec } }));
+        house.api::<KafkaCluster>().patch("shop", &PatchParams::default(), &patch).await.unwrap();
+    };
+    // certificates know whole seconds
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    change(json!({ "renewedAt": jiff::Timestamp::now().to_string() })).await;
+    let second = house.replaced(&first).await;
+
+    change(json!({ "ca": { "secretName": "ours" } })).await;
+    let message = house.says("shop", "CaUnusable").await;
+    assert!(message.contains("Secret ours cannot be the authority: there is no Secret ours"), "{message}");
+    let leaf = house.there::<Secret>("shop-operator").await;
+    let no_authority = json!({
+        "metadata": { "name": "ours" },
+        "stringData": { "tls.crt": text(&leaf, "tls.crt"), "tls.key": text(&leaf, "tls.key") },
+    });
+    house.create::<Secret>(no_authority).await;
+    let api = house.api::<KafkaCluster>();
+    let look = || async { ready(api.get("shop").await.expect("a look").status.map(|s| s.conditions)).1 };
+    until("it is no authority", look, |message| message.contains("is not that of an authority")).await;
+    assert_eq!(text(&house.there::<Secret>("shop-ca").await, "tls.crt"), second, "what there is goes on");
+
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let given = params.self_signed(&key).unwrap().pem();
+    let files = json!({ "stringData": { "tls.crt": given, "tls.key": key.serialize_pem() } });
+    house.api::<Secret>().patch("ours", &PatchParams::default(), &Patch::Merge(files)).await.unwrap();
+    assert_eq!(house.replaced(&second).await.trim(), given.trim());
+    house.says("shop", "Starting").await;
 }

@@ -2,9 +2,10 @@
 //! functions, tested by tables; what Kafka makes of them is tested on real brokers.
 //!
 //! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, and `look`, which puts the first two together.
-//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
+//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
 //! `batch` splits what is too much for one request.
 
+pub mod acls;
 pub mod alter;
 mod batch;
 pub mod cluster;

@@ -14,7 +14,7 @@ const STORAGE: &str = "the place of the data comes from spec.pools[].storage";
 const QUORUM: &str = "Sluice runs the controller quorum itself (KIP-853)";
 const RACK: &str = "the rack is the zone of the Kubernetes node";
 const MOVING: &str = "Sluice sets it while it moves data, and takes it away again";
-const ACCESS: &str = "Sluice does not manage authentication and authorization of brokers yet";
+const ACCESS: &str = "certificates, and who may connect and do what, are Sluice's to set";
 
 /// `*` at the end stands for anything. The first entry that fits gives the reason.
 const RESERVED: &[(&str, &str)] = &[
@@ -43,6 +43,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("authorizer.class.name", ACCESS),
     ("super.users", ACCESS),
     ("allow.everyone.if.no.acl.found", ACCESS),
+    ("principal.builder.class", ACCESS),
     ("ssl.*", ACCESS),
     ("sasl.*", ACCESS),
 ];

@@ -6,8 +6,9 @@ use std::fmt::Write;
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::{MayFound, Standing, properties};
-use crate::cluster::names::{self, COMPONENT, POOL_LABEL};
+use crate::cluster::names::{self, CERTIFICATES_PATH, COMPONENT, POOL_LABEL};
 use crate::cluster::wanted::{Pool, Wanted};
+use crate::pki;
 
 /// Key with the id of the node that may start the quorum.
 pub const STANDALONE_KEY: &str = "standalone";
@@ -21,6 +22,11 @@ pub fn build(wanted: &Wanted, pool: &Pool, standing: &Standing) -> ConfigMap {
     let mut data = standing.revisions.get(&pool.name).cloned().unwrap_or_default();
     data.insert(key(&revision(&text)), text);
     data.insert("start.sh".into(), include_str!("start.sh").into());
+    // for Kafka's own tools, run in a node's pod
+    data.insert(
+        "admin.properties".into(),
+        crate::properties::render(&pki::properties::client(CERTIFICATES_PATH)),
+    );
     data.insert("log4j2.properties".into(), include_str!("log4j2.properties").into());
     if let MayFound::First(id) | MayFound::OnlyEphemeral(id) = standing.may_found {
         data.insert(STANDALONE_KEY.into(), id.to_string());

@@ -5,6 +5,7 @@
 //! without a spec, from the StatefulSets that are there.
 
 mod config_map;
+mod network_policy;
 mod pod;
 mod properties;
 mod remains;
@@ -15,6 +16,7 @@ mod stateful_set;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use super::wanted::{Listener, Wanted};
@@ -30,6 +32,8 @@ pub struct Objects {
     pub service_account: ServiceAccount,
     pub services: Vec<Service>,
     pub pod_disruption_budget: PodDisruptionBudget,
+    /// `None`: as it is.
+    pub network_policy: Option<NetworkPolicy>,
     pub config_maps: Vec<ConfigMap>,
     pub stateful_sets: Vec<StatefulSet>,
 }
@@ -37,7 +41,9 @@ pub struct Objects {
 pub fn build(wanted: &Wanted, standing: &Standing) -> Objects {
     // a pool that is held keeps its ConfigMap too: pods of the older one still mount it
     let pools = || wanted.pools.iter().filter(|pool| !standing.held.contains(&pool.name));
+    let home = standing.home.as_ref().filter(|_| wanted.network_policy);
     Objects {
+        network_policy: home.map(|home| network_policy::build(&wanted.owner, &wanted.listeners, home)),
         config_maps: pools().map(|pool| config_map::build(wanted, pool, standing)).collect(),
         stateful_sets: pools().map(|pool| stateful_set::build(wanted, pool, standing)).collect(),
         ..around(&wanted.owner, &wanted.listeners)
@@ -50,6 +56,7 @@ fn around(owner: &Owner, listeners: &[Listener]) -> Objects {
         service_account: shared::service_account(owner),
         services: vec![services::nodes(owner, listeners), services::bootstrap(owner, listeners)],
         pod_disruption_budget: shared::pod_disruption_budget(owner),
+        network_policy: None,
         config_maps: vec![],
         stateful_sets: vec![],
     }

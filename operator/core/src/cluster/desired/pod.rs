@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar,
     EnvVarSource, LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, SeccompProfile, SecurityContext, TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
+    Probe, SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction, TopologySpreadConstraint,
+    Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -15,17 +16,26 @@ use sluice_crds::kafka_cluster::StorageType;
 use super::{config_map, properties};
 use crate::cluster::inputs;
 use crate::cluster::names::{
-    self, BROKER_LABEL, COMPONENT, CONTAINER, CONTROLLER_LABEL, CONTROLLER_PORT, DATA_VOLUME, INTERNAL_PORT,
+    self, BROKER_LABEL, CERTIFICATES_PATH, COMPONENT, CONTAINER, CONTROLLER_LABEL, CONTROLLER_PORT,
+    DATA_VOLUME, INTERNAL_PORT,
 };
 use crate::cluster::wanted::{Pool, Wanted};
+use crate::pki;
 
 /// Annotation of pods: the revision of `server.properties` that they run.
 pub const REVISION_ANNOTATION: &str = "sluice.dev/revision";
 /// Environment, volumes and paths that the spec's template may not set again.
-pub const OWN_ENV: &[&str] =
-    &["POD_NAME", "NODE_NAME", "SLUICE_REVISION", "SLUICE_DOMAIN", "SLUICE_CLUSTER_ID", "SLUICE_RELEASE"];
-pub const OWN_VOLUMES: &[&str] = &[DATA_VOLUME, "config", "tmp"];
-pub const OWN_PATHS: &[&str] = &["/var/lib/kafka", "/etc/sluice", "/tmp"];
+pub const OWN_ENV: &[&str] = &[
+    "POD_NAME",
+    "NODE_NAME",
+    "SLUICE_REVISION",
+    "SLUICE_CERTIFICATES",
+    "SLUICE_DOMAIN",
+    "SLUICE_CLUSTER_ID",
+    "SLUICE_RELEASE",
+];
+pub const OWN_VOLUMES: &[&str] = &[DATA_VOLUME, "config", "certificates", "tmp"];
+pub const OWN_PATHS: &[&str] = &["/var/lib/kafka", "/etc/sluice", CERTIFICATES_PATH, "/tmp"];
 
 /// The user of the public image; a number, so that the kubelet can see that it is not root.
 const USER: i64 = 1000;
@@ -43,6 +53,9 @@ pub fn template(wanted: &Wanted, pool: &Pool, selector: BTreeMap<String, String>
     let mut annotations = pool.template.annotations.clone();
     annotations.insert(inputs::ANNOTATION.into(), pool.inputs.to_annotation());
     annotations.insert(REVISION_ANNOTATION.into(), config_map::revision(&properties::build(wanted, pool)));
+    if let Some(revision) = &pool.inputs.certificates {
+        annotations.insert(pki::REVISION_ANNOTATION.into(), revision.clone());
+    }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
@@ -110,6 +123,7 @@ fn container(wanted: &Wanted, pool: &Pool) -> Container {
     let mut mounts = vec![
         mount(DATA_VOLUME, "/var/lib/kafka", false),
         mount("config", "/etc/sluice", true),
+        mount("certificates", CERTIFICATES_PATH, true),
         mount("tmp", "/tmp", false),
     ];
     mounts.extend(pool.template.volume_mounts.iter().cloned());
@@ -158,6 +172,7 @@ fn environment(wanted: &Wanted, pool: &Pool) -> Vec<EnvVar> {
         field("POD_NAME", "metadata.name"),
         field("NODE_NAME", "spec.nodeName"),
         field("SLUICE_REVISION", &format!("metadata.annotations['{REVISION_ANNOTATION}']")),
+        field("SLUICE_CERTIFICATES", &format!("metadata.annotations['{}']", pki::REVISION_ANNOTATION)),
         text("SLUICE_DOMAIN", &wanted.domain()),
         text("SLUICE_CLUSTER_ID", &wanted.cluster_id),
         text("SLUICE_RELEASE", wanted.version.metadata),
@@ -193,6 +208,15 @@ fn volumes(wanted: &Wanted, pool: &Pool) -> Vec<Volume> {
             name: "config".into(),
             config_map: Some(ConfigMapVolumeSource {
                 name: names::pool(&wanted.owner.name, &pool.name),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+        Volume {
+            name: "certificates".into(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(names::node_secret(&wanted.owner.name, &pool.name)),
+                default_mode: Some(0o440),
                 ..Default::default()
             }),
             ..Default::default()

@@ -2,8 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::cluster::names::{CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT};
-use crate::cluster::wanted::{Listener, Pool, Wanted};
+use sluice_crds::kafka_cluster::Authentication;
+
+use crate::cluster::certificates;
+use crate::cluster::names::{
+    CERTIFICATES_PATH, CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT,
+};
+use crate::cluster::wanted::{Pool, Wanted};
+use crate::pki;
 use crate::properties::escape;
 
 /// Below the mount, because the root of a volume may hold `lost+found`, which Kafka takes for a partition.
@@ -25,6 +31,21 @@ pub fn build(wanted: &Wanted, pool: &Pool) -> String {
     line("listeners", &each(""));
     line("advertised.listeners", &each("@HOST@"));
     line("listener.security.protocol.map", &protocols(wanted));
+    for (key, value) in pki::properties::stores(CERTIFICATES_PATH) {
+        line(&key, &value);
+    }
+    for listener in [CONTROLLER_LISTENER, INTERNAL_LISTENER] {
+        line(&format!("listener.name.{}.ssl.client.auth", listener.to_ascii_lowercase()), "required");
+    }
+    for listener in wanted.listeners.iter().filter(|l| l.authentication == Authentication::ScramSha512) {
+        let prefix = format!("listener.name.{}", listener.name);
+        line(&format!("{prefix}.sasl.enabled.mechanisms"), "SCRAM-SHA-512");
+        // who may log in Kafka knows itself: its metadata holds what is derived from passwords (KIP-900)
+        let module = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        line(&format!("{prefix}.scram-sha-512.sasl.jaas.config"), module);
+    }
+    line("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+    line("super.users", &certificates::super_users(&wanted.owner));
     line("log.dirs", DATA);
     for (key, value) in wanted.config.derived.iter().chain(&wanted.config.declared) {
         line(key, value);
@@ -67,11 +88,9 @@ pub fn listeners(wanted: &Wanted, pool: &Pool) -> Vec<(String, i32)> {
 }
 
 fn protocols(wanted: &Wanted) -> String {
-    [CONTROLLER_LISTENER, INTERNAL_LISTENER]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(wanted.listeners.iter().map(Listener::kafka_name))
-        .map(|name| format!("{name}:PLAINTEXT"))
+    let own = [CONTROLLER_LISTENER, INTERNAL_LISTENER].map(|name| format!("{name}:SSL"));
+    own.into_iter()
+        .chain(wanted.listeners.iter().map(|l| format!("{}:{}", l.kafka_name(), l.protocol())))
         .collect::<Vec<_>>()
         .join(",")
 }

@@ -59,6 +59,10 @@ fn listeners(set: &StatefulSet) -> Vec<Listener> {
     let ports = container.into_iter().flat_map(|container| container.ports.iter().flatten());
     ports
         .filter(|port| port.container_port > INTERNAL_PORT)
-        .filter_map(|port| Some(Listener { name: port.name.clone()?, port: port.container_port }))
+        // what speaks there is nothing that stands around the pods needs to know
+        .filter_map(|port| {
+            let (tls, authentication) = Default::default();
+            Some(Listener { name: port.name.clone()?, port: port.container_port, tls, authentication })
+        })
         .collect()
 }

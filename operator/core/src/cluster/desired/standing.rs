@@ -41,6 +41,8 @@ pub struct Standing {
     pub revisions: BTreeMap<String, BTreeMap<String, String>>,
     /// Zone of each Kubernetes node, empty where it has none.
     pub zones: BTreeMap<String, String>,
+    /// The namespace that Sluice itself runs in, if it knows: else a policy would shut it out.
+    pub home: Option<String>,
 }
 
 impl Standing {
@@ -63,6 +65,7 @@ impl Standing {
             claim_templates,
             revisions: seen.config_maps.iter().filter_map(|map| revisions(map, seen)).collect(),
             zones: seen.zones.clone(),
+            home: seen.home.clone(),
         }
     }
 }

@@ -5,11 +5,18 @@ set -eu
 PATH=$PATH:/opt/java/openjdk/bin
 etc=/etc/sluice
 data=/var/lib/kafka/data
+certificates=/opt/sluice/certificates
 node=${POD_NAME##*-}
 
 # A kubelet that knew an older ConfigMap shows the newer one after a moment.
 until [ -f "$etc/server.$SLUICE_REVISION.properties" ]; do
     echo "waiting for revision $SLUICE_REVISION of the configuration"
+    sleep 1
+done
+
+# The same with a Secret. A later one is as good: this container may be started again long after its pod was made.
+until [ "$(cat "$certificates/revision")" -ge "$SLUICE_CERTIFICATES" ]; do
+    echo "waiting for revision $SLUICE_CERTIFICATES of the certificate"
     sleep 1
 done
 

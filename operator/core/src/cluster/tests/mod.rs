@@ -1,5 +1,6 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
+mod access;
 mod gates;
 mod objects;
 mod parts;
@@ -31,5 +32,11 @@ pub fn cluster(spec: Value) -> KafkaCluster {
 }
 
 pub fn wanted(spec: Value) -> Wanted {
-    validate(&cluster(spec)).expect("the fixture is valid")
+    certified(validate(&cluster(spec)).expect("the fixture is valid"))
+}
+
+/// With a first certificate for each pool.
+pub fn certified(wanted: Wanted) -> Wanted {
+    let first = wanted.pools.iter().map(|pool| (pool.name.clone(), 1)).collect();
+    wanted.certified(&first)
 }

@@ -33,7 +33,10 @@ fn dedicated() -> Objects {
                 },
             },
         ],
-        "listeners": [{ "name": "plain", "port": 9092 }, { "name": "apps", "port": 9094 }],
+        "listeners": [
+            { "name": "plain", "port": 9092 },
+            { "name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512" },
+        ],
         "deletionPolicy": "Delete",
     }));
     let zones = [("node-a".to_owned(), "z1".to_owned()), ("node-b".to_owned(), "z2".to_owned())].into();
@@ -116,4 +119,36 @@ fn what_stands_around_the_pods_is_known_from_the_stateful_sets_alone() {
         stranger.reference.uid = "another-life".into();
         assert_eq!((desired::remains(&stranger, sets), desired::brokers(&stranger, sets)), (None, vec![]));
     }
+}
+
+#[test]
+fn a_network_policy_closes_only_the_ports_that_sluice_keeps_for_itself() {
+    let spec = |policy: Value| {
+        wanted(json!({ "pools": [{ "name": "kafka", "replicas": 1 }], "networkPolicy": policy }))
+    };
+    let home = Standing { home: Some("sluice-system".into()), ..Standing::default() };
+    assert_yaml_snapshot!(build(&spec(json!({})), &home).network_policy);
+    assert_eq!(build(&spec(json!({ "enabled": false })), &home).network_policy, None);
+    assert_eq!(
+        build(&spec(json!({})), &Standing::default()).network_policy,
+        None,
+        "it would shut Sluice out"
+    );
+}
+
+#[test]
+fn a_network_policy_that_is_not_wanted_any_more_is_deleted_if_it_is_ours() {
+    let without = wanted(json!({
+        "pools": [{ "name": "kafka", "replicas": 1 }], "networkPolicy": { "enabled": false },
+    }));
+    let mut seen = sim::Sim::running(json!({ "pools": [{ "name": "kafka", "replicas": 1 }] })).seen();
+    let ours = without.owner.child("shop-kafka", names::COMPONENT);
+    seen.network_policy = Some(ours.clone());
+    assert_eq!(
+        scale::obsolete_policy(&without, &seen).map(|policy| policy.name).as_deref(),
+        Some("shop-kafka")
+    );
+    seen.network_policy =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta { owner_references: None, ..ours });
+    assert_eq!(scale::obsolete_policy(&without, &seen), None);
 }

@@ -172,6 +172,10 @@ proptest! {
                     kafka: ago(*kafka).kafka.clone(),
                     looked_at: ago(*kafka).looked_at,
                     dynamic: ago(*kafka).dynamic.clone(),
+                    access: ago(*kafka).access.clone(),
+                    certificates: Certificates::default(),
+                    home: None,
+                    network_policy: None,
                     ..ago(*kube).clone()
                 };
                 if pass {

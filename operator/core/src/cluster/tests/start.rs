@@ -16,13 +16,14 @@ impl Machine {
     /// With what a pod of node 1 mounts.
     fn new() -> Self {
         let machine = Self { dir: tempfile::tempdir().unwrap() };
-        for folder in ["bin", "etc", "data"] {
+        for folder in ["bin", "etc", "data", "certificates"] {
             fs::create_dir(machine.path(folder)).unwrap();
         }
         machine.write(
             "etc/server.abc.properties",
             "log.dirs=/x\nadvertised.listeners=PLAIN://@HOST@:9092\nodd=@HOST@\n",
         );
+        machine.write("certificates/revision", "7");
         machine.write("bin/java", "#!/bin/sh\nprintf '%s\\n' \"$*\" >>\"$CALLS\"\n");
         machine.executable("bin/java");
         // nobody waits here
@@ -53,6 +54,7 @@ impl Machine {
             .replace("/etc/sluice", &self.path("etc"))
             .replace("/var/lib/kafka/data", &self.path("data"))
             .replace("/opt/kafka", &self.path("kafka"))
+            .replace("/opt/sluice/certificates", &self.path("certificates"))
             .replace("/tmp/server.properties", &self.path("server.properties"));
         assert!(
             !script.contains("/tmp/server") || self.dir.path().starts_with("/tmp"),
@@ -69,6 +71,7 @@ impl Machine {
                 ("POD_NAME", "shop-kafka-1"),
                 ("NODE_NAME", "machine-b"),
                 ("SLUICE_REVISION", "abc"),
+                ("SLUICE_CERTIFICATES", "7"),
                 ("SLUICE_DOMAIN", "shop-nodes.web.svc"),
                 ("SLUICE_CLUSTER_ID", ID),
                 ("SLUICE_RELEASE", "4.3-IV0"),
@@ -184,4 +187,23 @@ fn the_zone_of_a_machine_that_has_just_joined_is_waited_for_and_not_for_ever() {
     machine.executable("bin/sleep");
     assert!(machine.start().status.success());
     assert!(machine.read("server.properties").ends_with("broker.rack=z2\n"));
+}
+
+#[test]
+fn the_certificate_that_a_pod_was_made_for_is_waited_for_and_a_later_one_taken() {
+    let machine = Machine::new();
+    machine.write("certificates/revision", "9");
+    let output = machine.start();
+    assert!(output.status.success() && output.stdout.is_empty());
+
+    machine.write("certificates/revision", "6");
+    machine.write("bin/sleep", &format!("#!/bin/sh\nprintf 7 >{}\n", machine.path("certificates/revision")));
+    machine.executable("bin/sleep");
+    let output = machine.start();
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "waiting for revision 7 of the certificate\n",
+        "a kubelet shows what it knew at first"
+    );
 }

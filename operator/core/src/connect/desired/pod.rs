@@ -12,13 +12,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::connect::inputs;
-use crate::connect::names::{COMPONENT, CONTAINER, REST_PORT, SECRETS_PATH, secret, whole};
+use crate::connect::names::{
+    CERTIFICATES_PATH, COMPONENT, CONTAINER, REST_PORT, SECRETS_PATH, certificate_secret, secret, whole,
+};
 use crate::connect::wanted::Wanted;
+use crate::pki;
 
 /// Environment, volumes and paths that the spec's template may not set again.
-pub const OWN_ENV: &[&str] = &["POD_NAME", "SLUICE_DOMAIN"];
-pub const OWN_VOLUMES: &[&str] = &["config", "secrets", "tmp"];
-pub const OWN_PATHS: &[&str] = &["/etc/sluice", SECRETS_PATH, "/tmp"];
+pub const OWN_ENV: &[&str] = &["POD_NAME", "SLUICE_CERTIFICATES", "SLUICE_DOMAIN"];
+pub const OWN_VOLUMES: &[&str] = &["config", "secrets", "certificates", "tmp"];
+pub const OWN_PATHS: &[&str] = &["/etc/sluice", SECRETS_PATH, CERTIFICATES_PATH, "/tmp"];
 
 /// The user of Debezium's image; a number, so that the kubelet can see that it is not root.
 const USER: i64 = 1001;
@@ -30,6 +33,9 @@ pub fn template(wanted: &Wanted) -> PodTemplateSpec {
     labels.extend(wanted.owner.selector(COMPONENT));
     let mut annotations = wanted.template.annotations.clone();
     annotations.insert(inputs::ANNOTATION.into(), wanted.inputs.to_annotation());
+    if let Some(revision) = wanted.inputs.certificate() {
+        annotations.insert(pki::REVISION_ANNOTATION.into(), revision.to_owned());
+    }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
@@ -91,6 +97,7 @@ fn container(wanted: &Wanted) -> Container {
     let mut mounts = vec![
         mount("config", "/etc/sluice", true),
         mount("secrets", SECRETS_PATH, true),
+        mount("certificates", CERTIFICATES_PATH, true),
         mount("tmp", "/tmp", false),
     ];
     mounts.extend(wanted.template.volume_mounts.iter().cloned());
@@ -129,18 +136,17 @@ fn container(wanted: &Wanted) -> Container {
 }
 
 fn environment(wanted: &Wanted) -> Vec<EnvVar> {
-    let mut all = vec![
-        EnvVar {
-            name: "POD_NAME".into(),
-            value_from: Some(EnvVarSource {
-                field_ref: Some(ObjectFieldSelector {
-                    field_path: "metadata.name".into(),
-                    api_version: Some("v1".into()),
-                }),
-                ..Default::default()
-            }),
+    let field = |name: &str, path: &str| EnvVar {
+        name: name.into(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { field_path: path.into(), api_version: Some("v1".into()) }),
             ..Default::default()
-        },
+        }),
+        ..Default::default()
+    };
+    let mut all = vec![
+        field("POD_NAME", "metadata.name"),
+        field("SLUICE_CERTIFICATES", &format!("metadata.annotations['{}']", pki::REVISION_ANNOTATION)),
         EnvVar { name: "SLUICE_DOMAIN".into(), value: Some(wanted.domain()), ..Default::default() },
     ];
     all.extend(wanted.template.env.iter().cloned());
@@ -164,19 +170,24 @@ fn volumes(wanted: &Wanted) -> Vec<Volume> {
             config_map: Some(ConfigMapVolumeSource { name: whole(connect), ..Default::default() }),
             ..Default::default()
         },
-        Volume {
-            name: "secrets".into(),
-            secret: Some(SecretVolumeSource {
-                secret_name: Some(secret(connect)),
-                default_mode: Some(0o440),
-                ..Default::default()
-            }),
-            ..Default::default()
-        },
+        of_secret("secrets", secret(connect)),
+        of_secret("certificates", certificate_secret(connect)),
         Volume { name: "tmp".into(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Default::default() },
     ];
     volumes.extend(wanted.template.volumes.iter().cloned());
     volumes
+}
+
+fn of_secret(name: &str, secret: String) -> Volume {
+    Volume {
+        name: name.into(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret),
+            default_mode: Some(0o440),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
 }
 
 /// Over zones, then over machines, as far as there are any.

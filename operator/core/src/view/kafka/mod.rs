@@ -1,15 +1,17 @@
 //! A Kafka cluster as its own APIs describe it: `DescribeCluster`, `Metadata`, `DescribeConfigs`,
 //! `DescribeQuorum`.
 //!
-//! `next` makes a view of the one before it and a new look, and tells which topics changed. `uuid` is Kafka's
-//! way to write ids.
+//! `next` makes a view of the one before it and a new look, and tells which topics changed. `acl` is a
+//! rule of access, `uuid` Kafka's way to write ids.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod acl;
 mod next;
 mod uuid;
 
+pub use acl::{Acl, Operation, Pattern, Permission, ResourceKind};
 pub use next::{Look, TopicConfigs};
 
 /// Kafka's `node.id`, of brokers and controllers alike.

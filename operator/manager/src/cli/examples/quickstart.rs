@@ -23,7 +23,7 @@ fn cluster() -> KafkaCluster {
         "demo",
         KafkaClusterSpec {
             pools: vec![pool],
-            listeners: vec![Listener { name: "plain".into(), port: 9092 }],
+            listeners: vec![Listener { name: "plain".into(), port: 9092, ..Listener::default() }],
             ..Default::default()
         },
     )

@@ -20,7 +20,9 @@ const BRISK: Duration = Duration::from_millis(700);
 const STEADY: Duration = Duration::from_millis(4_700);
 /// A look that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Every how many rounds each broker's own configs are read.
+/// In which rounds, one of so many, the cluster's settings and rules of access are read.
+const RARELY: u64 = 4;
+/// Every how many rounds each broker's own configs are read: in none of the others.
 const EACH_BROKER: u64 = 16;
 /// Topics whose configs are described per round.
 const SLICE: usize = 1000;
@@ -108,12 +110,12 @@ async fn seen(client: &Client, round: &mut Round, quorum: bool) -> Result<Look, 
     Ok(look)
 }
 
-/// What is set while the brokers run. The defaults of all brokers are what Sluice sets; a single broker's are read
-/// now and then, for what somebody set by hand.
+/// What is set while the brokers run, rules of access included. The defaults of all brokers are what Sluice sets; a
+/// single broker's are read now and then, for what somebody set by hand.
 async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bool, Error> {
     let known = world.dynamic();
     let brisk = world.pace() == Pace::Brisk;
-    if known.is_some() && !brisk && round.number.is_multiple_of(2) {
+    if known.is_some() && !brisk && round.number % RARELY != 1 {
         return Ok(false);
     }
     let set = |configs: BTreeMap<String, BrokerConfig>, source: ConfigSource| {
@@ -126,7 +128,7 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     let cluster = set(client.describe_cluster_defaults().await?, ConfigSource::ClusterDefault);
     round.requests += 1;
     let mut brokers = known.as_ref().map(|known| known.brokers.clone()).unwrap_or_default();
-    if known.is_none() || round.number.is_multiple_of(EACH_BROKER) {
+    if known.is_none() || round.number % EACH_BROKER == 1 {
         let sight = world.sight();
         brokers.clear();
         let serving = |view: &Arc<ClusterView>| {
@@ -137,7 +139,9 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
             round.requests += 1;
         }
     }
-    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }))
+    let ruled = world.set_access(client.describe_acls().await?);
+    round.requests += 1;
+    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || ruled)
 }
 
 /// Describes the next slice of topics, those never described first.

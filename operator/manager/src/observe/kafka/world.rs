@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sluice_clients::kafka::Client;
 use sluice_core::cluster::DynamicConfigs;
 use sluice_core::view::Sight;
-use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs, TopicView};
+use sluice_core::view::kafka::{Acl, ClusterView, Look, TopicConfigs, TopicView};
 use tokio::sync::Notify;
 
 use crate::scope::Key;
@@ -39,6 +39,8 @@ pub struct World {
     stepped: Mutex<Option<Instant>>,
     /// What is set while the brokers run.
     dynamic: ArcSwapOption<DynamicConfigs>,
+    /// Every rule of access.
+    access: ArcSwapOption<BTreeSet<Acl>>,
     /// Topics that we changed, and when. Guards every change of `sight`.
     settling: Mutex<HashMap<String, Instant>>,
     brisk: AtomicBool,
@@ -56,6 +58,7 @@ impl World {
             looked_at: Mutex::default(),
             stepped: Mutex::default(),
             dynamic: ArcSwapOption::empty(),
+            access: ArcSwapOption::empty(),
             settling: Mutex::default(),
             brisk: AtomicBool::new(true),
             nudge: Notify::new(),
@@ -109,6 +112,19 @@ impl World {
     pub(super) fn set_dynamic(&self, configs: DynamicConfigs) -> bool {
         let same = self.dynamic.load().as_deref() == Some(&configs);
         self.dynamic.store(Some(Arc::new(configs)));
+        !same
+    }
+
+    pub fn access(&self) -> Option<Arc<BTreeSet<Acl>>> {
+        self.access.load_full()
+    }
+
+    /// Takes in the rules of access. Whether they are others than before.
+    pub(super) fn set_access(&self, rules: BTreeSet<Acl>) -> bool {
+        let same = self.access.load().as_deref() == Some(&rules);
+        if !same {
+            self.access.store(Some(Arc::new(rules)));
+        }
         !same
     }
 

@@ -2,13 +2,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use jiff::Timestamp;
-use sluice_clients::kafka::{BadAddress, Client, Options};
+use sluice_clients::kafka::tls::Tls;
+use sluice_clients::kafka::{Client, Options};
+use sluice_core::pki::Bundle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::batch::{Batches, Change, Refusal};
 use super::look;
 use super::world::World;
 use crate::context::Context;
+use crate::error::Error;
+use crate::pki::tls_of;
 use crate::scope::Key;
 
 /// All Kafka clusters that we look at.
@@ -19,24 +23,57 @@ pub struct Worlds {
 
 struct Entry {
     bootstrap: Vec<String>,
+    /// `None`: there is no certificate yet.
+    identity: Option<Shown>,
     world: Arc<World>,
     batches: Batches,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
+/// The certificate that Sluice shows.
+struct Shown {
+    tls: Tls,
+    revision: i64,
+}
+
 impl Worlds {
-    /// The world of a cluster, started if there is none, or if it is reached elsewhere than before.
+    /// The world of a cluster, started if there is none, or if it is reached elsewhere than before. A renewed certificate is
+    /// shown from the next connection on.
     pub fn ensure(
         &self,
         context: &Arc<Context>,
         key: &Key,
         bootstrap: &[String],
-    ) -> Result<Arc<World>, BadAddress> {
+        identity: Option<&Bundle>,
+    ) -> Result<Arc<World>, Error> {
         let mut entries = self.entries.lock().expect("no panic while holding the worlds");
-        if let Some(entry) = entries.get(key).filter(|entry| entry.bootstrap == bootstrap) {
-            return Ok(Arc::clone(&entry.world));
+        let unusable =
+            |source| Error::Certificate { doing: format!("connect to KafkaCluster {key}"), source };
+        if let Some(entry) = entries.get_mut(key).filter(|entry| entry.bootstrap == bootstrap) {
+            // without a certificate nothing was reached, and nothing is lost by starting anew
+            if let (Some(shown), Some(identity)) = (&mut entry.identity, identity) {
+                if shown.revision != identity.revision {
+                    shown.tls.replace(tls_of(identity).map_err(unusable)?);
+                    shown.revision = identity.revision;
+                }
+                return Ok(Arc::clone(&entry.world));
+            }
+            if identity.is_none() {
+                return Ok(Arc::clone(&entry.world));
+            }
         }
-        let options = Options::plain(bootstrap.iter().map(String::as_str))?;
+        let shown = match identity {
+            Some(identity) => {
+                let tls = Tls::from(tls_of(identity).map_err(unusable)?);
+                Some(Shown { tls, revision: identity.revision })
+            }
+            None => None,
+        };
+        let address = |source| Error::Address { cluster: key.to_string(), source };
+        let options = Options {
+            tls: shown.as_ref().map(|shown| shown.tls.clone()),
+            ..Options::plain(bootstrap.iter().map(String::as_str)).map_err(address)?
+        };
         let world = Arc::new(World::new(key.clone(), Client::new(options), Timestamp::now()));
         let weak: Weak<Context> = Arc::downgrade(context);
         let (batches, carry_out) = Batches::new(Arc::clone(&world), weak.clone());
@@ -44,8 +81,13 @@ impl Worlds {
             AbortOnDropHandle::new(tokio::spawn(look::observe(Arc::clone(&world), weak))),
             AbortOnDropHandle::new(tokio::spawn(carry_out)),
         ];
-        let entry =
-            Entry { bootstrap: bootstrap.to_vec(), world: Arc::clone(&world), batches, _tasks: tasks };
+        let entry = Entry {
+            bootstrap: bootstrap.to_vec(),
+            identity: shown,
+            world: Arc::clone(&world),
+            batches,
+            _tasks: tasks,
+        };
         entries.insert(key.clone(), entry);
         Ok(world)
     }

@@ -8,6 +8,7 @@ mod kafka;
 mod kube;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -17,7 +18,7 @@ use sluice_crds::KafkaClusterStatus;
 
 use crate::cluster::*;
 use crate::view::Sight;
-use crate::view::kafka::{ClusterView, NodeId};
+use crate::view::kafka::{Acl, ClusterView, NodeId};
 
 /// 2026-11-21T08:00:00Z, when the cluster is created.
 const BIRTH: i64 = 1_795_248_000;
@@ -68,6 +69,9 @@ pub struct Sim {
     pub voters: Vec<(NodeId, u8)>,
     pub leader: Option<NodeId>,
     pub dynamic: DynamicConfigs,
+    pub access: BTreeSet<Acl>,
+    /// Revision of every pool's certificate.
+    pub certificates: i64,
     pub status: Option<KafkaClusterStatus>,
     /// Every pod that was restarted, in order.
     pub restarts: Vec<String>,
@@ -94,6 +98,8 @@ impl Sim {
             voters: vec![],
             leader: None,
             dynamic: DynamicConfigs::default(),
+            access: BTreeSet::new(),
+            certificates: 1,
             status: None,
             restarts: vec![],
             votes: vec![],
@@ -128,7 +134,9 @@ impl Sim {
         let mut cluster = super::cluster(self.spec.clone());
         cluster.metadata.generation = Some(self.generation);
         cluster.status.clone_from(&self.status);
-        validate(&cluster).expect("the spec is valid")
+        let wanted = validate(&cluster).expect("the spec is valid");
+        let revisions = wanted.pools.iter().map(|pool| (pool.name.clone(), self.certificates)).collect();
+        wanted.certified(&revisions)
     }
 
     /// Passes and seconds until `Ready`; panics when that does not come.
@@ -199,6 +207,8 @@ impl Sim {
             target.extend(change.set.clone());
             target.retain(|key, _| !change.reset.contains(key));
         }
+        self.access.retain(|rule| !plan.access.drop.contains(rule));
+        self.access.extend(plan.access.make.iter().cloned());
         match &plan.step {
             Step::Restart { pod, uid, node, .. } => self.restart(pod, uid, *node),
             Step::AddVoter { id, directory, .. } => {
@@ -250,6 +260,10 @@ impl Sim {
             kafka: self.sight.clone(),
             looked_at: self.sight.current().map(|_| at(self.now)),
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
+            access: self.sight.latest().map(|_| Arc::new(self.access.clone())),
+            certificates: Certificates::default(),
+            home: None,
+            network_policy: None,
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn kafka() -> KafkaCluster {
         "kafka",
         KafkaClusterSpec {
             pools: vec![pool],
-            listeners: vec![Listener { name: "plain".into(), port: 9092 }],
+            listeners: vec![Listener { name: "plain".into(), port: 9092, ..Listener::default() }],
             ..Default::default()
         },
     ))

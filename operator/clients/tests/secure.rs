@@ -1,0 +1,152 @@
+//! Three nodes as Sluice configures them: who gets in on the listeners that it keeps for itself, and who may do what.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use sluice_clients::kafka::{Address, Client, Code, NewTopic, Topics, VoterListener};
+use sluice_core::cluster::access_changes;
+use sluice_core::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
+use support::secure::{Secure, subject};
+use support::tls::Authority;
+use support::wait::until;
+
+/// One after the other, for each step changes the cluster for the next.
+#[tokio::test]
+async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
+    let listeners = json!([
+        { "name": "plain", "port": 9092 },
+        { "name": "open", "port": 9093, "tls": true },
+        { "name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512" },
+        { "name": "bare", "port": 9095, "authentication": "scram-sha-512" },
+    ]);
+    let kafka = tokio::task::spawn_blocking(move || Secure::start(&listeners)).await.unwrap();
+    kafka.ready().await;
+    let own = kafka.client("operator");
+    nodes_reach_each_other(&kafka, &own).await;
+    strangers_do_not_get_in(&kafka).await;
+    nobody_else_may_do_anything(&kafka).await;
+    rules_let_clients_in_and_not_further(&kafka, &own).await;
+    clients_come_as_their_listener_wants(&kafka, &own).await;
+}
+
+async fn create(client: &Client, name: &str) -> Result<(), Code> {
+    let topic = NewTopic {
+        name: name.to_owned(),
+        partitions: Some(1),
+        replication_factor: Some(3),
+        configs: BTreeMap::new(),
+    };
+    let item = client.create_topics(&[topic], false).await.unwrap().remove(0).1;
+    item.map(drop).map_err(|error| error.code)
+}
+
+/// Controllers take each other in, and records are copied: all of it on TLS.
+async fn nodes_reach_each_other(kafka: &Secure, own: &Client) {
+    let quorum = own.describe_quorum().await.unwrap();
+    for (id, node) in kafka.nodes.iter().enumerate().skip(1) {
+        let id = i32::try_from(id).unwrap();
+        let seen = quorum.observers.iter().find(|observer| observer.id == id).expect("it fetches");
+        let address = Address::new("127.0.0.1", node.port("CONTROLLER"));
+        let listener = VoterListener { name: "CONTROLLER".to_owned(), address };
+        own.add_raft_voter(&kafka.wanted.cluster_id, (id, seen.directory), &[listener]).await.unwrap();
+    }
+    create(own, "copied").await.unwrap();
+    let in_sync = async || {
+        let (_, topic) = own.metadata(Topics::Named(&["copied"])).await.unwrap().remove(0);
+        topic.map_or(0, |topic| topic.partitions[0].isr.len())
+    };
+    until("replicas in sync", in_sync, |isr| *isr == 3).await;
+}
+
+async fn strangers_do_not_get_in(kafka: &Secure) {
+    let stranger = Authority::new();
+    for listener in ["INTERNAL", "CONTROLLER"] {
+        let plain = Client::new(kafka.plain(listener)).describe_cluster().await.unwrap_err();
+        assert!(["KafkaUnreachable", "KafkaProtocolError"].contains(&plain.reason()), "{plain}");
+        // it says that it is a node, and somebody else has signed that
+        let forged = kafka.client_of(&stranger, &subject("node"), listener).describe_cluster().await;
+        let forged = forged.unwrap_err();
+        assert!(["KafkaTlsFailed", "KafkaUnreachable"].contains(&forged.reason()), "{forged}");
+        let trusting = sluice_clients::kafka::tls::trusting(kafka.ca.pem().as_bytes()).unwrap();
+        let nobody = sluice_clients::kafka::Options { tls: Some(trusting.into()), ..kafka.plain(listener) };
+        let nobody = Client::new(nobody).describe_cluster().await.unwrap_err();
+        assert!(["KafkaTlsFailed", "KafkaUnreachable"].contains(&nobody.reason()), "{nobody}");
+    }
+}
+
+async fn nobody_else_may_do_anything(kafka: &Secure) {
+    let connect = kafka.client("connect");
+    assert_eq!(create(&connect, "theirs").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+    let anonymous = Client::new(kafka.plain("PLAIN"));
+    assert_eq!(create(&anonymous, "anybodys").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+    // a node of another cluster that has the same authority
+    let other = sluice_core::pki::Subject::new("web", "other", "node");
+    let other = kafka.client_of(&kafka.ca, &other, "INTERNAL");
+    assert_eq!(create(&other, "others").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+}
+
+async fn rules_let_clients_in_and_not_further(kafka: &Secure, own: &Client) {
+    let rules = access_changes(&kafka.wanted, &BTreeSet::new()).make;
+    assert!(own.create_acls(&rules).await.unwrap().into_iter().all(|item| item.is_ok()));
+    let wanted: BTreeSet<Acl> = rules.iter().cloned().collect();
+    let seen = until("rules", async || own.describe_acls().await.unwrap(), |seen| *seen == wanted).await;
+    assert!(access_changes(&kafka.wanted, &seen).is_empty());
+
+    let (connect, anonymous) = (kafka.client("connect"), Client::new(kafka.plain("PLAIN")));
+    for (client, topic) in [(&connect, "theirs"), (&anonymous, "anybodys")] {
+        until("a topic is made", async || create(client, topic).await, Result::is_ok).await.unwrap();
+        // who may change rules may give himself everything
+        let refused = client.create_acls(&rules).await.unwrap();
+        let codes: Vec<_> = refused.into_iter().map(|item| item.map_err(|error| error.code)).collect();
+        assert!(codes.iter().all(|code| *code == Err(Code::CLUSTER_AUTHORIZATION_FAILED)), "{codes:?}");
+    }
+
+    assert!(own.delete_acls(&rules).await.unwrap().into_iter().all(|item| item.is_ok()));
+    until("no rules", async || own.describe_acls().await.unwrap(), BTreeSet::is_empty).await;
+}
+
+/// On an encrypted listener without authentication they are nobody, on one with passwords who they say they are.
+async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
+    let trusting = sluice_clients::kafka::tls::trusting(kafka.ca.pem().as_bytes()).unwrap();
+    let open = sluice_clients::kafka::Options { tls: Some(trusting.into()), ..kafka.plain("OPEN") };
+    let open = Client::new(open);
+    assert_eq!(open.describe_cluster().await.unwrap().brokers.len(), 3);
+    assert_eq!(create(&open, "nobodys").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+
+    let alice = ["--entity-type", "users", "--entity-name", "alice", "--alter", "--add-config"];
+    let alice = [&alice[..], &["SCRAM-SHA-512=[password=in-wonderland]"]].concat();
+    let (done, said) = kafka.tool("kafka.admin.ConfigCommand", "INTERNAL", &kafka.as_node(), &alice).await;
+    assert!(done, "{said}");
+    let shop = Acl {
+        kind: ResourceKind::Topic,
+        name: "shop.".into(),
+        pattern: Pattern::Prefix,
+        principal: "User:alice".into(),
+        host: "*".into(),
+        operation: Operation::All,
+        permission: Permission::Allow,
+    };
+    assert!(own.create_acls(&[shop]).await.unwrap().into_iter().all(|item| item.is_ok()));
+
+    let login = |protocol: &str, password: &str| {
+        let module = "org.apache.kafka.common.security.scram.ScramLoginModule";
+        format!(
+            "security.protocol={protocol}\nsasl.mechanism=SCRAM-SHA-512\n\
+             sasl.jaas.config={module} required username=\"alice\" password=\"{password}\";"
+        )
+    };
+    let topics = "org.apache.kafka.tools.TopicCommand";
+    for (listener, protocol, password, topic, expected) in [
+        ("APPS", "SASL_SSL", "in-wonderland", "shop.orders", None),
+        ("BARE", "SASL_PLAINTEXT", "in-wonderland", "shop.returns", None),
+        ("APPS", "SASL_SSL", "in-wonderland", "crm.orders", Some("TopicAuthorizationException")),
+        ("APPS", "SASL_SSL", "in-the-glass", "shop.others", Some("SaslAuthenticationException")),
+    ] {
+        let args = ["--create", "--topic", topic, "--partitions", "1", "--replication-factor", "3"];
+        let (done, said) = kafka.tool(topics, listener, &login(protocol, password), &args).await;
+        assert_eq!(done, expected.is_none(), "{topic} by {listener}: {said}");
+        assert!(expected.is_none_or(|words| said.contains(words)), "{said}");
+    }
+}
