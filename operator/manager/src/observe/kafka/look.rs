@@ -6,16 +6,17 @@ use jiff::Timestamp;
 use sluice_clients::kafka::{BrokerConfig, Client, ConfigSource, Error};
 use sluice_core::cluster::DynamicConfigs;
 use sluice_core::view::Sight;
-use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs};
+use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs, UsersView};
 use tracing::{debug, info};
 
-use super::world::{Pace, World};
+use super::world::{News, Pace, World};
 use crate::context::Context;
 use crate::metrics::ClusterLabels;
 use crate::scope::chain;
+use crate::user;
 
 /// Time between looks. Steady: a change behind our back is seen within 10 s (twice this and a request, with 2,000
-/// topics), at less than one request a second: four a round, six in every other one.
+/// topics), at about one request a second: four a round, eight in every other one.
 const BRISK: Duration = Duration::from_millis(700);
 const STEADY: Duration = Duration::from_millis(4_700);
 /// A look that takes longer has failed.
@@ -40,6 +41,11 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
             if std::mem::take(&mut round.dynamic_changed) {
                 context.shelves.clusters.wake(&world.key);
             }
+            match round.news.take() {
+                Some(News { everybody: true, .. }) => user::wake_all_of(&context, &world.key),
+                Some(news) => user::access_changed(&context, &world.key, &news.users),
+                None => {}
+            }
         }
         round.requests = 0;
         let pause = match (world.pace(), after.as_ref()) {
@@ -60,6 +66,8 @@ struct Round {
     cursor: Option<String>,
     requests: u64,
     dynamic_changed: bool,
+    /// About rules and users.
+    news: Option<News>,
 }
 
 async fn look(world: &World, client: &Client, round: &mut Round) {
@@ -127,9 +135,16 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
             round.requests += 1;
         }
     }
-    let ruled = world.set_access(client.describe_acls().await?);
-    round.requests += 1;
-    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || ruled)
+    let rules = client.describe_acls().await?;
+    let users = UsersView {
+        scram: client.describe_scram_users().await?,
+        quotas: client.describe_user_quotas().await?,
+    };
+    round.requests += 3;
+    let news = world.set_access(rules, users);
+    let is_news = news.rules;
+    round.news = Some(news);
+    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || is_news)
 }
 
 /// Describes the next slice of topics, those never described first.
