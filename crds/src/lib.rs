@@ -14,6 +14,7 @@ pub mod listener;
 mod scalar;
 mod schema;
 pub mod topic;
+pub mod user;
 
 pub use cdc_pipeline::{CdcPipeline, CdcPipelineSpec, CdcPipelineStatus};
 pub use connect_cluster::{ConnectCluster, ConnectClusterSpec, ConnectClusterStatus};
@@ -22,6 +23,7 @@ pub use kafka_cluster::{KafkaCluster, KafkaClusterSpec, KafkaClusterStatus};
 pub use scalar::Scalar;
 pub use schema::all;
 pub use topic::{Topic, TopicSpec, TopicStatus};
+pub use user::{User, UserSpec, UserStatus};
 
 /// The API group of every kind.
 pub const GROUP: &str = "sluice.dev";

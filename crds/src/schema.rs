@@ -5,14 +5,21 @@ use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use crate::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic};
+use crate::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic, User};
 
 /// Every CRD, in the order in which a reader meets them.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    [KafkaCluster::crd(), Topic::crd(), ConnectCluster::crd(), Connector::crd(), CdcPipeline::crd()]
-        .into_iter()
-        .map(finish)
-        .collect()
+    [
+        KafkaCluster::crd(),
+        Topic::crd(),
+        User::crd(),
+        ConnectCluster::crd(),
+        Connector::crd(),
+        CdcPipeline::crd(),
+    ]
+    .into_iter()
+    .map(finish)
+    .collect()
 }
 
 /// The schema of a Kubernetes type without its prose, which the Kubernetes reference has, and which would make

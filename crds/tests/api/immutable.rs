@@ -35,6 +35,15 @@ async fn a_topic_named_after_its_object_gets_no_other_name() {
 }
 
 #[tokio::test]
+async fn a_user_keeps_its_cluster() {
+    refused(
+        crate::objects::user("app"),
+        vec![(json!({ "clusterRef": { "name": "other" } }), "create a User for the other cluster")],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn connect_and_connectors_keep_their_place_and_class() {
     refused(
         connect("shop"),

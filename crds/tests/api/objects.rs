@@ -14,6 +14,10 @@ pub fn topic(name: &str) -> Value {
     object("Topic", name, json!({ "clusterRef": { "name": "main" } }))
 }
 
+pub fn user(name: &str) -> Value {
+    object("User", name, json!({ "clusterRef": { "name": "main" } }))
+}
+
 pub fn connect(name: &str) -> Value {
     object("ConnectCluster", name, json!({ "clusterRef": { "name": "main" } }))
 }
@@ -41,8 +45,8 @@ pub fn sink(name: &str) -> Value {
 }
 
 /// One of each kind.
-pub fn one_of_each(name: &str) -> [Value; 5] {
-    [cluster(name), topic(name), connect(name), connector(name), pipeline(name)]
+pub fn one_of_each(name: &str) -> [Value; 6] {
+    [cluster(name), topic(name), user(name), connect(name), connector(name), pipeline(name)]
 }
 
 /// `object` with this merged into its spec: objects merge, lists are replaced.

@@ -317,3 +317,23 @@ async fn a_config_value_of_nothing_is_no_value() {
     object["spec"]["config"] = json!({ "key": null });
     assert_eq!(session.created(&object).await["spec"]["config"], json!({}));
 }
+
+#[tokio::test]
+async fn users_with_rules_and_quotas_that_cannot_be_meant() {
+    let user = |spec: Value| with(crate::objects::user("app"), &spec);
+    let acl = |resource: Value, operations: Value| {
+        user(json!({ "acls": [{ "resource": resource, "operations": operations }] }))
+    };
+    refused(vec![
+        (acl(json!({ "type": "tpic", "name": "a" }), json!(["Read"])), "spec.acls[0].resource.type"),
+        (acl(json!({ "type": "topic", "name": "a" }), json!(["Reed"])), "spec.acls[0].operations"),
+        (acl(json!({ "type": "topic", "name": "a" }), json!([])), "spec.acls[0].operations"),
+        (acl(json!({ "type": "topic", "name": "a" }), json!(["Read", "Read"])), "Duplicate value"),
+        (acl(json!({ "type": "topic", "name": "" }), json!(["Read"])), "spec.acls[0].resource.name"),
+        (user(json!({ "authentication": { "type": "plain" } })), "spec.authentication.type"),
+        (user(json!({ "quotas": { "producerByteRate": "0" } })), "spec.quotas.producerByteRate"),
+        (user(json!({ "quotas": { "consumerByteRate": "fast" } })), "spec.quotas.consumerByteRate"),
+        (user(json!({ "quotas": { "requestPercentage": 0 } })), "spec.quotas.requestPercentage"),
+    ])
+    .await;
+}

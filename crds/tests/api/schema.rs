@@ -66,7 +66,7 @@ async fn kubectl_lists_all_of_sluice_by_its_category() {
     let said = session.server.kubectl(&["-n", &session.namespace, "get", "sluice", "-o", "name"]).await;
     let mut names: Vec<_> = said.split_whitespace().collect();
     names.sort_unstable();
-    let kinds = ["cdcpipeline", "connectcluster", "connector", "kafkacluster", "topic"];
+    let kinds = ["cdcpipeline", "connectcluster", "connector", "kafkacluster", "topic", "user"];
     assert_eq!(names, kinds.map(|kind| format!("{kind}.sluice.dev/shop")));
 }
 

@@ -34,6 +34,9 @@ pub struct Produce {
     /// Value of every record; without it, the key
     #[arg(long)]
     pub value: Option<String>,
+    /// Further settings of the client: KEY=VALUE
+    #[arg(long = "set")]
+    pub settings: Vec<String>,
     /// How long the client tries to deliver a record before it gives up
     #[arg(long, default_value_t = 30_000)]
     pub patience_ms: u32,
@@ -73,7 +76,12 @@ pub struct Consumed {
 }
 
 pub async fn produce(args: Produce) -> Result<Produced> {
-    let producer: FutureProducer = client(&args.bootstrap)
+    let mut config = client(&args.bootstrap);
+    for setting in &args.settings {
+        let (key, value) = setting.split_once('=').with_context(|| format!("{setting}: KEY=VALUE"))?;
+        config.set(key, value);
+    }
+    let producer: FutureProducer = config
         .set("acks", &args.acks)
         .set("enable.idempotence", if args.acks == "all" { "true" } else { "false" })
         .set("message.timeout.ms", args.patience_ms.to_string())

@@ -1,6 +1,6 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `roll` (K) · `secure` (S) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`,
+//! `cluster`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`,
 //! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -75,6 +75,8 @@ cases! {
         "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate or a forged one lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,
         "a Secret with the cluster's certificates is deleted: it comes back as it was, and nothing is restarted";
+    "U1" Own Beside 60 secure::u1_a_user_may_what_is_declared_and_its_password_rotates,
+        "a SCRAM user with a prefix ACL can produce to its topics and to no other; password rotation works without a restart";
     "T1" Shared Beside 20 topic::t01_ten_lives,
         "a topic is created, deleted and recreated ten times; Kafka matches each time";
     "T2" Shared Beside 8 topic::t02_impossible_changes_are_refused,

@@ -7,9 +7,9 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 use sluice_core::cluster::names::{CONTROLLER_PORT, INTERNAL_PORT};
-use sluice_crds::KafkaCluster;
+use sluice_crds::{KafkaCluster, Topic, User};
 
-use crate::scene::{Scene, kafka};
+use crate::scene::{Scene, kafka, with};
 use crate::wait::{said, seconds};
 
 pub async fn s1_nobody_gets_in_without_a_certificate(s: &Scene<'_>) -> Result<()> {
@@ -61,6 +61,66 @@ pub async fn s2_a_secret_that_was_deleted_comes_back_as_it_was(s: &Scene<'_>) ->
         if now == before { Ok(()) } else { Err(format!("{now:?}")) }
     })
     .await
+}
+
+pub async fn u1_a_user_may_what_is_declared_and_its_password_rotates(s: &Scene<'_>) -> Result<()> {
+    let listeners = json!([
+        {"name": "plain", "port": 9092},
+        {"name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512"},
+    ]);
+    kafka::bring_up(s, "kafka", with(kafka::spec(1), json!({"listeners": listeners}))).await?;
+    for topic in ["shop.orders", "crm.orders"] {
+        s.apply::<Topic>(topic, json!({"clusterRef": {"name": "kafka"}})).await?;
+        s.ready::<Topic>(topic, seconds(15)).await?;
+    }
+    let before = kafka::uids(s, "kafka").await?;
+    s.apply_object::<Secret>("ours", json!({"stringData": {"password": "first"}})).await?;
+    s.apply::<User>("app", json!({
+        "clusterRef": {"name": "kafka"},
+        "authentication": {"passwordFrom": {"name": "ours", "key": "password"}},
+        "acls": [{"resource": {"type": "topic", "name": "shop.", "pattern": "Prefix"}, "operations": ["Write", "Describe"]}],
+    }))
+    .await?;
+    s.ready::<User>("app", seconds(20)).await?;
+    let first = files(&s.get("app-kafka").await?)?;
+    ensure!(first["password"] == "first", "the Secret has another password");
+    sends(s, &first, "shop.orders", true).await?;
+    sends(s, &first, "crm.orders", false).await?;
+
+    s.merge::<Secret>("ours", json!({"stringData": {"password": "second"}})).await?;
+    let second = s
+        .eventually("the new password for clients", seconds(10), async || {
+            let files = files(&s.space.get("app-kafka").await.map_err(said)?).map_err(|e| e.to_string())?;
+            if files["password"] == "second" { Ok(files) } else { Err("the old one".to_owned()) }
+        })
+        .await?;
+    sends(s, &second, "shop.orders", true).await?;
+    sends(s, &first, "shop.orders", false).await?;
+    ensure!(kafka::uids(s, "kafka").await? == before, "pods were restarted for a password");
+
+    s.space.delete::<User>("app").await?;
+    s.eventually("the User to be gone", seconds(15), async || match s.space.get::<User>("app").await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        _ => Err("it is there".to_owned()),
+    })
+    .await?;
+    sends(s, &second, "shop.orders", false).await
+}
+
+/// Whether a client with what the Secret says can write to a topic.
+async fn sends(s: &Scene<'_>, files: &BTreeMap<String, String>, topic: &str, may: bool) -> Result<()> {
+    let settings = [
+        ("security.protocol", files["security.protocol"].to_lowercase()),
+        ("sasl.mechanism", files["sasl.mechanism"].clone()),
+        ("sasl.username", files["username"].clone()),
+        ("sasl.password", files["password"].clone()),
+        ("ssl.ca.pem", files["ca.crt"].clone()),
+    ]
+    .map(|(key, value)| format!("{key}={value}"));
+    let produced = s.agent().produce_as(&settings, &files["bootstrap.servers"], topic).await?;
+    let expected = if may { 10 } else { 0 };
+    ensure!(produced.acked == expected, "to {topic} with {}: {produced:?}", files["password"]);
+    Ok(())
 }
 
 fn files(secret: &Secret) -> Result<BTreeMap<String, String>> {

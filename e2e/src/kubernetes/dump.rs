@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, PersistentVolumeClaim, Pod, S
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use kube::api::LogParams;
-use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic};
+use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic, User};
 
 use super::objects::{Object, Space};
 use super::operator::Operator;
@@ -26,6 +26,7 @@ pub async fn write(
         std::fs::create_dir_all(&folder)?;
         kind::<KafkaCluster>(&folder, space).await?;
         kind::<Topic>(&folder, space).await?;
+        kind::<User>(&folder, space).await?;
         kind::<ConnectCluster>(&folder, space).await?;
         kind::<Connector>(&folder, space).await?;
         kind::<CdcPipeline>(&folder, space).await?;

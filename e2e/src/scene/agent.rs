@@ -63,6 +63,14 @@ impl Agent {
         self.ask(&args).await
     }
 
+    /// As a user, with the settings that its Secret means. Gives up soon: who is not let in tries for ever.
+    pub async fn produce_as(&self, settings: &[String], bootstrap: &str, topic: &str) -> Result<Produced> {
+        let mut args = vec!["produce", "--bootstrap", bootstrap, "--topic", topic, "--count", "10"];
+        args.extend(["--patience-ms", "6000"]);
+        args.extend(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
+        self.ask(&args).await
+    }
+
     /// One record with this value, whatever it means to its readers.
     pub async fn produce_value(&self, bootstrap: &str, topic: &str, value: &str) -> Result<Produced> {
         let args = ["produce", "--bootstrap", bootstrap, "--topic", topic, "--count", "1", "--value", value];

@@ -29,6 +29,7 @@ async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
     nobody_else_may_do_anything(&kafka).await;
     rules_let_clients_in_and_not_further(&kafka, &own).await;
     clients_come_as_their_listener_wants(&kafka, &own).await;
+    users_change_without_a_restart(&kafka, &own).await;
 }
 
 async fn create(client: &Client, name: &str) -> Result<(), Code> {
@@ -48,7 +49,7 @@ async fn nodes_reach_each_other(kafka: &Secure, own: &Client) {
     for (id, node) in kafka.nodes.iter().enumerate().skip(1) {
         let id = i32::try_from(id).unwrap();
         let seen = quorum.observers.iter().find(|observer| observer.id == id).expect("it fetches");
-        let address = Address::new("127.0.0.1", node.port("CONTROLLER"));
+        let address = Address::new(node.host.clone(), node.port("CONTROLLER"));
         let listener = VoterListener { name: "CONTROLLER".to_owned(), address };
         own.add_raft_voter(&kafka.wanted.cluster_id, (id, seen.directory), &[listener]).await.unwrap();
     }
@@ -115,10 +116,9 @@ async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
     assert_eq!(open.describe_cluster().await.unwrap().brokers.len(), 3);
     assert_eq!(create(&open, "nobodys").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
 
-    let alice = ["--entity-type", "users", "--entity-name", "alice", "--alter", "--add-config"];
-    let alice = [&alice[..], &["SCRAM-SHA-512=[password=in-wonderland]"]].concat();
-    let (done, said) = kafka.tool("kafka.admin.ConfigCommand", "INTERNAL", &kafka.as_node(), &alice).await;
-    assert!(done, "{said}");
+    own.set_scram_password("alice", "in-wonderland").await.unwrap().unwrap();
+    let known = async || own.describe_scram_users().await.unwrap();
+    until("alice is known", known, |users| users.contains("alice")).await;
     let shop = Acl {
         kind: ResourceKind::Topic,
         name: "shop.".into(),
@@ -130,14 +130,6 @@ async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
     };
     assert!(own.create_acls(&[shop]).await.unwrap().into_iter().all(|item| item.is_ok()));
 
-    let login = |protocol: &str, password: &str| {
-        let module = "org.apache.kafka.common.security.scram.ScramLoginModule";
-        format!(
-            "security.protocol={protocol}\nsasl.mechanism=SCRAM-SHA-512\n\
-             sasl.jaas.config={module} required username=\"alice\" password=\"{password}\";"
-        )
-    };
-    let topics = "org.apache.kafka.tools.TopicCommand";
     for (listener, protocol, password, topic, expected) in [
         ("APPS", "SASL_SSL", "in-wonderland", "shop.orders", None),
         ("BARE", "SASL_PLAINTEXT", "in-wonderland", "shop.returns", None),
@@ -145,8 +137,43 @@ async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
         ("APPS", "SASL_SSL", "in-the-glass", "shop.others", Some("SaslAuthenticationException")),
     ] {
         let args = ["--create", "--topic", topic, "--partitions", "1", "--replication-factor", "3"];
-        let (done, said) = kafka.tool(topics, listener, &login(protocol, password), &args).await;
+        let (done, said) = kafka.tool(TOPICS, listener, &login(protocol, password), &args).await;
         assert_eq!(done, expected.is_none(), "{topic} by {listener}: {said}");
         assert!(expected.is_none_or(|words| said.contains(words)), "{said}");
     }
+}
+
+/// A password that changes, a user that goes, and quotas.
+async fn users_change_without_a_restart(kafka: &Secure, own: &Client) {
+    own.set_scram_password("alice", "in-the-glass").await.unwrap().unwrap();
+    for (password, lets_in) in [("in-the-glass", true), ("in-wonderland", false)] {
+        let list = async || kafka.tool(TOPICS, "APPS", &login("SASL_SSL", password), &["--list"]).await;
+        let (done, said) = until("the new password", list, |(done, _)| *done == lets_in).await;
+        assert_eq!(done, lets_in, "{said}");
+    }
+    let quotas = BTreeMap::from([("producer_byte_rate".to_owned(), Some(1_048_576.0))]);
+    own.alter_user_quotas("alice", &quotas).await.unwrap().unwrap();
+    let seen = async || own.describe_user_quotas().await.unwrap().remove("alice").unwrap_or_default();
+    until("a quota", seen, |quotas| quotas.get("producer_byte_rate") == Some(&1_048_576.0)).await;
+    let none = BTreeMap::from([("producer_byte_rate".to_owned(), None)]);
+    own.alter_user_quotas("alice", &none).await.unwrap().unwrap();
+    until("no quota", seen, BTreeMap::is_empty).await;
+
+    own.drop_scram_user("alice").await.unwrap().unwrap();
+    let known = async || own.describe_scram_users().await.unwrap();
+    until("nobody", known, BTreeSet::is_empty).await;
+    let twice = own.drop_scram_user("alice").await.unwrap().unwrap_err();
+    assert_eq!(twice.code, Code::RESOURCE_NOT_FOUND);
+    let wrong = BTreeMap::from([("nonsense_rate".to_owned(), Some(1.0))]);
+    assert!(own.alter_user_quotas("alice", &wrong).await.unwrap().is_err());
+}
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+
+fn login(protocol: &str, password: &str) -> String {
+    let module = "org.apache.kafka.common.security.scram.ScramLoginModule";
+    format!(
+        "security.protocol={protocol}\nsasl.mechanism=SCRAM-SHA-512\n\
+         sasl.jaas.config={module} required username=\"alice\" password=\"{password}\";"
+    )
 }

@@ -21,4 +21,5 @@ pub mod rebalance;
 pub mod referent;
 pub mod topic;
 pub mod units;
+pub mod user;
 pub mod view;

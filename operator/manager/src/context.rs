@@ -27,6 +27,7 @@ use crate::pki::{self, Vault};
 use crate::report::Written;
 use crate::report::events::{self, Severity};
 use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
+use crate::user;
 
 /// What all scopes share.
 pub struct Shared {
@@ -35,18 +36,12 @@ pub struct Shared {
     /// The namespace that Sluice itself runs in; `None` outside of Kubernetes.
     pub home: Option<String>,
     /// Those that are worked on now.
-    scopes: Mutex<Vec<Weak<Context>>>,
+    pub(crate) scopes: Mutex<Vec<Weak<Context>>>,
 }
 
 impl Shared {
     pub fn new(client: Client) -> Self {
         Self { client, metrics: Metrics::default(), home: None, scopes: Mutex::default() }
-    }
-
-    /// The same at home in a namespace.
-    #[must_use]
-    pub fn at_home(self, home: Option<String>) -> Self {
-        Self { home, ..self }
     }
 
     /// What is worked on from now on.
@@ -79,6 +74,7 @@ pub struct Context {
     pub failures: Failures,
     pub missing: Missing,
     pub vault: Vault,
+    pub passwords: user::Passwords,
     /// Zone of each Kubernetes node, as clusters were last told.
     zones: Mutex<HashMap<String, String>>,
     /// Of kinds with many objects.
@@ -102,6 +98,7 @@ impl Context {
             failures: Failures::default(),
             missing: Missing::default(),
             vault: Vault::default(),
+            passwords: user::Passwords::default(),
             zones: Mutex::default(),
             written: Written::default(),
             lists: Lists::default(),
@@ -150,7 +147,7 @@ impl Context {
     where
         K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
     {
-        let many = ["Topic", "Connector"].contains(&K::kind(&()).as_ref());
+        let many = ["Topic", "User", "Connector"].contains(&K::kind(&()).as_ref());
         let turn = if many { events::turn_of_one } else { events::turn };
         if let Some(news) = turn(before, after) {
             self.event(object, news.severity, news.reason, "Reconcile", news.message).await;
@@ -191,8 +188,9 @@ impl Context {
         self.zones.lock().expect("no panic while forgetting").remove(name);
     }
 
-    /// Its `Topics` and `ConnectClusters`.
+    /// Its `Topics`, `Users` and `ConnectClusters`.
     pub fn wake_users_of(&self, key: &Key) {
+        user::wake_all_of(self, key);
         let here = |namespace: Option<String>| namespace.as_deref() == Some(key.namespace.as_str());
         self.shelves.topics.wake_where(|t| t.spec.cluster_ref.name == key.name && here(t.namespace()));
         self.shelves.connects.wake_where(|c| c.spec.cluster_ref.name == key.name && here(c.namespace()));
@@ -270,6 +268,7 @@ impl Context {
         self.sources.secret_changed(secret);
         self.sinks.secret_changed(secret);
         pki::secret_changed(self, secret);
+        user::secret_changed(self, secret);
         let start = format!("${{secrets:{}:", secret.name);
         let naming = self.shelves.connectors.select(|connector| {
             connector.namespace().as_deref() == Some(secret.namespace.as_str())
@@ -286,6 +285,7 @@ impl Context {
     pub fn secrets_relisted(&self) {
         self.gathered.forget_all();
         pki::secrets_relisted(self);
+        user::secrets_relisted(self);
         self.shelves.connects.wake_where(|_| true);
     }
 

@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod scope;
 mod topic;
+mod user;
 mod yaml;
 
 pub use act::{Applied, Applier};

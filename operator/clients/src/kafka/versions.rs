@@ -6,10 +6,12 @@
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
-    AddRaftVoterRequest, ApiVersionsRequest, CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeAclsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeQuorumRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
+    AddRaftVoterRequest, AlterClientQuotasRequest, AlterUserScramCredentialsRequest, ApiVersionsRequest,
+    CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest,
+    DeleteTopicsRequest, DescribeAclsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeQuorumRequest, DescribeUserScramCredentialsRequest,
+    FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -68,6 +70,11 @@ speak! {
     DescribeAclsRequest = "DescribeAcls" 3..=3 reads;
     CreateAclsRequest = "CreateAcls" 3..=3 writes;
     DeleteAclsRequest = "DeleteAcls" 3..=3 writes;
+    DescribeUserScramCredentialsRequest = "DescribeUserScramCredentials" 0..=0 reads;
+    AlterUserScramCredentialsRequest = "AlterUserScramCredentials" 0..=0 writes;
+    // 1: flexible
+    DescribeClientQuotasRequest = "DescribeClientQuotas" 1..=1 reads;
+    AlterClientQuotasRequest = "AlterClientQuotas" 1..=1 writes;
 }
 
 /// What one broker accepts, by API key.

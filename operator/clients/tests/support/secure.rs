@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sluice_clients::kafka::{Client, Options, tls};
 use sluice_core::cluster::desired::{MayFound, Standing, build};
-use sluice_core::cluster::{self, Wanted};
+use sluice_core::cluster::{self, Wanted, certificates};
 use sluice_core::pki::Subject;
 use sluice_crds::KafkaCluster;
 
@@ -28,6 +28,8 @@ pub struct Secure {
 }
 
 pub struct Node {
+    /// The name that it has in Kubernetes, by which the others reach it: that is what its certificate says.
+    pub host: String,
     /// Port of each listener, by Kafka's name.
     ports: Vec<(String, u16)>,
     dir: PathBuf,
@@ -62,9 +64,14 @@ impl Secure {
         let standing = Standing { may_found: MayFound::First(0), ..Standing::default() };
         let map = build(&wanted, &standing).config_maps.remove(0).data.expect("data");
         let text = &map.iter().find(|(key, _)| key.starts_with("server.")).expect("server.properties").1;
-        let mut nodes: Vec<_> = (0..3).map(|id| Node::new(id, dir.path(), text, &ca)).collect();
+        let mut nodes: Vec<_> = (0..3).map(|id| Node::new(id, dir.path(), text, &wanted, &ca)).collect();
         let controllers: Vec<_> =
-            nodes.iter().map(|node| format!("{HOST}:{}", node.port("CONTROLLER"))).collect();
+            nodes.iter().map(|node| format!("{}:{}", node.host, node.port("CONTROLLER"))).collect();
+        let hosts = nodes.iter().fold(String::new(), |mut all, node| {
+            let _ = writeln!(all, "{HOST} {}", node.host);
+            all
+        });
+        std::fs::write(dir.path().join("hosts"), hosts).expect("hosts");
         let formats: Vec<_> = nodes
             .iter()
             .enumerate()
@@ -115,12 +122,6 @@ impl Secure {
         (done && !said.contains("ERROR") && !said.contains("Exception"), said)
     }
 
-    /// What a tool sets that is to be a super user.
-    pub fn as_node(&self) -> String {
-        let keystore = self.nodes[0].dir.join("keystore.pem");
-        format!("security.protocol=SSL\nssl.keystore.type=PEM\nssl.keystore.location={}", keystore.display())
-    }
-
     /// Waits until all brokers serve.
     pub async fn ready(&self) {
         let client = self.client("operator").within(Duration::from_secs(2));
@@ -143,14 +144,27 @@ impl Secure {
 }
 
 impl Node {
-    fn new(id: usize, parent: &Path, text: &str, ca: &Authority) -> Self {
+    fn new(id: i32, parent: &Path, text: &str, wanted: &Wanted, ca: &Authority) -> Self {
         let dir = parent.join(format!("node-{id}"));
         std::fs::create_dir(&dir).expect("directory of a node");
-        std::fs::write(dir.join("keystore.pem"), ca.issue(&subject("node"), &[HOST])).expect("keystore");
+        let node = certificates::leaves(wanted).into_iter().find(|leaf| leaf.pool.is_some());
+        let identity = node.expect("the certificate of a pool").identity;
+        // tests themselves know no names
+        let names: Vec<_> = identity.names.iter().map(String::as_str).chain([HOST]).collect();
+        std::fs::write(dir.join("keystore.pem"), ca.issue(&identity.subject, &names)).expect("keystore");
+        let hosts = parent.join("hosts");
+        let options = format!("-Xmx320m\n-Djdk.net.hosts.file={}\n", hosts.display());
+        std::fs::write(dir.join("java"), options).expect("options of java");
         std::fs::write(dir.join("ca.crt"), ca.pem()).expect("truststore");
         let listeners = text.lines().find_map(|line| line.strip_prefix("listeners=")).expect("listeners");
         let names = listeners.split(',').filter_map(|listener| listener.split_once("://"));
-        Self { ports: names.map(|(name, _)| (name.to_owned(), free_port())).collect(), dir, process: None }
+        let host = wanted.host(&wanted.pools[0], id);
+        Self {
+            host,
+            ports: names.map(|(name, _)| (name.to_owned(), free_port())).collect(),
+            dir,
+            process: None,
+        }
     }
 
     pub fn port(&self, listener: &str) -> u16 {
@@ -165,11 +179,16 @@ impl Node {
         let listeners: Vec<_> =
             self.ports.iter().map(|(name, port)| format!("{name}://{HOST}:{port}")).collect();
         let listeners = listeners.join(",");
+        let advertised = self.ports.iter().map(|(name, port)| {
+            let own = ["CONTROLLER", "INTERNAL"].contains(&name.as_str());
+            format!("{name}://{}:{port}", if own { self.host.as_str() } else { HOST })
+        });
+        let advertised = advertised.collect::<Vec<_>>().join(",");
         let mut properties = text.replace(MOUNT, &self.dir.display().to_string());
         // of a key that stands twice the last one counts
         let _ = write!(
             properties,
-            "node.id={id}\nlisteners={listeners}\nadvertised.listeners={listeners}\n\
+            "node.id={id}\nlisteners={listeners}\nadvertised.listeners={advertised}\n\
              controller.quorum.bootstrap.servers={controllers}\nlog.dirs={}\n",
             self.dir.join("data").display()
         );
@@ -182,7 +201,8 @@ impl Node {
 
     fn start(&mut self) {
         let log = self.dir.join("kafka.log");
-        self.process = Some(Jvm::start(libs(), "-Xmx320m", &["kafka.Kafka", &self.file()], None, &log));
+        let options = format!("@{}", self.dir.join("java").display());
+        self.process = Some(Jvm::start(libs(), &options, &["kafka.Kafka", &self.file()], None, &log));
     }
 
     pub fn log(&self, name: &str) -> String {

@@ -34,7 +34,7 @@ mod tests {
     fn the_stream_holds_every_kind_and_reads_back() {
         let read: Vec<Crd> = yaml::documents(&page().unwrap()).unwrap();
         let kinds: Vec<_> = read.iter().map(|crd| crd.spec.names.kind.as_str()).collect();
-        assert_eq!(kinds, ["KafkaCluster", "Topic", "ConnectCluster", "Connector", "CdcPipeline"]);
+        assert_eq!(kinds, ["KafkaCluster", "Topic", "User", "ConnectCluster", "Connector", "CdcPipeline"]);
     }
 
     #[test]

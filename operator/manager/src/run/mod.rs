@@ -79,7 +79,7 @@ async fn operate(args: RunArgs) -> anyhow::Result<()> {
     let connect = || Client::try_from(config.clone()).context("make a client of the Kubernetes API");
     // the lease has connections of its own: a renewal must not wait behind anything else
     let (client, lease_client) = (connect()?, connect()?);
-    let shared = Arc::new(Shared::new(client).at_home(args.home.clone()));
+    let shared = Arc::new(Shared { home: args.home.clone(), ..Shared::new(client) });
     let state = http::State::new(Arc::clone(&shared));
     let mut server = http::serve(args.listen, state.clone()).await?;
     let mut stop = Box::pin(told_to_stop()?);

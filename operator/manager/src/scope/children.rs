@@ -68,6 +68,7 @@ pub fn owner_of<K: ResourceExt>(child: &K) -> Option<(String, Key)> {
     let app = |kind: &str| match kind {
         "KafkaCluster" => Some("kafka"),
         "ConnectCluster" => Some("kafka-connect"),
+        "User" => Some("kafka-user"),
         _ => None,
     };
     let controller = child.owner_references().iter().find(|owner| owner.controller == Some(true));

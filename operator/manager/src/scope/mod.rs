@@ -2,9 +2,10 @@
 //! know nothing of each other.
 //!
 //! `watch` fills the stores and rings the bells; `news` is what a watch has to tell, `lists` whether all have listed once;
-//! `shelf` is a kind's store with its bell, `children` what we made; `queue` turns a kind's bell into passes, one per
+//! `shelf` is a kind's store with its bell, `children` what we made; `bells` and `queue` turn a kind's bell into passes, one per
 //! object at a time; `gauges` are what a scrape reads off all of it.
 
+mod bells;
 mod children;
 mod gauges;
 mod lists;
@@ -17,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kube::{Resource, ResourceExt};
-use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic};
+use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic, User};
 use tokio::task::JoinSet;
 
 use crate::context::{Context, Shared};
@@ -57,6 +58,7 @@ impl fmt::Display for Key {
 pub struct Shelves {
     pub clusters: Shelf<KafkaCluster>,
     pub topics: Shelf<Topic>,
+    pub users: Shelf<User>,
     pub connects: Shelf<ConnectCluster>,
     pub connectors: Shelf<Connector>,
     pub pipelines: Shelf<CdcPipeline>,

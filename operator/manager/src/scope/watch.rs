@@ -3,24 +3,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
-use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
-use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::reflector::{self, Store, store::Writer};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use sluice_core::meta::SELECTOR;
-use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use sluice_crds::{CdcPipeline, ConnectCluster, Connector, KafkaCluster, Topic, User};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::bells::{Bell, Bells, Guarded, Ring};
 use super::news::{News, Reader};
-use super::{Children, Key, Shelf, Shelves, children, queue};
+use super::{Children, Key, Shelf, Shelves, children};
 use crate::context::Context;
 
 type Events<K> = Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>> + Send>>;
-type Guarded<K> = DeserializeGuard<K>;
 
 /// A watch that is ready to run, and the store that it fills.
 struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
@@ -31,6 +31,7 @@ struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
 pub struct Watches {
     clusters: Watch<Guarded<KafkaCluster>>,
     topics: Watch<Guarded<Topic>>,
+    users: Watch<Guarded<User>>,
     connects: Watch<Guarded<ConnectCluster>>,
     connectors: Watch<Guarded<Connector>>,
     pipelines: Watch<Guarded<CdcPipeline>>,
@@ -48,22 +49,12 @@ pub struct Watches {
     nodes: Option<Watch<PartialObjectMeta<k8s_openapi::api::core::v1::Node>>>,
 }
 
-/// The receiving ends: each ring asks for a pass.
-pub struct Bells {
-    clusters: Bell<KafkaCluster>,
-    topics: Bell<Topic>,
-    connects: Bell<ConnectCluster>,
-    connectors: Bell<Connector>,
-    pipelines: Bell<CdcPipeline>,
-}
-type Bell<K> = UnboundedReceiver<ObjectRef<Guarded<K>>>;
-type Ring<K> = UnboundedSender<ObjectRef<Guarded<K>>>;
-
 /// Prepares every watch of a scope; nothing runs yet.
 pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, Shelves, Children) {
     let ours = watcher::Config::default().labels(SELECTOR);
     let (clusters, clusters_bell, clusters_shelf) = primary(client, namespace);
     let (topics, topics_bell, topics_shelf) = primary(client, namespace);
+    let (users, users_bell, users_shelf) = primary(client, namespace);
     let (connects, connects_bell, connects_shelf) = primary(client, namespace);
     let (connectors, connectors_bell, connectors_shelf) = primary(client, namespace);
     let (pipelines, pipelines_bell, pipelines_shelf) = primary(client, namespace);
@@ -87,6 +78,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
         Watches {
             clusters,
             topics,
+            users,
             connects,
             connectors,
             pipelines,
@@ -105,6 +97,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
         Bells {
             clusters: clusters_bell,
             topics: topics_bell,
+            users: users_bell,
             connects: connects_bell,
             connectors: connectors_bell,
             pipelines: pipelines_bell,
@@ -112,6 +105,7 @@ pub fn prepare(client: &Client, namespace: Option<&str>) -> (Watches, Bells, She
         Shelves {
             clusters: clusters_shelf,
             topics: topics_shelf,
+            users: users_shelf,
             connects: connects_shelf,
             connectors: connectors_shelf,
             pipelines: pipelines_shelf,
@@ -137,6 +131,7 @@ impl Watches {
             News::There { now, before } => {
                 context.shelves.clusters.wake(&Key::of(now.as_ref()));
                 context.cluster_changed(before.as_deref(), now);
+                crate::user::cluster_changed(context, before.as_deref(), now);
             }
             News::Gone(last) => {
                 context.vault.forget(last.meta().uid.as_deref());
@@ -148,6 +143,14 @@ impl Watches {
             context.wake_owner(news.object());
             if let News::Gone(topic) = news {
                 context.topic_deleted(topic);
+            }
+        });
+        run(self.users, context, tasks, |context, news| {
+            let key = Key::of(news.object());
+            context.shelves.users.wake(&key);
+            if matches!(news, News::Gone(_)) {
+                context.written.forget::<User>(&key);
+                context.passwords.forget(&key);
             }
         });
         run(self.connects, context, tasks, |context, news| match news {
@@ -206,63 +209,13 @@ impl Watches {
     }
 }
 
-impl Bells {
-    /// Passes at once: many for topics, whose passes wait for a batch that they fill together.
-    pub fn spawn(self, context: &Arc<Context>, tasks: &mut JoinSet<()>) {
-        queue::spawn(
-            context,
-            "KafkaCluster",
-            |c| &c.shelves.clusters,
-            self.clusters,
-            8,
-            crate::cluster::reconcile,
-            tasks,
-        );
-        queue::spawn(
-            context,
-            "Topic",
-            |c| &c.shelves.topics,
-            self.topics,
-            512,
-            crate::topic::reconcile,
-            tasks,
-        );
-        queue::spawn(
-            context,
-            "ConnectCluster",
-            |c| &c.shelves.connects,
-            self.connects,
-            16,
-            crate::connect::reconcile,
-            tasks,
-        );
-        queue::spawn(
-            context,
-            "Connector",
-            |c| &c.shelves.connectors,
-            self.connectors,
-            32,
-            crate::connector::reconcile,
-            tasks,
-        );
-        queue::spawn(
-            context,
-            "CdcPipeline",
-            |c| &c.shelves.pipelines,
-            self.pipelines,
-            16,
-            crate::cdc::reconcile,
-            tasks,
-        );
-    }
-}
-
 /// Wakes the object that a child's labels name.
 fn wake_labelled<K: ResourceExt>(context: &Context, news: &News<K>) {
     if let Some((app, owner)) = children::owner_of(news.object()) {
         match app.as_str() {
             "kafka" => context.shelves.clusters.wake(&owner),
             "kafka-connect" => context.shelves.connects.wake(&owner),
+            "kafka-user" => context.shelves.users.wake(&owner),
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
 //! How the operator behaves towards a real API server: who leads (`lease`), children (`apply`), `status`, whole passes
-//! over `clusters`, and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`. Whether a
+//! over `clusters` and `users`, and objects that were stored under another schema (`unparsable`). Whether it takes our `manifests`. Whether a
 //! `namespace` goes.
 
 // `json!({ … })` reads best where it is used, as an argument
@@ -12,6 +12,7 @@ mod manifests;
 mod namespace;
 mod status;
 mod unparsable;
+mod users;
 
 use apiserver_harness::{ApiServer, shared};
 use tokio::sync::OnceCell;

@@ -2,7 +2,7 @@
 //! functions, tested by tables; what Kafka makes of them is tested on real brokers.
 //!
 //! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, and `look`, which puts the first two together.
-//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
+//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
 //! `batch` splits what is too much for one request.
 
 pub mod acls;
@@ -17,6 +17,8 @@ pub mod look;
 pub mod offsets;
 pub mod partitions;
 pub mod quorum;
+pub mod quotas;
+pub mod scram;
 pub mod topics;
 pub mod unregister;
 pub mod voters;

@@ -2,17 +2,19 @@
 //! `DescribeQuorum`.
 //!
 //! `next` makes a view of the one before it and a new look, and tells which topics changed. `acl` is a
-//! rule of access, `uuid` Kafka's way to write ids.
+//! rule of access, `users` who there is, `uuid` Kafka's way to write ids.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod acl;
 mod next;
+mod users;
 mod uuid;
 
 pub use acl::{Acl, Operation, Pattern, Permission, ResourceKind};
 pub use next::{Look, TopicConfigs};
+pub use users::UsersView;
 
 /// Kafka's `node.id`, of brokers and controllers alike.
 pub type NodeId = i32;

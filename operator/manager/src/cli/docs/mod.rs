@@ -13,6 +13,7 @@ use sluice_core::connect::ConnectReason;
 use sluice_core::connector::ConnectorReason;
 use sluice_core::reason::Reason;
 use sluice_core::topic::TopicReason;
+use sluice_core::user::UserReason;
 
 use fields::{Field, cell};
 
@@ -37,6 +38,7 @@ type Reasons = (&'static str, &'static [(&'static str, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("KafkaCluster", ClusterReason::ALL),
     ("Topic", TopicReason::ALL),
+    ("User", UserReason::ALL),
     ("ConnectCluster", ConnectReason::ALL),
     ("Connector", ConnectorReason::ALL),
     ("CdcPipeline", CdcReason::ALL),

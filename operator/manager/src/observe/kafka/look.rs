@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use sluice_clients::kafka::{BrokerConfig, Client, ConfigSource, Error};
 use sluice_core::cluster::DynamicConfigs;
 use sluice_core::view::Sight;
-use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs};
+use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs, UsersView};
 use tracing::{debug, info};
 
-use super::world::{Pace, World};
+use super::world::{News, Pace, World};
 use crate::context::Context;
 use crate::metrics::ClusterLabels;
 use crate::scope::chain;
+use crate::user;
 
 /// Time between looks. Steady: a change behind our back is seen within 10 s (twice this and a request, with 2,000
 /// topics), at less than one request a second: four a round, and now and then one for each broker.
@@ -20,8 +21,8 @@ const BRISK: Duration = Duration::from_millis(700);
 const STEADY: Duration = Duration::from_millis(4_700);
 /// A look that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// In which rounds, one of so many, the cluster's settings and rules of access are read.
-const RARELY: u64 = 4;
+/// In which rounds, one of so many, the settings, rules and users of the cluster are read.
+const RARELY: u64 = 8;
 /// Every how many rounds each broker's own configs are read: in none of the others.
 const EACH_BROKER: u64 = 16;
 /// Topics whose configs are described per round.
@@ -41,6 +42,11 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
             context.kafka_seen(&world.key, &before, &after);
             if std::mem::take(&mut round.dynamic_changed) {
                 context.shelves.clusters.wake(&world.key);
+            }
+            match round.news.take() {
+                Some(News { everybody: true, .. }) => user::wake_all_of(&context, &world.key),
+                Some(news) => user::access_changed(&context, &world.key, &news.users),
+                None => {}
             }
         }
         round.requests = 0;
@@ -64,6 +70,8 @@ struct Round {
     quorum: Option<Instant>,
     requests: u64,
     dynamic_changed: bool,
+    /// About rules and users.
+    news: Option<News>,
 }
 
 async fn look(world: &World, client: &Client, round: &mut Round) {
@@ -139,9 +147,16 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
             round.requests += 1;
         }
     }
-    let ruled = world.set_access(client.describe_acls().await?);
-    round.requests += 1;
-    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || ruled)
+    let rules = client.describe_acls().await?;
+    let users = UsersView {
+        scram: client.describe_scram_users().await?,
+        quotas: client.describe_user_quotas().await?,
+    };
+    round.requests += 3;
+    let news = world.set_access(rules, users);
+    let is_news = news.rules;
+    round.news = Some(news);
+    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || is_news)
 }
 
 /// Describes the next slice of topics, those never described first.

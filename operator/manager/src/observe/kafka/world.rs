@@ -7,8 +7,9 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sluice_clients::kafka::Client;
 use sluice_core::cluster::DynamicConfigs;
+use sluice_core::user::Changes;
 use sluice_core::view::Sight;
-use sluice_core::view::kafka::{Acl, ClusterView, Look, TopicConfigs, TopicView};
+use sluice_core::view::kafka::{Acl, ClusterView, Look, TopicConfigs, TopicView, UsersView};
 use tokio::sync::Notify;
 
 use crate::scope::Key;
@@ -22,6 +23,15 @@ pub enum Pace {
     /// Something is under way.
     Brisk,
     Steady,
+}
+
+/// What a look at rules and users brought.
+#[derive(Debug, Default, PartialEq)]
+pub struct News {
+    pub rules: bool,
+    /// It was the first look.
+    pub everybody: bool,
+    pub users: BTreeSet<String>,
 }
 
 /// A Kafka cluster as we see it and reach it.
@@ -41,6 +51,8 @@ pub struct World {
     dynamic: ArcSwapOption<DynamicConfigs>,
     /// Every rule of access.
     access: ArcSwapOption<BTreeSet<Acl>>,
+    /// Who there is in Kafka.
+    users: ArcSwapOption<UsersView>,
     /// Topics that we changed, and when. Guards every change of `sight`.
     settling: Mutex<HashMap<String, Instant>>,
     brisk: AtomicBool,
@@ -59,6 +71,7 @@ impl World {
             stepped: Mutex::default(),
             dynamic: ArcSwapOption::empty(),
             access: ArcSwapOption::empty(),
+            users: ArcSwapOption::empty(),
             settling: Mutex::default(),
             brisk: AtomicBool::new(true),
             nudge: Notify::new(),
@@ -119,13 +132,63 @@ impl World {
         self.access.load_full()
     }
 
-    /// Takes in the rules of access. Whether they are others than before.
-    pub(super) fn set_access(&self, rules: BTreeSet<Acl>) -> bool {
-        let same = self.access.load().as_deref() == Some(&rules);
-        if !same {
-            self.access.store(Some(Arc::new(rules)));
+    pub fn users(&self) -> Option<Arc<UsersView>> {
+        self.users.load_full()
+    }
+
+    /// Takes in the rules of access, and who there is. Whom it is news about.
+    pub(super) fn set_access(&self, rules: BTreeSet<Acl>, users: UsersView) -> News {
+        let before = (self.access.load_full(), self.users.load_full());
+        let mut news = News::default();
+        if let (Some(old_rules), Some(old_users)) = &before {
+            let principals = old_rules.symmetric_difference(&rules).map(|rule| rule.principal.as_str());
+            let names = principals.map(|principal| principal.strip_prefix("User:").unwrap_or(principal));
+            news.users = names.chain(old_users.changed(&users)).map(str::to_owned).collect();
+            news.rules = **old_rules != rules;
+        } else {
+            news = News { rules: true, everybody: true, users: BTreeSet::new() };
         }
-        !same
+        if news != News::default() {
+            self.access.store(Some(Arc::new(rules)));
+            self.users.store(Some(Arc::new(users)));
+        }
+        news
+    }
+
+    /// Shows at once what a change of ours made of a user.
+    pub fn user_changed(&self, name: &str, changes: &Changes) {
+        self.access.rcu(|rules| {
+            let mut rules = BTreeSet::clone(rules.as_ref()?);
+            rules.retain(|rule| !changes.drop.contains(rule));
+            rules.extend(changes.make.iter().cloned());
+            Some(Arc::new(rules))
+        });
+        self.users.rcu(|users| {
+            let mut users = UsersView::clone(users.as_ref()?);
+            if changes.password.is_some() {
+                users.scram.insert(name.to_owned());
+            }
+            let quotas = users.quotas.entry(name.to_owned()).or_default();
+            for (key, value) in &changes.quotas {
+                match value {
+                    Some(value) => drop(quotas.insert(key.clone(), *value)),
+                    None => drop(quotas.remove(key)),
+                }
+            }
+            if quotas.is_empty() {
+                users.quotas.remove(name);
+            }
+            Some(Arc::new(users))
+        });
+    }
+
+    /// The same when a user is gone.
+    pub fn user_gone(&self, name: &str) {
+        self.users.rcu(|users| {
+            let mut users = UsersView::clone(users.as_ref()?);
+            users.scram.remove(name);
+            Some(Arc::new(users))
+        });
     }
 
     pub fn set_pace(&self, pace: Pace) {
