@@ -22,9 +22,9 @@ pub struct Knock {
     #[arg(long)]
     pub forge: String,
     /// PEM of one who is let in
-    #[arg(long, requires = "key")]
+    #[arg(long, requires = "key", allow_hyphen_values = true)]
     pub certificate: Option<String>,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub key: Option<String>,
 }
 
