@@ -43,12 +43,16 @@ async fn in_state(client: &Client, name: &str, state: RunState) -> Arc<Connector
 }
 
 /// The order, again while the worker says "not yet".
-async fn done<T>(mut order: impl AsyncFnMut() -> Result<T, Error>) -> T {
+async fn done<T>(order: impl AsyncFnMut() -> Result<T, Error>) -> T {
+    answered(order).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What the worker says of the order once it is ready to say it.
+async fn answered<T>(mut order: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match order().await {
-            Ok(done) => return done,
             Err(Error::NotYet { .. }) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
-            Err(error) => panic!("{error}"),
+            answer => return answer,
         }
     }
 }
@@ -86,7 +90,7 @@ async fn a_connector_lives_pauses_stops_and_goes() {
     let topics = until("it has written", async || client.topics("life").await.unwrap(), |t| !t.is_empty());
     assert_eq!(topics.await, ["heartbeats"]);
 
-    let refused = client.delete_offsets("life").await.unwrap_err();
+    let refused = answered(async || client.delete_offsets("life").await).await.unwrap_err();
     assert_eq!(refused.reason(), "ConnectRefused", "offsets are only deleted while it is stopped: {refused}");
     done(async || client.stop("life").await).await;
     assert_eq!(in_state(&client, "life", RunState::Stopped).await.tasks, []);

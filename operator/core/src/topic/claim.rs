@@ -9,7 +9,9 @@ use super::validate::name_of;
 pub struct Claimant {
     /// First, so that the older wins.
     pub created: Timestamp,
-    /// Breaks the tie of two that were created in the same second.
+    /// Of two that were created in the same second, who has the topic keeps it: timestamps know no less than a second.
+    pub waits: bool,
+    /// Breaks the tie that is left.
     pub uid: String,
     pub name: String,
 }
@@ -19,6 +21,7 @@ impl Claimant {
     pub fn of(topic: &Topic) -> Option<Self> {
         Some(Self {
             created: topic.metadata.creation_timestamp.as_ref()?.0,
+            waits: topic.status.as_ref().is_none_or(|status| status.topic_id.is_none()),
             uid: topic.metadata.uid.clone()?,
             name: topic.name_any(),
         })

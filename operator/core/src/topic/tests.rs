@@ -274,18 +274,28 @@ fn paused_shows_what_would_change() {
     assert!(plan.verdict.message.contains("partitions 1 → 2"));
 }
 
+fn claims_orders(name: &str, second: i64) -> Topic {
+    let mut topic = topic(json!({"topicName": "orders"}));
+    topic.metadata.name = Some(name.into());
+    topic.metadata.uid = Some(name.into());
+    topic.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
+    topic
+}
+
 #[test]
 fn of_two_objects_that_want_one_name_the_older_wins() {
-    let named = |name: &str, second: i64| {
-        let mut topic = topic(json!({"topicName": "orders"}));
-        topic.metadata.name = Some(name.into());
-        topic.metadata.uid = Some(name.into());
-        topic.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
-        topic
-    };
-    let (old, young) = (named("z-old", 1), named("a-young", 2));
+    let (old, young) = (claims_orders("z-old", 1), claims_orders("a-young", 2));
     assert_eq!(elder(&young, [&old, &young]), Some("z-old".into()));
     assert_eq!(elder(&old, [&old, &young]), None);
+}
+
+#[test]
+fn of_two_that_were_created_in_one_second_who_has_the_topic_keeps_it() {
+    let (mut first, second) = (claims_orders("z-first", 1), claims_orders("a-second", 1));
+    assert_eq!(elder(&first, [&second]), Some("a-second".into()), "neither has it: the uid decides");
+    first.status = Some(owned());
+    assert_eq!(elder(&second, [&first]), Some("z-first".into()));
+    assert_eq!(elder(&first, [&second]), None);
 }
 
 fn leaving(sight: &Sight<ClusterView>) -> TeardownSeen<'_> {
