@@ -52,7 +52,7 @@ demo: ready ## A shop's database flows into another one, with what a user would 
 demo-down: ## Remove all that `make demo` made
 	@hack/on-cluster demo-down
 
-e2e: ready ## End-to-end cases, all or some: CASES="K1 P7"
+e2e: ready ## End-to-end cases, all or some: CASES="K1 P7"; PROFILE=dev builds faster
 	@hack/on-cluster run $(if $(CASES),--case "$(CASES)")
 
 bench: ready ## Measure speed and size; writes docs/benchmarks/latest.json

@@ -16,12 +16,17 @@ use_cluster() {
   export KUBECONFIG PATH
 }
 
-# The tag is made of the binary, so that a new one is rolled out and an old one is not.
+# The tag is made of the binary, so that a new one is rolled out and an old one is not. PROFILE=dev builds in a fraction of the
+# time what is neither small nor fast: to play cases while something is being made, not to measure it.
 images() {
-  local size
+  local size profile=${PROFILE:-release}
   mkdir -p "$IMAGES"
-  cargo build --release --locked -p sluice
-  cp "$CARGO_TARGET_DIR/release/sluice" "$IMAGES/sluice"
+  cargo build --profile "$profile" --locked -p sluice
+  if [ "$profile" = dev ]; then
+    strip -o "$IMAGES/sluice" "$CARGO_TARGET_DIR/debug/sluice"
+  else
+    cp "$CARGO_TARGET_DIR/$profile/sluice" "$IMAGES/sluice"
+  fi
   cargo build --locked -p e2e
   cp "$CARGO_TARGET_DIR/debug/e2e" "$E2E"
   echo "dev-$(sha256sum < "$IMAGES/sluice" | cut -c1-12)" > "$IMAGES/tag"
@@ -29,7 +34,7 @@ images() {
   "$TESTBED" image docker.io/sluice/e2e:dev "$IMAGES/e2e.tar" "$E2E"
   size=$(stat -c %s "$IMAGES/sluice.tar")
   echo "the operator's image has $size bytes"
-  [ "$size" -le $LIMIT ] || { echo "more than the $LIMIT it may have"; return 1; }
+  [ "$profile" = dev ] || [ "$size" -le $LIMIT ] || { echo "more than the $LIMIT it may have"; return 1; }
 }
 
 load() {
