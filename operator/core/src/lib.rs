@@ -5,7 +5,8 @@
 //! `plan` (what happens next) → `status` (what we tell the user). `view` holds what the observers saw.
 //!
 //! Shared: `condition` (verdict → kstatus conditions), `finding` (what is wrong with an input), `reason` (closed
-//! sets of reasons), `referent` (what a reference leads to), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `pki` (certificates), `properties` (Java's files).
+//! sets of reasons), `referent` (what a reference leads to), `units` (`7d`, `10Gi`), `meta` (labels, owner references), `pki` (certificates), `properties` and `java`
+//! (Java's files and options).
 
 pub mod cdc;
 pub mod cluster;
@@ -13,6 +14,7 @@ pub mod condition;
 pub mod connect;
 pub mod connector;
 pub mod finding;
+pub mod java;
 pub mod meta;
 pub mod pki;
 pub mod properties;

@@ -4,6 +4,7 @@ use sluice_crds::common::{Jvm, Resources};
 
 use super::ClusterReason;
 use crate::finding::Finding;
+use crate::java;
 use crate::units;
 
 const DEFAULT_HEAP: i64 = 512 << 20;
@@ -36,20 +37,10 @@ pub fn arguments(
     }
     let mut arguments = vec![format!("-Xms{}k", heap >> 10), format!("-Xmx{}k", heap >> 10)];
     arguments.extend(collector(&jvm.options, heap).iter().map(|o| (*o).to_owned()));
-    arguments.extend(ALWAYS.iter().map(|o| (*o).to_owned()));
+    arguments.extend(java::OPTIONS.iter().map(|o| (*o).to_owned()));
     arguments.extend(jvm.options.iter().cloned());
     Ok(arguments)
 }
-
-const ALWAYS: &[&str] = &[
-    // a node that is out of memory must not linger half alive
-    "-XX:+ExitOnOutOfMemoryError",
-    "-Djava.awt.headless=true",
-    // pods come back with other addresses: names must be looked up again
-    "-Dsun.net.inetaddr.ttl=5",
-    "-Dsun.net.inetaddr.negative.ttl=0",
-    "-Dlog4j2.configurationFile=/etc/sluice/log4j2.properties",
-];
 
 /// Kafka's own choice (`kafka-run-class.sh`) for large heaps. Nothing where the user chooses: two collectors do not
 /// start.

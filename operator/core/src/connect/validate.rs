@@ -9,6 +9,7 @@ use super::inputs::Inputs;
 use super::wanted::Wanted;
 use super::{ConnectReason, desired, names, worker};
 use crate::finding::Finding;
+use crate::java;
 use crate::meta::Owner;
 use crate::units;
 
@@ -92,20 +93,10 @@ fn java(jvm: &Jvm, resources: Option<&Resources>) -> Result<Vec<String>, Finding
         // below a gibibyte a parallel collector's threads cost more than they save
         arguments.push(if heap < 1 << 30 { "-XX:+UseSerialGC" } else { "-XX:+UseG1GC" }.into());
     }
-    arguments.extend(ALWAYS.iter().map(|option| (*option).to_owned()));
+    arguments.extend(java::OPTIONS.iter().map(|option| (*option).to_owned()));
     arguments.extend(jvm.options.iter().cloned());
     Ok(arguments)
 }
-
-const ALWAYS: &[&str] = &[
-    // a worker that is out of memory must not linger half alive
-    "-XX:+ExitOnOutOfMemoryError",
-    "-Djava.awt.headless=true",
-    // pods come back with other addresses: names must be looked up again
-    "-Dsun.net.inetaddr.ttl=5",
-    "-Dsun.net.inetaddr.negative.ttl=0",
-    "-Dlog4j2.configurationFile=/etc/sluice/log4j2.properties",
-];
 
 /// What Sluice puts into every pod cannot be put there again.
 fn template_fits(template: &PodTemplate, findings: &mut Findings) {
