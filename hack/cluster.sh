@@ -21,14 +21,13 @@ use_cluster() {
 images() {
   local size profile=${PROFILE:-release}
   mkdir -p "$IMAGES"
+  # at once: each selection of packages has its own features of libraries, and builds these anew
+  cargo build --locked -p sluice -p e2e
   if [ "$profile" = dev ]; then
-    # at once: each selection of packages has its own features of libraries, and builds these anew
-    cargo build --locked -p sluice -p e2e
     strip -o "$IMAGES/sluice" "$CARGO_TARGET_DIR/debug/sluice"
   else
     cargo build --profile "$profile" --locked -p sluice
     cp "$CARGO_TARGET_DIR/$profile/sluice" "$IMAGES/sluice"
-    cargo build --locked -p e2e
   fi
   cp "$CARGO_TARGET_DIR/debug/e2e" "$E2E"
   echo "dev-$(sha256sum < "$IMAGES/sluice" | cut -c1-12)" > "$IMAGES/tag"
