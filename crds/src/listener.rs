@@ -1,11 +1,16 @@
 //! Ports for clients.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A port for clients inside the Kubernetes cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.authentication) || self.authentication != 'tls' || (has(self.tls) && self.tls)")
+        .message("authentication: tls needs tls: true"),
+)]
 pub struct Listener {
     /// Name of the listener.
     #[schemars(length(min = 1, max = 15), regex(pattern = r"^[a-z]([a-z0-9]*)$"))]
@@ -16,8 +21,8 @@ pub struct Listener {
     /// Whether it is encrypted. The brokers' certificates are signed by the authority in Secret `<cluster>-ca-cert`, key `ca.crt`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tls: bool,
-    /// How clients say who they are: `none` (default; they may do what clients do, with everybody's topics) or `scram-sha-512` (by
-    /// name and password; they may do what ACLs allow them).
+    /// How clients say who they are: `none` (default; they may do what clients do, with everybody's topics), `scram-sha-512` (by
+    /// name and password) or `tls` (by a certificate of a User's; it needs `tls: true`). The latter two may do what ACLs allow them.
     #[serde(default, skip_serializing_if = "Authentication::is_none")]
     pub authentication: Authentication,
 }
@@ -30,6 +35,8 @@ pub enum Authentication {
     None,
     #[serde(rename = "scram-sha-512")]
     ScramSha512,
+    #[serde(rename = "tls")]
+    Tls,
 }
 
 impl Authentication {

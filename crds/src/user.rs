@@ -1,6 +1,6 @@
 //! `User`: somebody who may use a Kafka cluster.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::common::{LocalRef, SecretKeyRef};
     derive = "Default",
     shortname = "ku",
     category = "sluice",
-    doc = "Somebody who may use a Kafka cluster: a password, what they may do (ACLs), how much of it (quotas), and the Secret that their clients mount.",
+    doc = "Somebody who may use a Kafka cluster: a password or a certificate, what they may do (ACLs), how much of it (quotas), and the Secret that their clients mount.",
     selectable = ".spec.clusterRef.name",
     printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterRef.name"),
     printcolumn(name = "Secret", type_ = "string", json_path = ".status.secretName"),
@@ -65,10 +65,14 @@ pub struct UserSpec {
 }
 
 /// How a user says who they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.type != 'tls' || !has(self.passwordFrom)")
+        .message("a user with a certificate has no password: remove passwordFrom"),
+)]
 pub struct UserAuthentication {
-    /// `scram-sha-512` (default): by name and password.
+    /// `scram-sha-512` (default): by name and password. `tls`: by a certificate that Sluice issues and renews.
     #[serde(default, rename = "type")]
     pub kind: UserAuthenticationType,
     /// Where the password is. Default: Sluice makes one. Another value there is set in Kafka at once.
@@ -76,12 +80,14 @@ pub struct UserAuthentication {
     pub password_from: Option<SecretKeyRef>,
 }
 
-/// `scram-sha-512`.
+/// `scram-sha-512` or `tls`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UserAuthenticationType {
     #[default]
     #[serde(rename = "scram-sha-512")]
     ScramSha512,
+    #[serde(rename = "tls")]
+    Tls,
 }
 
 /// Operations on one resource, or on all whose name begins alike.
@@ -180,4 +186,7 @@ pub struct UserStatus {
     /// The Secret that clients mount: `client.properties`, and each part of it by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<String>,
+    /// Until when the certificate of a user of type `tls` is good. Another one is in the Secret when two thirds of its life are over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_not_after: Option<Time>,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::objects::{cluster, connect, connector, pipeline, pool, pools, sink, topic, with};
+use crate::objects::{cluster, connect, connector, pipeline, pool, pools, sink, topic, user, with};
 use crate::session::{Session, assert_refused};
 
 /// Creates each and expects these words.
@@ -69,6 +69,35 @@ async fn listeners_that_share_a_port_or_a_name() {
         ),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn certificates_without_encryption_or_with_a_password() {
+    let listener = |more: Value| {
+        let mut listener = json!({ "name": "certs", "port": 9092, "authentication": "tls" });
+        json_patch::merge(&mut listener, &more);
+        with(cluster("shop"), &json!({ "listeners": [listener] }))
+    };
+    let login = |login: Value| with(user("app"), &json!({ "authentication": login }));
+    let password = json!({ "name": "ours", "key": "password" });
+    refused(vec![
+        (listener(json!({})), "authentication: tls needs tls: true"),
+        (listener(json!({ "tls": false })), "authentication: tls needs tls: true"),
+        (
+            listener(json!({ "authentication": "oauth" })),
+            "supported values: \"none\", \"scram-sha-512\", \"tls\"",
+        ),
+        (
+            login(json!({ "type": "tls", "passwordFrom": password })),
+            "a user with a certificate has no password: remove passwordFrom",
+        ),
+        (login(json!({ "type": "plain" })), "supported values: \"scram-sha-512\", \"tls\""),
+    ])
+    .await;
+    let session = Session::start().await;
+    session.created(&listener(json!({ "tls": true }))).await;
+    session.created(&login(json!({ "type": "tls" }))).await;
+    session.created(&with(user("other"), &json!({ "authentication": { "passwordFrom": password } }))).await;
 }
 
 #[tokio::test]
@@ -225,24 +254,6 @@ async fn policies_that_have_nothing_to_act_on() {
     .await;
     let session = Session::start().await;
     session.created(&new(&[&drops, &budget, &json!({ "snapshots": [{ "id": "a" }] })])).await;
-}
-
-#[tokio::test]
-async fn a_ca_where_nobody_asks_for_it_and_none_where_somebody_does() {
-    let tls = |tls: Value| with(pipeline("p"), &json!({ "source": { "postgres": { "tls": tls } } }));
-    let ca = json!({ "name": "db-ca", "key": "ca.crt" });
-    let needed = "tls.ca is needed with mode VerifyCa and VerifyFull, and only there";
-    refused(vec![
-        (tls(json!({ "mode": "VerifyFull" })), needed),
-        (tls(json!({ "mode": "Require", "ca": ca })), needed),
-        (
-            tls(json!({ "mode": "Prefer" })),
-            "supported values: \"Disable\", \"Require\", \"VerifyCa\", \"VerifyFull\"",
-        ),
-    ])
-    .await;
-    let session = Session::start().await;
-    session.created(&tls(json!({ "mode": "VerifyCa", "ca": ca }))).await;
 }
 
 #[tokio::test]

@@ -21,11 +21,9 @@ pub struct Knock {
     /// Whom the forged certificate says to be: `CN=node,OU=kafka,O=shop`
     #[arg(long)]
     pub forge: String,
-    /// PEM of one who is let in
-    #[arg(long, requires = "key", allow_hyphen_values = true)]
-    pub certificate: Option<String>,
-    #[arg(long, allow_hyphen_values = true)]
-    pub key: Option<String>,
+    /// Further certificates to show: what each is called, PEM, and its key
+    #[arg(long, num_args = 3, allow_hyphen_values = true, value_names = ["HOW", "CERTIFICATE", "KEY"])]
+    pub show: Vec<String>,
 }
 
 /// What came of each way.
@@ -53,8 +51,8 @@ pub async fn knock(args: Knock) -> Result<Knocked> {
             ("without a certificate", tls(&args.bootstrap, None)),
             ("with a forged certificate", tls(&args.bootstrap, Some((&certificate, &key)))),
         ];
-        if let (Some(certificate), Some(key)) = (&args.certificate, &args.key) {
-            all.push(("with a certificate of the cluster's", tls(&args.bootstrap, Some((certificate, key)))));
+        for shown in args.show.chunks_exact(3) {
+            all.push((shown[0].as_str(), tls(&args.bootstrap, Some((&shown[1], &shown[2])))));
         }
         let ways = all.into_iter().map(|(how, config)| way(how, &config)).collect();
         Ok(Knocked { open, ways })

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use futures::stream::{FuturesUnordered, StreamExt};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -63,6 +64,9 @@ pub struct Consume {
     /// Give back the first N values
     #[arg(long, default_value_t = 0)]
     pub values: usize,
+    /// Further settings of the client: KEY=VALUE
+    #[arg(long = "set")]
+    pub settings: Vec<String>,
     #[arg(long, default_value_t = 30)]
     pub patience_s: u64,
 }
@@ -76,11 +80,7 @@ pub struct Consumed {
 }
 
 pub async fn produce(args: Produce) -> Result<Produced> {
-    let mut config = client(&args.bootstrap);
-    for setting in &args.settings {
-        let (key, value) = setting.split_once('=').with_context(|| format!("{setting}: KEY=VALUE"))?;
-        config.set(key, value);
-    }
+    let mut config = configured(&args.bootstrap, &args.settings)?;
     let producer: FutureProducer = config
         .set("acks", &args.acks)
         .set("enable.idempotence", if args.acks == "all" { "true" } else { "false" })
@@ -114,6 +114,15 @@ pub async fn produce(args: Produce) -> Result<Produced> {
     Ok(told)
 }
 
+fn configured(bootstrap: &str, settings: &[String]) -> Result<ClientConfig> {
+    let mut config = client(bootstrap);
+    for setting in settings {
+        let (key, value) = setting.split_once('=').with_context(|| format!("{setting}: KEY=VALUE"))?;
+        config.set(key, value);
+    }
+    Ok(config)
+}
+
 async fn send(producer: &FutureProducer, args: &Produce, n: u64) -> Result<u64, String> {
     let key = format!("{}-{n}", args.prefix);
     let value = args.value.as_deref().unwrap_or(&key);
@@ -145,7 +154,7 @@ pub async fn consume(args: Consume) -> Result<Consumed> {
 fn read(args: &Consume) -> Result<Consumed> {
     let deadline = Instant::now() + Duration::from_secs(args.patience_s);
     let left = || deadline.saturating_duration_since(Instant::now());
-    let consumer: BaseConsumer = client(&args.bootstrap)
+    let consumer: BaseConsumer = configured(&args.bootstrap, &args.settings)?
         .set("group.id", "e2e-agent") // never joined: partitions are assigned by hand
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "false")

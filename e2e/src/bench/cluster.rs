@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use kube::runtime::watcher::Config;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_crds::KafkaCluster;
 
 use super::Bench;
@@ -29,6 +29,10 @@ fn spec() -> Value {
     let more = jmx.into_iter().chain(["-Djava.rmi.server.hostname=127.0.0.1".into()]);
     spec["pools"][0]["jvm"]["options"] = kafka::FLAGS.map(String::from).into_iter().chain(more).collect();
     spec["pools"][0]["jvm"]["heap"] = "512Mi".into();
+    spec["listeners"] = json!([
+        {"name": "plain", "port": 9092},
+        {"name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512"},
+    ]);
     spec
 }
 

@@ -1,7 +1,7 @@
 //! Measures Sluice on the cluster at hand. How each figure comes about stands in `docs/benchmarks/README.md`.
 //!
 //! `cluster` (apply → Ready, a deleted child) → `memory` → `topics` (250 and 2,000, with them `idle`: requests while nothing
-//! changes) → `flow` (a failed task, commit to sink) → `cluster` (again after deletion); `machine` says on what.
+//! changes) → `users` (2,000) → `flow` (a failed task, commit to sink) → `cluster` (again after deletion); `machine` says on what.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ mod idle;
 mod machine;
 mod memory;
 mod topics;
+mod users;
 mod watch;
 
 /// Namespace of all that is measured.
@@ -32,7 +33,7 @@ pub struct Args {
     /// Where the figures go, one flat JSON object; default docs/benchmarks/latest.json
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Measure only this, and write no file: cluster, topics, rest or flow
+    /// Measure only this, and write no file: cluster, topics, rest, users or flow
     #[arg(long)]
     only: Option<Part>,
     /// Leave the namespace as it is at the end
@@ -45,6 +46,7 @@ enum Part {
     Cluster,
     Topics,
     Rest,
+    Users,
     Flow,
 }
 
@@ -120,6 +122,10 @@ async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
             Ok(())
         })
         .await?;
+    }
+    if wanted(Part::Users) {
+        bench.place.task.rename("2,000 users");
+        users::many(bench, 2000, async |bench| memory::idle(bench, "rss_2000_users_mb").await).await?;
     }
     if wanted(Part::Flow) {
         bench.place.task.rename("flow");

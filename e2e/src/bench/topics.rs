@@ -15,7 +15,7 @@ use crate::kubernetes::conditions::ready;
 use crate::kubernetes::objects::Space;
 use crate::wait::seconds;
 
-const CONNECTIONS: usize = 16;
+pub const CONNECTIONS: usize = 16;
 
 /// One round of requests and what they should lead to.
 enum Phase {
@@ -71,7 +71,7 @@ pub async fn many<'b>(
 }
 
 /// Clients with connections of their own; a client's requests share its connection pool.
-async fn lanes() -> Result<Vec<Space>> {
+pub async fn lanes() -> Result<Vec<Space>> {
     let mut lanes = Vec::new();
     for _ in 0..CONNECTIONS {
         lanes.push(Space::new(kubernetes::connect().await?, super::NAMESPACE));

@@ -1,15 +1,17 @@
 //! Kafka clusters that nobody disturbs, or whose children somebody does.
 
-use anyhow::{Result, ensure};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use serde_json::{Value, json};
-use sluice_crds::{KafkaCluster, Topic};
+use sluice_crds::{KafkaCluster, Topic, User};
 
 use crate::kubernetes::objects::Object;
-use crate::scene::{Expect, Scene, kafka};
+use crate::scene::{Expect, Scene, kafka, user};
 use crate::wait::{chain, said, seconds};
 
 const RECORDS: u64 = 1000;
@@ -21,19 +23,41 @@ pub async fn k01_records_arrive_on_every_listener(s: &Scene<'_>) -> Result<()> {
     }))
     .await?;
     s.ready::<Topic>("k1-records", seconds(10)).await?;
+    let may = |kind: &str, name: &str, operations: &[&str]| json!({"resource": {"type": kind, "name": name}, "operations": operations});
+    // the agent's consumer asks for its group's coordinator
+    let acls = [may("topic", "k1-records", &["Read", "Write"]), may("group", "e2e-agent", &["Read"])];
+    for (name, login) in [("k1-password", "scram-sha-512"), ("k1-certificate", "tls")] {
+        s.apply::<User>(
+            name,
+            json!({
+                "clusterRef": {"name": kafka.name}, "authentication": {"type": login}, "acls": acls,
+            }),
+        )
+        .await?;
+    }
+    let trusted = user::files(&s.get::<Secret>(&format!("{}-ca-cert", kafka.name)).await?)?;
+    let mut logins = BTreeMap::from([
+        ("plain", vec![]),
+        ("open", vec!["security.protocol=ssl".to_owned(), format!("ssl.ca.pem={}", trusted["ca.crt"])]),
+    ]);
+    s.ready::<User>("k1-password", seconds(20)).await?;
+    let mut password = user::files(&s.get("k1-password-kafka").await?)?;
+    logins.insert("apps", user::settings(&password));
+    password.insert("security.protocol".into(), password["bare.security.protocol"].clone());
+    logins.insert("bare", user::settings(&password));
+    s.ready::<User>("k1-certificate", seconds(20)).await?;
+    logins.insert("certs", user::settings(&user::files(&s.get("k1-certificate-kafka").await?)?));
+
     let cluster: KafkaCluster = s.get(&kafka.name).await?;
     let listeners = cluster.status.unwrap_or_default().listeners;
-    ensure!(!listeners.is_empty(), "status lists no listener");
+    ensure!(listeners.len() == logins.len(), "status lists other listeners: {listeners:?}");
     for listener in listeners {
-        let produced =
-            s.agent().produce(&listener.bootstrap_servers, "k1-records", RECORDS, &listener.name).await?;
-        ensure!(produced.acked == RECORDS && produced.failed == 0, "{}: {produced:?}", listener.name);
-        let consumed = s.agent().consume(&listener.bootstrap_servers, "k1-records", &listener.name).await?;
-        ensure!(
-            consumed.distinct == RECORDS,
-            "{}: of {RECORDS} records there are {consumed:?}",
-            listener.name
-        );
+        let (name, place) = (listener.name.as_str(), &listener.bootstrap_servers);
+        let login = logins.get(name).with_context(|| format!("{name}: nobody knows it"))?;
+        let (produced, consumed) =
+            s.agent().produce_and_consume(login, place, "k1-records", RECORDS, name).await?;
+        ensure!(produced.acked == RECORDS && produced.failed == 0, "{name}: {produced:?}");
+        ensure!(consumed.distinct == RECORDS, "{name}: of {RECORDS} records there are {consumed:?}");
     }
     Ok(())
 }

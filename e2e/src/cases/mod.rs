@@ -57,8 +57,8 @@ macro_rules! cases {
 }
 
 cases! {
-    "K1" Shared Beside 5 cluster::k01_records_arrive_on_every_listener,
-        "produce and consume on every listener (plain): all records arrive";
+    "K1" Shared Beside 15 cluster::k01_records_arrive_on_every_listener,
+        "produce and consume on every listener kind (plain, TLS, SCRAM with and without TLS, mTLS): all records arrive";
     "K2" Shared Beside 8 cluster::k02_a_dynamic_key_restarts_nothing,
         "a dynamic broker key changes: describeConfigs shows it, no pod UID changes";
     "K5" Own Beside 90 roll::k05_a_bad_option_takes_one_broker_at_most,
@@ -71,10 +71,12 @@ cases! {
         "all brokers' pods are deleted while the operator is down: Kafka returns without it; a refused spec takes nobody down";
     "K14" Own Beside 5 cluster::k14_what_kafka_does_not_know_is_refused,
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
-    "S1" Own Beside 40 secure::s1_nobody_gets_in_without_a_certificate,
-        "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate or a forged one lets nobody in";
+    "S1" Own Beside 70 secure::s1_nobody_gets_in_without_a_certificate,
+        "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate, a forged one or a user's lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,
         "a Secret with the cluster's certificates is deleted: it comes back as it was, and nothing is restarted";
+    "S3" Own Beside 60 secure::s3_a_certificate_lets_its_user_in_and_nobody_elses_does,
+        "a user's certificate opens the listener for users, within its ACLs; one of the cluster's own or of another cluster's does not";
     "U1" Own Beside 60 secure::u1_a_user_may_what_is_declared_and_its_password_rotates,
         "a SCRAM user with a prefix ACL can produce to its topics and to no other; password rotation works without a restart";
     "T1" Shared Beside 20 topic::t01_ten_lives,

@@ -1,46 +1,104 @@
 //! Who is let in on Kafka's own ports.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context, Result, ensure};
-use k8s_openapi::ByteString;
+use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Secret;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_core::cluster::names::{CONTROLLER_PORT, INTERNAL_PORT};
 use sluice_crds::{KafkaCluster, Topic, User};
 
-use crate::scene::{Scene, kafka, with};
+use crate::agent::knock::Knocked;
+use crate::scene::user::Files;
+use crate::scene::{Scene, kafka, user, with};
 use crate::wait::{said, seconds};
 
 pub async fn s1_nobody_gets_in_without_a_certificate(s: &Scene<'_>) -> Result<()> {
-    kafka::bring_up(s, "kafka", kafka::spec(1)).await?;
+    let listeners = json!([{"name": "plain", "port": 9092}, certs()]);
+    kafka::bring_up(s, "kafka", with(kafka::spec(1), json!({"listeners": listeners}))).await?;
+    // who is called like a node is none
+    s.apply::<User>("node", json!({"clusterRef": {"name": "kafka"}, "authentication": {"type": "tls"}}))
+        .await?;
+    s.ready::<User>("node", seconds(20)).await?;
     let namespace = s.space.name.clone();
     let node = format!("CN=node,OU=kafka,O={namespace}");
-    let own = files(&s.get("kafka-operator").await?)?;
-    let own = (own["tls.crt"].as_str(), own["tls.key"].as_str());
+    let own = user::files(&s.get("kafka-operator").await?)?;
+    let users = user::files(&s.get("node-kafka").await?)?;
+    let shown = [shown(CLUSTERS, &own), shown(USERS, &users)];
     let host = format!("kafka-nodes-0.kafka-nodes.{namespace}.svc");
 
     let places = [INTERNAL_PORT, CONTROLLER_PORT].map(|port| format!("{host}:{port}"));
     for place in &places {
-        let knocked = s.agent().knock(place, &node, None).await?;
+        let knocked = s.agent().knock(place, &node, &[]).await?;
         ensure!(!knocked.open && knocked.ways.iter().all(|way| !way.in_), "{place}: {knocked:?}");
     }
 
     // with the doors open, certificates alone keep others out
     s.merge::<KafkaCluster>("kafka", json!({"spec": {"networkPolicy": {"enabled": false}}})).await?;
-    let inside = s
-        .eventually("the ports to be open", seconds(20), async || {
-            let knocked = s.agent().knock(&places[0], &node, Some(own)).await.map_err(|e| e.to_string())?;
-            if knocked.open { Ok(knocked) } else { Err(format!("{knocked:?}")) }
-        })
-        .await?;
-    for way in &inside.ways {
-        let may = way.how.ends_with("of the cluster's");
-        ensure!(way.in_ == may, "{}: {}", way.how, way.said);
-    }
+    s.eventually("the ports to be open", seconds(40), async || {
+        let knocked = s.agent().knock(&places[0], &node, &[]).await.map_err(|e| e.to_string())?;
+        if knocked.open { Ok(()) } else { Err(format!("{knocked:?}")) }
+    })
+    .await?;
+    let inside = s.agent().knock(&places[0], &node, &shown).await?;
+    only(CLUSTERS, &inside)?;
     // a controller answers no client at all, so here is nobody to compare with
-    let controller = s.agent().knock(&places[1], &node, None).await?;
+    let controller = s.agent().knock(&places[1], &node, &shown[1..]).await?;
     ensure!(controller.open && controller.ways.iter().all(|way| !way.in_), "{controller:?}");
+    Ok(())
+}
+
+pub async fn s3_a_certificate_lets_its_user_in_and_nobody_elses_does(s: &Scene<'_>) -> Result<()> {
+    let others = s.shared_kafka().await?;
+    let stranger = json!({"clusterRef": {"name": others.name}, "authentication": {"type": "tls"}});
+    s.stage.home.apply::<User>("s3-stranger", stranger).await?;
+    let listeners = json!([{"name": "plain", "port": 9092}, certs()]);
+    kafka::bring_up(s, "kafka", with(kafka::spec(1), json!({"listeners": listeners}))).await?;
+    for topic in ["shop.orders", "crm.orders"] {
+        s.apply::<Topic>(topic, json!({"clusterRef": {"name": "kafka"}})).await?;
+    }
+    s.apply::<User>("app", json!({
+        "clusterRef": {"name": "kafka"}, "authentication": {"type": "tls"},
+        "acls": [{"resource": {"type": "topic", "name": "shop.", "pattern": "Prefix"}, "operations": ["Write", "Describe"]}],
+    }))
+    .await?;
+    s.ready::<User>("app", seconds(20)).await?;
+    for topic in ["shop.orders", "crm.orders"] {
+        s.ready::<Topic>(topic, seconds(15)).await?;
+    }
+    let app = user::files(&s.get("app-kafka").await?)?;
+    sends(s, &app, "shop.orders", true).await?;
+    sends(s, &app, "crm.orders", false).await?;
+
+    s.stage.home.ready::<User>("s3-stranger", seconds(20)).await?;
+    let stranger = user::files(&s.stage.home.get("s3-stranger-kafka").await?)?;
+    let own = user::files(&s.get("kafka-operator").await?)?;
+    let shown =
+        [shown(CLUSTERS, &own), shown(USERS, &app), shown("with one of another cluster's", &stranger)];
+    let knocked = s.agent().knock(&app["bootstrap.servers"], "CN=app", &shown).await?;
+    only(USERS, &knocked)?;
+
+    // what was made goes with the User, and so do the rights
+    s.remove::<User>("app", seconds(15)).await?;
+    s.gone::<Secret>("app-kafka", seconds(15)).await?;
+    sends(s, &app, "shop.orders", false).await
+}
+
+const CLUSTERS: &str = "with a certificate of the cluster's";
+const USERS: &str = "with a certificate of a user's";
+
+fn certs() -> Value {
+    json!({"name": "certs", "port": 9094, "tls": true, "authentication": "tls"})
+}
+
+fn shown<'a>(how: &'a str, files: &'a Files) -> [&'a str; 3] {
+    [how, &files["tls.crt"], &files["tls.key"]]
+}
+
+/// This way and no other leads in.
+fn only(how: &str, knocked: &Knocked) -> Result<()> {
+    ensure!(knocked.ways.iter().any(|way| way.how == how), "{how} was not tried: {knocked:?}");
+    for way in &knocked.ways {
+        ensure!(way.in_ == (way.how == how), "{}: {}", way.how, way.said);
+    }
     Ok(())
 }
 
@@ -82,7 +140,7 @@ pub async fn u1_a_user_may_what_is_declared_and_its_password_rotates(s: &Scene<'
     }))
     .await?;
     s.ready::<User>("app", seconds(20)).await?;
-    let first = files(&s.get("app-kafka").await?)?;
+    let first = user::files(&s.get("app-kafka").await?)?;
     ensure!(first["password"] == "first", "the Secret has another password");
     sends(s, &first, "shop.orders", true).await?;
     sends(s, &first, "crm.orders", false).await?;
@@ -90,7 +148,8 @@ pub async fn u1_a_user_may_what_is_declared_and_its_password_rotates(s: &Scene<'
     s.merge::<Secret>("ours", json!({"stringData": {"password": "second"}})).await?;
     let second = s
         .eventually("the new password for clients", seconds(10), async || {
-            let files = files(&s.space.get("app-kafka").await.map_err(said)?).map_err(|e| e.to_string())?;
+            let secret = s.space.get("app-kafka").await.map_err(said)?;
+            let files = user::files(&secret).map_err(|e| e.to_string())?;
             if files["password"] == "second" { Ok(files) } else { Err("the old one".to_owned()) }
         })
         .await?;
@@ -98,32 +157,15 @@ pub async fn u1_a_user_may_what_is_declared_and_its_password_rotates(s: &Scene<'
     sends(s, &first, "shop.orders", false).await?;
     ensure!(kafka::uids(s, "kafka").await? == before, "pods were restarted for a password");
 
-    s.space.delete::<User>("app").await?;
-    s.eventually("the User to be gone", seconds(15), async || match s.space.get::<User>("app").await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        _ => Err("it is there".to_owned()),
-    })
-    .await?;
+    s.remove::<User>("app", seconds(15)).await?;
     sends(s, &second, "shop.orders", false).await
 }
 
 /// Whether a client with what the Secret says can write to a topic.
-async fn sends(s: &Scene<'_>, files: &BTreeMap<String, String>, topic: &str, may: bool) -> Result<()> {
-    let settings = [
-        ("security.protocol", files["security.protocol"].to_lowercase()),
-        ("sasl.mechanism", files["sasl.mechanism"].clone()),
-        ("sasl.username", files["username"].clone()),
-        ("sasl.password", files["password"].clone()),
-        ("ssl.ca.pem", files["ca.crt"].clone()),
-    ]
-    .map(|(key, value)| format!("{key}={value}"));
+async fn sends(s: &Scene<'_>, files: &Files, topic: &str, may: bool) -> Result<()> {
+    let settings = user::settings(files);
     let produced = s.agent().produce_as(&settings, &files["bootstrap.servers"], topic).await?;
     let expected = if may { 10 } else { 0 };
-    ensure!(produced.acked == expected, "to {topic} with {}: {produced:?}", files["password"]);
+    ensure!(produced.acked == expected, "to {topic} as {}: {produced:?}", files["username"]);
     Ok(())
-}
-
-fn files(secret: &Secret) -> Result<BTreeMap<String, String>> {
-    let data = secret.data.clone().context("the Secret is empty")?;
-    data.into_iter().map(|(file, ByteString(bytes))| Ok((file, String::from_utf8(bytes)?))).collect()
 }

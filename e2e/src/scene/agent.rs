@@ -63,6 +63,23 @@ impl Agent {
         self.ask(&args).await
     }
 
+    /// As somebody, with these settings of a client.
+    pub async fn produce_and_consume(
+        &self,
+        settings: &[String],
+        bootstrap: &str,
+        topic: &str,
+        count: u64,
+        prefix: &str,
+    ) -> Result<(Produced, Consumed)> {
+        let place = ["--bootstrap", bootstrap, "--topic", topic, "--prefix", prefix];
+        let settings: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting.as_str()]).collect();
+        let count = count.to_string();
+        let produced = self.ask(&[&["produce", "--count", &count], &place[..], &settings].concat()).await?;
+        let consumed = self.ask(&[&["consume"], &place[..], &settings].concat()).await?;
+        Ok((produced, consumed))
+    }
+
     /// As a user, with the settings that its Secret means. Gives up soon: who is not let in tries for ever.
     pub async fn produce_as(&self, settings: &[String], bootstrap: &str, topic: &str) -> Result<Produced> {
         let mut args = vec!["produce", "--bootstrap", bootstrap, "--topic", topic, "--count", "10"];
@@ -114,11 +131,12 @@ impl Agent {
         self.ask(&[&["meddle", "--bootstrap", bootstrap, "--topic", topic], change].concat()).await
     }
 
-    /// By every way that should be shut, and with `own`, a certificate and its key, by the one that should be open.
-    pub async fn knock(&self, bootstrap: &str, forge: &str, own: Option<(&str, &str)>) -> Result<Knocked> {
+    /// By ways that should be shut, and with each of these: what it is called, a certificate, and its key.
+    pub async fn knock(&self, bootstrap: &str, forge: &str, shown: &[[&str; 3]]) -> Result<Knocked> {
         let mut args = vec!["knock", "--bootstrap", bootstrap, "--forge", forge];
-        if let Some((certificate, key)) = own {
-            args.extend(["--certificate", certificate, "--key", key]);
+        for shown in shown {
+            args.push("--show");
+            args.extend(shown);
         }
         self.ask(&args).await
     }

@@ -46,6 +46,17 @@ pub fn spec(nodes: i32) -> Value {
     })
 }
 
+/// One of each kind.
+pub fn listeners() -> Value {
+    json!([
+        {"name": "plain", "port": 9092},
+        {"name": "open", "port": 9093, "tls": true},
+        {"name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512"},
+        {"name": "bare", "port": 9095, "authentication": "scram-sha-512"},
+        {"name": "certs", "port": 9096, "tls": true, "authentication": "tls"},
+    ])
+}
+
 pub async fn bring_up(place: &Place, name: &str, spec: Value) -> Result<Kafka> {
     place.apply::<KafkaCluster>(name, spec).await?;
     let cluster = place.ready::<KafkaCluster>(name, UP).await?;

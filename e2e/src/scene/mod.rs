@@ -2,7 +2,7 @@
 //!
 //! A `Stage` is one run: the agent pod, and clusters that several cases share, brought up when the first case asks.
 //! A `Scene` is one case on it: a `Place` (namespace, deadlines, what to clean up) and the stage.
-//! `kafka`, `connect`, `postgres` and `pipeline` build what scenarios need in a place; `agent` works beside the data.
+//! `kafka`, `user`, `connect`, `postgres` and `pipeline` build what scenarios need in a place; `agent` works beside the data.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 pub mod agent;
@@ -19,6 +19,7 @@ pub mod kafka;
 pub mod pipeline;
 pub mod place;
 pub mod postgres;
+pub mod user;
 
 pub use agent::Agent;
 pub use connect::Connect;
@@ -86,11 +87,12 @@ impl Scene<'_> {
         &self.stage.agent
     }
 
-    /// Three brokers in the shared namespace, with topics of replication factor 3.
+    /// Three brokers in the shared namespace with every kind of listener, and topics of replication factor 3.
     pub async fn shared_kafka(&self) -> Result<&Kafka> {
         let stage = self.stage;
         self.task.waits_for("the shared KafkaCluster");
-        once(&stage.kafka, async { kafka::bring_up(&stage.home, "kafka", kafka::spec(3)).await }).await
+        let spec = with(kafka::spec(3), json!({"listeners": kafka::listeners()}));
+        once(&stage.kafka, async { kafka::bring_up(&stage.home, "kafka", spec).await }).await
     }
 
     /// One worker on the shared Kafka.

@@ -3,10 +3,11 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::json;
 use sluice_clients::kafka::{Address, Client, Code, NewTopic, Topics, VoterListener};
-use sluice_core::cluster::access_changes;
+use sluice_core::cluster::{access_changes, certificates};
 use sluice_core::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
 use support::secure::{Secure, subject};
 use support::tls::Authority;
@@ -20,6 +21,7 @@ async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
         { "name": "open", "port": 9093, "tls": true },
         { "name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512" },
         { "name": "bare", "port": 9095, "authentication": "scram-sha-512" },
+        { "name": "certs", "port": 9096, "tls": true, "authentication": "tls" },
     ]);
     let kafka = tokio::task::spawn_blocking(move || Secure::start(&listeners)).await.unwrap();
     kafka.ready().await;
@@ -30,6 +32,7 @@ async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
     rules_let_clients_in_and_not_further(&kafka, &own).await;
     clients_come_as_their_listener_wants(&kafka, &own).await;
     users_change_without_a_restart(&kafka, &own).await;
+    a_certificate_of_a_user_opens_the_listener_for_users_and_no_other(&kafka, &own).await;
 }
 
 async fn create(client: &Client, name: &str) -> Result<(), Code> {
@@ -166,6 +169,45 @@ async fn users_change_without_a_restart(kafka: &Secure, own: &Client) {
     assert_eq!(twice.code, Code::RESOURCE_NOT_FOUND);
     let wrong = BTreeMap::from([("nonsense_rate".to_owned(), Some(1.0))]);
     assert!(own.alter_user_quotas("alice", &wrong).await.unwrap().is_err());
+}
+
+/// Who shows it is `User:bob`, and what is a node's name elsewhere is nothing here.
+async fn a_certificate_of_a_user_opens_the_listener_for_users_and_no_other(kafka: &Secure, own: &Client) {
+    let shop = Acl {
+        kind: ResourceKind::Topic,
+        name: "shop.".into(),
+        pattern: Pattern::Prefix,
+        principal: "User:bob".into(),
+        host: "*".into(),
+        operation: Operation::All,
+        permission: Permission::Allow,
+    };
+    assert!(own.create_acls(&[shop]).await.unwrap().into_iter().all(|item| item.is_ok()));
+    let user = |name: &str| certificates::user("web", "shop", name).subject;
+    let bob = kafka.client_of(&kafka.clients, &user("bob"), "CERTS");
+    until("bob may", async || create(&bob, "shop.bobs").await, Result::is_ok).await.unwrap();
+    assert_eq!(create(&bob, "crm.bobs").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+    // a user who is called like a node is that user
+    let node = kafka.client_of(&kafka.clients, &user("node"), "CERTS");
+    assert_eq!(create(&node, "nodes").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
+
+    let other = certificates::user("web", "other", "bob").subject;
+    for (ca, shown, listener) in [
+        (&kafka.clients, user("bob"), "INTERNAL"),
+        (&kafka.clients, user("bob"), "CONTROLLER"),
+        // the very subject of a node, and of Sluice
+        (&kafka.clients, subject("node"), "INTERNAL"),
+        (&kafka.clients, subject("operator"), "CONTROLLER"),
+        (&kafka.clients, subject("node"), "CERTS"),
+        (&kafka.clients, other, "CERTS"),
+        (&kafka.ca, user("bob"), "CERTS"),
+        (&kafka.ca, subject("node"), "CERTS"),
+        (&Authority::new(), user("bob"), "CERTS"),
+    ] {
+        let refused = kafka.client_of(ca, &shown, listener).within(Duration::from_secs(5));
+        let refused = refused.describe_cluster().await.expect_err(&format!("{shown} on {listener}"));
+        assert!(["KafkaTlsFailed", "KafkaUnreachable"].contains(&refused.reason()), "{shown}: {refused}");
+    }
 }
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";

@@ -16,13 +16,16 @@ use super::kafka::free_port;
 use super::process::Jvm;
 use super::tls::Authority;
 
-const START: Duration = Duration::from_mins(4);
+const START: Duration = Duration::from_secs(90);
 const HOST: &str = "127.0.0.1";
 const MOUNT: &str = "/opt/sluice/certificates";
+const CLIENTS_MOUNT: &str = "/opt/sluice/clients";
 
 pub struct Secure {
     pub wanted: Wanted,
     pub ca: Authority,
+    /// Of users.
+    pub clients: Authority,
     pub nodes: Vec<Node>,
     _dir: tempfile::TempDir,
 }
@@ -60,11 +63,12 @@ impl Secure {
     pub fn start(listeners: &Value) -> Self {
         let wanted = wanted(listeners);
         let dir = tempfile::Builder::new().prefix("sluice-secure-").tempdir().expect("temporary directory");
-        let ca = Authority::new();
+        let (ca, clients) = (Authority::new(), Authority::new());
         let standing = Standing { may_found: MayFound::First(0), ..Standing::default() };
         let map = build(&wanted, &standing).config_maps.remove(0).data.expect("data");
         let text = &map.iter().find(|(key, _)| key.starts_with("server.")).expect("server.properties").1;
-        let mut nodes: Vec<_> = (0..3).map(|id| Node::new(id, dir.path(), text, &wanted, &ca)).collect();
+        let mut nodes: Vec<_> =
+            (0..3).map(|id| Node::new(id, dir.path(), text, &wanted, [&ca, &clients])).collect();
         let controllers: Vec<_> =
             nodes.iter().map(|node| format!("{}:{}", node.host, node.port("CONTROLLER"))).collect();
         let hosts = nodes.iter().fold(String::new(), |mut all, node| {
@@ -81,7 +85,7 @@ impl Secure {
             assert!(format.wait(), "StorageTool failed:\n{}", node.log("format"));
         }
         nodes.iter_mut().for_each(Node::start);
-        Self { wanted, ca, nodes, _dir: dir }
+        Self { wanted, ca, clients, nodes, _dir: dir }
     }
 
     /// A client that shows a certificate of this name.
@@ -144,7 +148,7 @@ impl Secure {
 }
 
 impl Node {
-    fn new(id: i32, parent: &Path, text: &str, wanted: &Wanted, ca: &Authority) -> Self {
+    fn new(id: i32, parent: &Path, text: &str, wanted: &Wanted, [ca, clients]: [&Authority; 2]) -> Self {
         let dir = parent.join(format!("node-{id}"));
         std::fs::create_dir(&dir).expect("directory of a node");
         let node = certificates::leaves(wanted).into_iter().find(|leaf| leaf.pool.is_some());
@@ -156,6 +160,8 @@ impl Node {
         let options = format!("-Xmx320m\n-Djdk.net.hosts.file={}\n", hosts.display());
         std::fs::write(dir.join("java"), options).expect("options of java");
         std::fs::write(dir.join("ca.crt"), ca.pem()).expect("truststore");
+        std::fs::create_dir(dir.join("clients")).expect("directory of the clients' truststore");
+        std::fs::write(dir.join("clients/ca.crt"), clients.pem()).expect("truststore of clients");
         let listeners = text.lines().find_map(|line| line.strip_prefix("listeners=")).expect("listeners");
         let names = listeners.split(',').filter_map(|listener| listener.split_once("://"));
         let host = wanted.host(&wanted.pools[0], id);
@@ -185,6 +191,7 @@ impl Node {
         });
         let advertised = advertised.collect::<Vec<_>>().join(",");
         let mut properties = text.replace(MOUNT, &self.dir.display().to_string());
+        properties = properties.replace(CLIENTS_MOUNT, &self.dir.join("clients").display().to_string());
         // of a key that stands twice the last one counts
         let _ = write!(
             properties,

@@ -2,6 +2,9 @@
 //!
 //! One authority per cluster signs a certificate for the nodes of each pool, one for Sluice, and one for each Connect cluster
 //! (`connect::certificate`). Whoever has none gets no further than the handshake.
+//!
+//! Users have certificates of another authority, which is trusted on the listeners for them and nowhere else: none of theirs gets
+//! through a handshake on a listener of Sluice's own.
 
 use std::collections::BTreeSet;
 
@@ -48,6 +51,27 @@ pub fn operator(owner: &Owner) -> Leaf {
 /// Of the workers of every Connect cluster that uses this Kafka cluster: they all may the same.
 pub fn connect(namespace: &str, cluster: &str) -> Identity {
     client(Subject::new(namespace, cluster, "connect"))
+}
+
+/// Who signs the certificates of users.
+pub fn clients_authority(owner: &Owner) -> Identity {
+    Identity { subject: subject(owner, "ca-clients"), names: BTreeSet::new(), purpose: Use::Authority }
+}
+
+/// Of a User.
+pub fn user(namespace: &str, cluster: &str, name: &str) -> Identity {
+    client(Subject::new(namespace, &users(cluster), name))
+}
+
+/// Kafka's `ssl.principal.mapping.rules` of a listener for users: `User:<name>`, as if they had come by a password. Whoever
+/// else shows a certificate is refused: no rule fits.
+pub fn user_mapping(owner: &Owner) -> String {
+    format!("RULE:^CN=([a-z0-9.-]+),OU={},O={}$/$1/", users(&owner.name), owner.namespace)
+}
+
+/// The unit of users. No cluster can have this name, so no user's subject is that of a node, of Sluice or of Connect.
+fn users(cluster: &str) -> String {
+    format!("{cluster}:users")
 }
 
 /// Kafka's `super.users`. All nodes are one: whoever is a node can become another anyway, by what it may do.

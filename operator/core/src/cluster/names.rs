@@ -32,6 +32,8 @@ pub const BROKER_LABEL: &str = "sluice.dev/broker";
 pub const CONTROLLER_LABEL: &str = "sluice.dev/controller";
 /// Where a node mounts its certificate.
 pub const CERTIFICATES_PATH: &str = "/opt/sluice/certificates";
+/// Where a broker mounts what it trusts on the listeners for users with certificates.
+pub const CLIENTS_PATH: &str = "/opt/sluice/clients";
 /// The volume with a node's data, and the prefix of its claims' names.
 pub const DATA_VOLUME: &str = "data";
 
@@ -72,6 +74,16 @@ pub fn authority_secret(cluster: &str) -> String {
 /// The Secret with the certificates that clients trust, and nothing that is secret.
 pub fn trust_secret(cluster: &str) -> String {
     format!("{cluster}-ca-cert")
+}
+
+/// The Secret with the authority that signs the certificates of users. Only Sluice reads it.
+pub fn clients_authority_secret(cluster: &str) -> String {
+    format!("{cluster}-ca-clients")
+}
+
+/// The Secret with what brokers trust on the listeners for users with certificates, which they mount.
+pub fn clients_trust_secret(cluster: &str) -> String {
+    format!("{cluster}-ca-clients-cert")
 }
 
 /// The Secret with the certificate of a pool's nodes, which they mount.

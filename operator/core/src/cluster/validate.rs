@@ -124,6 +124,10 @@ fn listeners(listeners: &[api::Listener], findings: &mut Findings) -> Vec<Listen
                     .at(format!("spec.listeners[{i}].name")),
             );
         }
+        if listener.authentication == api::Authentication::Tls && !listener.tls {
+            let text = "certificates are shown on encrypted connections alone: set tls: true";
+            findings.push(invalid(text).at(format!("spec.listeners[{i}].tls")));
+        }
         let taken = listeners[..i].iter().any(|l| l.port == listener.port);
         if taken || listener.port <= names::INTERNAL_PORT {
             findings.push(

@@ -89,6 +89,11 @@ impl Wanted {
         self.pools.iter().all(|pool| pool.inputs.certificates.is_some())
     }
 
+    /// Whether users come by certificates.
+    pub fn takes_certificates(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.authentication == Authentication::Tls)
+    }
+
     pub fn controllers(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.pools.iter().filter(|p| p.controller).flat_map(|p| p.ids.clone())
     }
@@ -115,7 +120,7 @@ impl Listener {
     pub fn protocol(&self) -> &'static str {
         match (self.authentication, self.tls) {
             (Authentication::None, false) => "PLAINTEXT",
-            (Authentication::None, true) => "SSL",
+            (Authentication::None, true) | (Authentication::Tls, _) => "SSL",
             (Authentication::ScramSha512, false) => "SASL_PLAINTEXT",
             (Authentication::ScramSha512, true) => "SASL_SSL",
         }
@@ -123,9 +128,10 @@ impl Listener {
 
     /// What of it a node must be restarted for.
     pub fn input(&self) -> String {
-        let more = match self.protocol() {
-            "PLAINTEXT" => String::new(),
-            protocol => format!(":{protocol}"),
+        let more = match (self.protocol(), self.authentication) {
+            ("PLAINTEXT", _) => String::new(),
+            (protocol, Authentication::Tls) => format!(":{protocol}:tls"),
+            (protocol, _) => format!(":{protocol}"),
         };
         format!("{}:{}{more}", self.name, self.port)
     }

@@ -1,5 +1,7 @@
 //! A Secret with a certificate. Its first three files are those that Kubernetes and cert-manager know.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 
@@ -60,19 +62,22 @@ impl Bundle {
 
     /// The Secret of somebody who shows this certificate.
     pub fn secret(&self, owner: &Owner, name: String, component: &str) -> Secret {
-        let keystore = format!("{}{}", self.key, self.certificate);
-        build(
-            owner,
-            name,
-            component,
-            &[
-                (CERTIFICATE_FILE, &self.certificate),
-                (KEY_FILE, &self.key),
-                (TRUSTED_FILE, &self.trusted),
-                (KEYSTORE_FILE, &keystore),
-                (REVISION_FILE, &self.revision.to_string()),
-            ],
-        )
+        let files = self.files();
+        let files: Vec<_> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
+        build(owner, name, component, &files)
+    }
+
+    /// What such a Secret holds.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        [
+            (CERTIFICATE_FILE, self.certificate.clone()),
+            (KEY_FILE, self.key.clone()),
+            (TRUSTED_FILE, self.trusted.clone()),
+            (KEYSTORE_FILE, format!("{}{}", self.key, self.certificate)),
+            (REVISION_FILE, self.revision.to_string()),
+        ]
+        .map(|(file, text)| (file.to_owned(), text))
+        .into()
     }
 
     /// The Secret of an authority: nobody mounts it.

@@ -21,6 +21,8 @@ pub struct Certificate {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     pub is_authority: bool,
+    /// Whether its key may sign certificates: none that says what its key is for leaves this out (RFC 5280, 4.2.1.3).
+    pub may_sign: bool,
     /// `SubjectPublicKeyInfo`, DER.
     pub public_key: Vec<u8>,
     /// Subject and authority key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2).
@@ -54,6 +56,7 @@ fn read(x509: &X509Certificate<'_>) -> Option<Certificate> {
         not_before: Timestamp::from_second(x509.validity().not_before.timestamp()).ok()?,
         not_after: Timestamp::from_second(x509.validity().not_after.timestamp()).ok()?,
         is_authority: x509.is_ca(),
+        may_sign: true,
         public_key: x509.public_key().raw.to_vec(),
         key_id: None,
         issuer_key_id: None,
@@ -66,6 +69,7 @@ fn read(x509: &X509Certificate<'_>) -> Option<Certificate> {
                     _ => None,
                 }));
             }
+            ParsedExtension::KeyUsage(usage) => certificate.may_sign = usage.key_cert_sign(),
             ParsedExtension::SubjectKeyIdentifier(id) => certificate.key_id = Some(id.0.to_vec()),
             ParsedExtension::AuthorityKeyIdentifier(id) => {
                 certificate.issuer_key_id = id.key_identifier.as_ref().map(|id| id.0.to_vec());

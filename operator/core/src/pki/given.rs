@@ -18,10 +18,14 @@ pub enum Refusal {
     Unreadable(#[from] Unreadable),
     #[error("its certificate is not that of an authority (basicConstraints says no CA)")]
     NotAnAuthority,
+    #[error("its certificate is for other things than to sign certificates (keyUsage lacks keyCertSign)")]
+    NotForSigning,
     #[error("its certificate names no key (subjectKeyIdentifier), by which one tells what it signed")]
     Nameless,
     #[error("its certificate was good until {0}")]
     Expired(Timestamp),
+    #[error("its certificate is good from {0} on")]
+    NotYet(Timestamp),
     #[error("its key cannot be read, or is not that of its certificate")]
     Key,
 }
@@ -37,11 +41,17 @@ pub fn given(secret: &Secret, now: Timestamp) -> Result<Bundle, Refusal> {
     if !facts.is_authority {
         return Err(Refusal::NotAnAuthority);
     }
+    if !facts.may_sign {
+        return Err(Refusal::NotForSigning);
+    }
     if facts.key_id.is_none() {
         return Err(Refusal::Nameless);
     }
     if facts.not_after <= now {
         return Err(Refusal::Expired(facts.not_after));
+    }
+    if facts.not_before > now {
+        return Err(Refusal::NotYet(facts.not_before));
     }
     // itself alone: what is above it has signed others too
     let certificate = certificates(&chain).next().unwrap_or_default().trim_end().to_owned() + "\n";

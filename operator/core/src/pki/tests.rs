@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 use super::*;
 use crate::meta::Owner;
@@ -152,6 +154,45 @@ fn an_authority_is_replaced_when_it_ends_when_asked_or_when_another_is_given() {
         "somebody does not trust it yet"
     );
     assert_eq!(turn(Some(&replaced), &wish(None, None), true, now()), Some(Turn::Advance));
+}
+
+#[test]
+fn what_cannot_sign_for_a_cluster_is_refused_in_words() {
+    let days = |n: i64| now() + SignedDuration::from_hours(24 * n);
+    let whole = Life { not_before: days(-1), not_after: days(100) };
+    let made = |life: Life, is_ca: IsCa, usages: &[KeyUsagePurpose]| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(&identity("theirs", &[]), life);
+        (params.is_ca, params.key_usages) = (is_ca, usages.to_vec());
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let of = |files: &[(&str, &str)]| {
+        let data = files.iter().map(|(file, text)| ((*file).to_owned(), ByteString((*text).into())));
+        given(&Secret { data: Some(data.collect()), ..Secret::default() }, now())
+    };
+    let told = |life, is_ca, usages: &[KeyUsagePurpose]| {
+        let (certificate, key) = made(life, is_ca, usages);
+        of(&[("tls.crt", &certificate), ("tls.key", &key)]).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    let ca = || IsCa::Ca(BasicConstraints::Unconstrained);
+    assert_eq!(told(whole, ca(), &[]), Ok(()));
+    assert_eq!(told(whole, ca(), &[KeyUsagePurpose::KeyCertSign]), Ok(()));
+    let past = Life { not_before: days(-9), not_after: days(-2) };
+    let future = Life { not_before: days(2), not_after: days(9) };
+    for (refused, words) in [
+        (told(past, ca(), &[]), "was good until 2026-11-19"),
+        (told(future, ca(), &[]), "is good from 2026-11-23"),
+        (told(whole, IsCa::ExplicitNoCa, &[]), "is not that of an authority"),
+        (told(whole, ca(), &[KeyUsagePurpose::DigitalSignature]), "keyUsage lacks keyCertSign"),
+        (of(&[("tls.key", "K")]).map(drop).map_err(|refusal| refusal.to_string()), "it has no tls.crt"),
+        (
+            of(&[("tls.crt", "C"), ("tls.key", "K")]).map(drop).map_err(|refusal| refusal.to_string()),
+            "it holds no certificate in PEM",
+        ),
+    ] {
+        let told = refused.unwrap_err();
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[test]

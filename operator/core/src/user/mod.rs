@@ -1,6 +1,8 @@
 //! Somebody who may use a Kafka cluster: spec → [`Wanted`] (`validate`) → what is to be changed in Kafka, and the Secret that clients
-//! mount (`plan`, `secret`) → `status`; `teardown` when it goes. All pure; passwords come in as parameters.
+//! mount (`plan`, `secret`) → `status`; `teardown` when it goes. `door`: the listeners by which a user comes. All pure; passwords and certificates come in as
+//! parameters.
 
+mod door;
 mod plan;
 mod reason;
 pub mod secret;
@@ -10,11 +12,12 @@ mod teardown;
 mod tests;
 mod validate;
 
-pub use plan::{Changes, Door, Given, Plan, Seen, door, is_for_now, plan};
+pub use door::{Door, Entrance, door};
+pub use plan::{Changes, Given, Plan, Seen, is_for_now, plan};
 pub use reason::UserReason;
 pub use status::{change_failed, name_taken, rejected, status};
 pub use teardown::{Teardown, left_behind, teardown};
-pub use validate::{Wanted, validate};
+pub use validate::{Login, Wanted, validate};
 
 /// `app.kubernetes.io/name` of what belongs to a User.
 pub const APP: &str = "kafka-user";

@@ -3,41 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret;
-use sluice_crds::KafkaCluster;
-use sluice_crds::kafka_cluster::Authentication;
+use sluice_crds::common::SecretKeyRef;
 
-use super::validate::Wanted;
-use super::{UserReason, secret};
-use crate::cluster::names;
+use super::UserReason;
+use super::door::Door;
+use super::secret::{self, Credential};
+use super::validate::{Login, Wanted};
 use crate::condition::Verdict;
+use crate::pki::Bundle;
 use crate::referent::{self, Referent};
 use crate::view::Sight;
 use crate::view::kafka::{Acl, ClusterView, UsersView};
-
-/// The listener by which a user comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Door {
-    pub bootstrap: String,
-    pub protocol: String,
-    /// Who has signed the brokers' certificates, PEM; `None`: it is not encrypted.
-    pub trusted: Option<String>,
-}
-
-/// The first listener for names and passwords, an encrypted one before others. `trusted` is the cluster's.
-pub fn door(cluster: &KafkaCluster, trusted: Option<&str>) -> Option<Door> {
-    let scram = |tls: bool| {
-        let mut all = cluster.spec.listeners.iter();
-        all.find(move |l| l.authentication == Authentication::ScramSha512 && l.tls == tls)
-    };
-    let listener = scram(true).or_else(|| scram(false))?;
-    let namespace = cluster.metadata.namespace.as_deref().unwrap_or_default();
-    let service = names::bootstrap_service(cluster.metadata.name.as_deref().unwrap_or_default());
-    Some(Door {
-        bootstrap: format!("{service}.{namespace}.svc:{}", listener.port),
-        protocol: if listener.tls { "SASL_SSL" } else { "SASL_PLAINTEXT" }.to_owned(),
-        trusted: trusted.filter(|_| listener.tls).map(str::to_owned),
-    })
-}
 
 /// What there is where `spec.authentication.passwordFrom` points.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,12 +39,16 @@ pub struct Seen<'a> {
     pub given: Option<&'a Given>,
     /// One that nobody has had yet.
     pub fresh: &'a str,
+    /// The certificate that clients have or, where another is due, that they are given. `None`: nobody signs it.
+    pub certificate: Option<&'a Bundle>,
 }
 
 /// What is changed in Kafka, in this order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     pub password: Option<String>,
+    /// Nobody logs in by a password any more.
+    pub drop_password: bool,
     pub make: Vec<Acl>,
     pub drop: Vec<Acl>,
     pub quotas: BTreeMap<String, Option<f64>>,
@@ -101,37 +81,39 @@ fn ready(wanted: &Wanted, seen: &Seen<'_>) -> Result<Plan, Verdict> {
     if wanted.paused {
         return Err(Verdict::stalled(UserReason::Paused, "spec.paused is set: nothing is changed"));
     }
-    let Some(door) = seen.door else {
-        return Err(Verdict::stalled(
-            UserReason::ListenerMissing,
-            format!(
-                "KafkaCluster {} has no listener with authentication: scram-sha-512, so nobody can log in by name and password. \
-                 Add one to its spec.listeners",
-                wanted.cluster
-            ),
-        ));
+    let Some(door) = seen.door else { return Err(no_door(wanted)) };
+    let credential = match &wanted.login {
+        Login::Password(from) => Credential::Password(password(from.as_ref(), seen)?),
+        Login::Certificate(_) => Credential::Certificate(certificate(wanted, seen, door)?),
     };
-    let password = password(wanted, seen)?;
     let kafka = seen.kafka.and_then(Sight::current);
     let (Some(_), Some(users), Some(access)) = (kafka, seen.users, seen.access) else {
         return Err(not_seen(seen));
     };
     let known = users.scram.contains(&wanted.name);
+    let (password, drop_password) = match credential {
+        Credential::Password(password) => {
+            ((!known || seen.held != Some(password)).then(|| password.to_owned()), false)
+        }
+        // who had one before cannot log in by it any more
+        Credential::Certificate(_) => (None, known),
+    };
     let principal = wanted.principal();
     let theirs: BTreeSet<_> = access.iter().filter(|rule| rule.principal == principal).cloned().collect();
     let none = BTreeMap::new();
     let changes = Changes {
-        password: (!known || seen.held != Some(password)).then(|| password.to_owned()),
+        password,
+        drop_password,
         make: wanted.acls.difference(&theirs).cloned().collect(),
         drop: theirs.difference(&wanted.acls).cloned().collect(),
         quotas: quotas(&wanted.quotas, users.quotas.get(&wanted.name).unwrap_or(&none)),
     };
     Ok(Plan {
         changes,
-        secret: Some(secret::build(wanted, door, password)),
+        secret: Some(secret::build(wanted, door, credential)),
         verdict: Verdict::ready(
             UserReason::AsDeclared,
-            format!("{principal} can log in at {}: {}", door.bootstrap, may(wanted)),
+            format!("{principal} can log in at {}: {}", door.first().bootstrap, may(wanted)),
         ),
     })
 }
@@ -161,9 +143,36 @@ fn cluster_is_there(wanted: &Wanted, seen: &Seen<'_>) -> Result<(), Verdict> {
     }
 }
 
-fn password<'a>(wanted: &Wanted, seen: &'a Seen<'_>) -> Result<&'a str, Verdict> {
-    let from =
-        wanted.password.as_ref().map(|from| format!("{}, key {}", from.name, from.key)).unwrap_or_default();
+fn no_door(wanted: &Wanted) -> Verdict {
+    let (listener, how) = match wanted.login {
+        Login::Password(_) => ("authentication: scram-sha-512", "by name and password"),
+        Login::Certificate(_) => ("authentication: tls and tls: true", "by a certificate"),
+    };
+    let cluster = &wanted.cluster;
+    Verdict::stalled(
+        UserReason::ListenerMissing,
+        format!(
+            "KafkaCluster {cluster} has no listener with {listener}, so nobody can log in {how}. Add one to its spec.listeners"
+        ),
+    )
+}
+
+fn certificate<'a>(wanted: &Wanted, seen: &'a Seen<'_>, door: &Door) -> Result<&'a Bundle, Verdict> {
+    // and who signs the brokers': clients must know that too
+    seen.certificate.filter(|_| door.trusted.is_some()).ok_or_else(|| {
+        Verdict::reconciling(
+            UserReason::AuthorityMissing,
+            format!(
+                "KafkaCluster {} has no authority for certificates of users yet. It makes one as soon as it can; its conditions \
+                 say what keeps it",
+                wanted.cluster
+            ),
+        )
+    })
+}
+
+fn password<'a>(from: Option<&SecretKeyRef>, seen: &'a Seen<'_>) -> Result<&'a str, Verdict> {
+    let from = from.map(|from| format!("{}, key {}", from.name, from.key)).unwrap_or_default();
     let missing = |what: &str| {
         Err(Verdict::stalled(
             UserReason::SecretMissing,

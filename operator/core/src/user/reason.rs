@@ -17,6 +17,8 @@ crate::reasons! {
         KafkaUnreachable,
         /// The KafkaCluster has no listener with the authentication of this user.
         ListenerMissing,
+        /// The authority that signs certificates of users is not there yet: the KafkaCluster makes it.
+        AuthorityMissing,
         /// The Secret in `spec.authentication.passwordFrom` is missing, or has no such key.
         SecretMissing,
         /// Something in the spec cannot be meant.

@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use sluice_crds::{User, UserStatus};
 
@@ -6,7 +7,9 @@ use super::{UserReason, secret_name};
 use crate::condition::{self, Verdict};
 
 /// The status that says `verdict`.
-pub fn status(user: &User, verdict: &Verdict, now: Timestamp) -> UserStatus {
+///
+/// `good_until`: of the certificate that clients have, if they have one.
+pub fn status(user: &User, verdict: &Verdict, good_until: Option<Timestamp>, now: Timestamp) -> UserStatus {
     let previous = user.status.clone().unwrap_or_default();
     let generation = user.metadata.generation;
     let made = verdict.is_ready() || previous.secret_name.is_some();
@@ -14,6 +17,7 @@ pub fn status(user: &User, verdict: &Verdict, now: Timestamp) -> UserStatus {
         observed_generation: generation,
         conditions: condition::build(verdict, generation, now, &previous.conditions),
         username: Some(user.name_any()),
+        certificate_not_after: good_until.map(Time),
         secret_name: made.then(|| secret_name(&user.name_any())),
     }
 }

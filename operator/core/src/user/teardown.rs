@@ -12,8 +12,8 @@ use crate::view::kafka::{Acl, ClusterView, UsersView};
 pub enum Teardown {
     /// Nothing of the user is left: let the object go.
     Release,
-    /// Take this out of Kafka, and the password.
-    Remove { changes: Changes, password: bool },
+    /// Take this out of Kafka.
+    Remove(Changes),
     /// Kafka does not answer; the object stays until it does.
     Wait(Verdict),
 }
@@ -46,12 +46,12 @@ pub fn teardown(
     };
     let principal = principal(name);
     let changes = Changes {
+        drop_password: users.scram.contains(name),
         drop: access.iter().filter(|rule| rule.principal == principal).cloned().collect(),
         quotas: users.quotas.get(name).into_iter().flatten().map(|(key, _)| (key.clone(), None)).collect(),
         ..Changes::default()
     };
-    let password = users.scram.contains(name);
-    if changes.is_empty() && !password { Teardown::Release } else { Teardown::Remove { changes, password } }
+    if changes.is_empty() { Teardown::Release } else { Teardown::Remove(changes) }
 }
 
 /// What an object that does not parse leaves behind when it goes without its teardown.

@@ -9,6 +9,7 @@ use sluice_crds::{KafkaCluster, User};
 
 use super::*;
 use crate::condition::VerdictKind;
+use crate::pki::Bundle;
 use crate::referent::Referent;
 use crate::view::Sight;
 use crate::view::kafka::{Acl, ClusterView, Operation, UsersView};
@@ -38,6 +39,25 @@ fn shop() -> Value {
     })
 }
 
+const TRUSTED: &str = "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n";
+
+#[allow(clippy::needless_pass_by_value)]
+fn cluster(listeners: Value) -> KafkaCluster {
+    serde_json::from_value(json!({
+        "apiVersion": "sluice.dev/v1alpha1", "kind": "KafkaCluster", "metadata": { "name": "shop", "namespace": "web" },
+        "spec": { "pools": [{ "name": "kafka", "replicas": 1 }], "listeners": listeners },
+    }))
+    .unwrap()
+}
+
+fn apps() -> Value {
+    json!({ "name": "apps", "port": 9094, "authentication": "scram-sha-512", "tls": true })
+}
+
+fn certs() -> Value {
+    json!({ "name": "certs", "port": 9095, "authentication": "tls", "tls": true })
+}
+
 struct World {
     cluster: Referent,
     kafka: Option<Sight<ClusterView>>,
@@ -46,6 +66,7 @@ struct World {
     door: Option<Door>,
     held: Option<String>,
     given: Option<Given>,
+    certificate: Option<Bundle>,
 }
 
 impl World {
@@ -55,13 +76,10 @@ impl World {
             kafka: Some(Sight::Clear(Arc::new(ClusterView::default()))),
             users: Some(UsersView::default()),
             access: BTreeSet::new(),
-            door: Some(Door {
-                bootstrap: "shop-bootstrap.web.svc:9094".into(),
-                protocol: "SASL_SSL".into(),
-                trusted: Some("-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n".into()),
-            }),
+            door: door(&cluster(json!([apps(), certs()])), &Login::Password(None), Some(TRUSTED)),
             held: None,
             given: None,
+            certificate: None,
         }
     }
 
@@ -77,6 +95,7 @@ impl World {
                 held: self.held.as_deref(),
                 given: self.given.as_ref(),
                 fresh: "fresh",
+                certificate: self.certificate.as_ref(),
             },
         )
     }
@@ -87,6 +106,9 @@ impl World {
         let users = self.users.get_or_insert_default();
         if plan.changes.password.is_some() {
             users.scram.insert(wanted.name.clone());
+        }
+        if plan.changes.drop_password {
+            users.scram.remove(&wanted.name);
         }
         self.access.retain(|rule| !plan.changes.drop.contains(rule));
         self.access.extend(plan.changes.make.iter().cloned());
@@ -180,6 +202,8 @@ fn the_secret_has_all_that_a_client_needs() {
     assert_eq!(
         names,
         [
+            "apps.bootstrap.servers",
+            "apps.security.protocol",
             "bootstrap.servers",
             "ca.crt",
             "client.properties",
@@ -194,24 +218,17 @@ fn the_secret_has_all_that_a_client_needs() {
 
 #[test]
 fn an_encrypted_listener_is_taken_before_another_and_none_is_said_so() {
-    let cluster = |listeners: Value| -> KafkaCluster {
-        serde_json::from_value(json!({
-            "apiVersion": "sluice.dev/v1alpha1", "kind": "KafkaCluster", "metadata": { "name": "shop", "namespace": "web" },
-            "spec": { "pools": [{ "name": "kafka", "replicas": 1 }], "listeners": listeners },
-        }))
-        .unwrap()
-    };
     let open = json!({ "name": "plain", "port": 9092 });
     let bare = json!({ "name": "bare", "port": 9093, "authentication": "scram-sha-512" });
-    let apps = json!({ "name": "apps", "port": 9094, "authentication": "scram-sha-512", "tls": true });
-    assert_eq!(door(&cluster(json!([open])), Some("T")), None);
-    let found = door(&cluster(json!([open, bare])), Some("T")).unwrap();
-    assert_eq!((found.protocol.as_str(), found.trusted), ("SASL_PLAINTEXT", None));
-    let found = door(&cluster(json!([bare, apps])), Some("T")).unwrap();
-    assert_eq!(
-        (found.bootstrap.as_str(), found.trusted.as_deref()),
-        ("shop-bootstrap.web.svc:9094", Some("T"))
-    );
+    let password = Login::Password(None);
+    let door = |listeners: Value| door(&cluster(listeners), &password, Some("T"));
+    assert_eq!(door(json!([open, certs()])), None);
+    let found = door(json!([open, bare])).unwrap();
+    assert_eq!((found.first().protocol, found.trusted), ("SASL_PLAINTEXT", None));
+    let found = door(json!([bare, apps()])).unwrap();
+    let all: Vec<_> = found.all().map(|entrance| entrance.bootstrap.as_str()).collect();
+    assert_eq!(all, ["shop-bootstrap.web.svc:9094", "shop-bootstrap.web.svc:9093"]);
+    assert_eq!(found.trusted.as_deref(), Some("T"));
 
     let mut world = World::new();
     world.door = None;
@@ -240,7 +257,7 @@ fn nothing_is_changed_on_what_is_not_seen() {
     };
     assert_eq!(change(failed), "KafkaUnreachable");
     assert_eq!(
-        status(&user(json!({})), &World::new().plan(&wanted).verdict, now).secret_name.as_deref(),
+        status(&user(json!({})), &World::new().plan(&wanted).verdict, None, now).secret_name.as_deref(),
         Some("app-kafka")
     );
 }
@@ -281,11 +298,82 @@ fn who_goes_is_taken_out_of_kafka_and_never_holds_the_namespace_up() {
     let end = |world: &World, cluster: Referent| {
         teardown("app", ("shop", cluster), world.kafka.as_ref(), world.users.as_ref(), Some(&world.access))
     };
-    let Teardown::Remove { changes, password } = end(&world, Referent::There) else { panic!() };
-    assert_eq!((changes.drop.len(), changes.quotas.len(), password), (3, 2, true));
+    let Teardown::Remove(changes) = end(&world, Referent::There) else { panic!() };
+    assert_eq!((changes.drop.len(), changes.quotas.len(), changes.drop_password), (3, 2, true));
     assert_eq!(end(&world, Referent::Missing), Teardown::Release);
     assert!(matches!(end(&world, Referent::Unparsable), Teardown::Wait(_)));
     assert_eq!(end(&World::new(), Referent::There), Teardown::Release);
     world.kafka = None;
     assert!(matches!(end(&world, Referent::There), Teardown::Wait(_)), "they could still log in");
+}
+
+fn bundle() -> Bundle {
+    let [certificate, key, trusted] = ["C\n", "K\n", "ours\n"].map(str::to_owned);
+    Bundle { certificate, key, trusted, revision: 7, before: None }
+}
+
+fn with_certificate() -> (Wanted, World) {
+    let mut spec = shop();
+    spec["authentication"] = json!({ "type": "tls" });
+    let (wanted, mut world) = (wanted(spec), World::new());
+    world.door = door(&cluster(json!([apps(), certs()])), &wanted.login, Some(TRUSTED));
+    world.certificate = Some(bundle());
+    (wanted, world)
+}
+
+#[test]
+fn a_user_with_a_certificate_has_the_same_rights_and_no_password() {
+    let (wanted, mut world) = with_certificate();
+    let Login::Certificate(identity) = &wanted.login else { panic!() };
+    assert_eq!(identity.subject.to_string(), "CN=app,OU=shop:users,O=web");
+    // it had a password before
+    world.act(&self::wanted(shop()));
+    let plan = world.act(&wanted);
+    assert_eq!((plan.changes.password, plan.changes.drop_password), (None, true));
+    assert_eq!((plan.changes.make.len(), plan.changes.drop.len()), (0, 0), "the principal is the same");
+    assert!(world.plan(&wanted).changes.is_empty());
+
+    let files = files(&world.plan(&wanted));
+    insta::assert_snapshot!(files["client.properties"]);
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "bootstrap.servers",
+            "ca.crt",
+            "certs.bootstrap.servers",
+            "certs.security.protocol",
+            "client.properties",
+            "keystore.pem",
+            "revision",
+            "security.protocol",
+            "tls.crt",
+            "tls.key",
+            "username",
+        ]
+    );
+    assert_eq!(files["ca.crt"], TRUSTED, "whom a client trusts is not who signed for it");
+}
+
+#[test]
+fn without_a_listener_or_an_authority_nobody_gets_a_certificate() {
+    let (wanted, mut world) = with_certificate();
+    world.certificate = None;
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.secret), ("AuthorityMissing", None));
+    world.door = None;
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.secret), ("ListenerMissing", None));
+    assert!(plan.verdict.message.contains("authentication: tls and tls: true"), "{}", plan.verdict.message);
+}
+
+#[test]
+fn a_certificate_has_no_password_and_no_name_that_is_too_long() {
+    let mut long = user(json!({
+        "authentication": { "type": "tls", "passwordFrom": { "name": "ours", "key": "p" } },
+    }));
+    long.metadata.name = Some("n".repeat(65));
+    let told: Vec<_> = validate(&long).unwrap_err().iter().map(crate::finding::Finding::text).collect();
+    assert!(told[0].starts_with("spec.authentication.passwordFrom: "), "{told:?}");
+    assert!(told[1].starts_with("metadata.name: "), "{told:?}");
 }

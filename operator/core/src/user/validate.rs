@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_crds::User;
 use sluice_crds::common::SecretKeyRef;
-use sluice_crds::user::{self as api, AclOperation, AclPattern, AclResourceType, AclRule};
+use sluice_crds::user::{
+    self as api, AclOperation, AclPattern, AclResourceType, AclRule, UserAuthentication,
+    UserAuthenticationType,
+};
 
 use super::{APP, UserReason};
+use crate::cluster::certificates;
 use crate::finding::Finding;
 use crate::meta::Owner;
+use crate::pki::Identity;
 use crate::units;
 use crate::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
 
@@ -20,12 +25,20 @@ pub struct Wanted {
     /// In Kafka.
     pub name: String,
     pub cluster: String,
-    /// Where the password is; `None`: Sluice makes one.
-    pub password: Option<SecretKeyRef>,
+    pub login: Login,
     pub acls: BTreeSet<Acl>,
     /// By Kafka's keys.
     pub quotas: BTreeMap<String, f64>,
     pub paused: bool,
+}
+
+/// How a user says who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// Where the password is; `None`: Sluice makes one.
+    Password(Option<SecretKeyRef>),
+    /// What the certificate says.
+    Certificate(Identity),
 }
 
 impl Wanted {
@@ -54,6 +67,7 @@ pub fn validate(user: &User) -> Result<Wanted, Findings> {
         }
     }
     let quotas = quotas(spec.quotas.as_ref(), &mut findings);
+    let login = login(&spec.authentication, &owner, &spec.cluster_ref.name, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -61,12 +75,36 @@ pub fn validate(user: &User) -> Result<Wanted, Findings> {
         generation: user.metadata.generation,
         name: owner.name.clone(),
         cluster: spec.cluster_ref.name.clone(),
-        password: spec.authentication.password_from.clone(),
+        login,
         acls,
         quotas,
         paused: spec.paused,
         owner,
     })
+}
+
+/// `ub-common-name` of RFC 5280: some read no certificate with a longer one.
+const LONGEST_COMMON_NAME: usize = 64;
+
+fn login(spec: &UserAuthentication, owner: &Owner, cluster: &str, findings: &mut Findings) -> Login {
+    match spec.kind {
+        UserAuthenticationType::ScramSha512 => Login::Password(spec.password_from.clone()),
+        UserAuthenticationType::Tls => {
+            if spec.password_from.is_some() {
+                let text = "a user with a certificate has no password: remove it";
+                findings.push(invalid(text).at("spec.authentication.passwordFrom"));
+            }
+            if owner.name.len() > LONGEST_COMMON_NAME {
+                let text = format!(
+                    "a certificate's name has {LONGEST_COMMON_NAME} characters at most, and this one has {}: create the User \
+                     under a shorter name",
+                    owner.name.len()
+                );
+                findings.push(invalid(text).at("metadata.name"));
+            }
+            Login::Certificate(certificates::user(&owner.namespace, cluster, &owner.name))
+        }
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Finding<UserReason> {

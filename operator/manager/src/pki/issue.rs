@@ -14,6 +14,7 @@ use tracing::info;
 use super::authority::{self, Ruled};
 use super::mint::{self, Trouble};
 use super::spread;
+use super::users;
 use super::vault::Found;
 use crate::context::Context;
 use crate::error::Error;
@@ -48,6 +49,9 @@ async fn issue_all(
     let Ruled { held, refused } = authority::of_cluster(&place, wanted, now).await?;
     certified.seen.refused = refused;
     let Some(held) = held else { return Ok(()) };
+    if let Some((name, bundle)) = users::authority(&place, wanted, now).await? {
+        certified.tell(name, &bundle);
+    }
     leaves(&place, wanted, &held, now, certified).await?;
     if held.phase() == Phase::Settled || wanted.paused {
         return Ok(());

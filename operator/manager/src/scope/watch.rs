@@ -151,6 +151,7 @@ impl Watches {
             if matches!(news, News::Gone(_)) {
                 context.written.forget::<User>(&key);
                 context.passwords.forget(&key);
+                context.vault.forget(news.object().meta().uid.as_deref());
             }
         });
         run(self.connects, context, tasks, |context, news| match news {

@@ -18,6 +18,12 @@ pub async fn carry_out(world: &World, name: &str, changes: &Changes) -> Result<(
     if let Some(password) = &changes.password {
         taken(client.set_scram_password(name, password).await)?;
     }
+    if changes.drop_password {
+        match client.drop_scram_user(name).await {
+            Ok(Err(gone)) if gone.code == kafka::Code::RESOURCE_NOT_FOUND => {}
+            answer => taken(answer)?,
+        }
+    }
     if !changes.make.is_empty() {
         all(client.create_acls(&changes.make).await)?;
     }
@@ -28,16 +34,6 @@ pub async fn carry_out(world: &World, name: &str, changes: &Changes) -> Result<(
         taken(client.alter_user_quotas(name, &changes.quotas).await)?;
     }
     world.user_changed(name, changes);
-    Ok(())
-}
-
-/// Nobody logs in as this user any more.
-pub async fn shut_out(world: &World, name: &str) -> Result<(), Refusal> {
-    match world.client.drop_scram_user(name).await {
-        Ok(Err(gone)) if gone.code == kafka::Code::RESOURCE_NOT_FOUND => {}
-        answer => taken(answer)?,
-    }
-    world.user_gone(name);
     Ok(())
 }
 

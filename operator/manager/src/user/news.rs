@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
-use sluice_core::cluster::names::authority_secret;
+use sluice_core::cluster::names::{authority_secret, clients_authority_secret};
 use sluice_crds::{KafkaCluster, User};
 
 use crate::context::Context;
@@ -34,12 +34,13 @@ pub fn cluster_changed(
     }
 }
 
-/// Whose password it holds, or whose brokers' certificates it signs.
+/// Whose password it holds, or whose certificate or brokers' certificates it signs.
 pub fn secret_changed(context: &Context, secret: &Key) {
     context.shelves.users.wake_where(|user| {
         let password = user.spec.authentication.password_from.as_ref();
         (password.is_some_and(|from| from.name == secret.name)
-            || authority_secret(&user.spec.cluster_ref.name) == secret.name)
+            || authority_secret(&user.spec.cluster_ref.name) == secret.name
+            || clients_authority_secret(&user.spec.cluster_ref.name) == secret.name)
             && user.namespace().as_deref() == Some(secret.namespace.as_str())
     });
 }

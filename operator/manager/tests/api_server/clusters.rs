@@ -264,6 +264,12 @@ async fn an_authority_is_replaced_when_asked_and_by_one_that_is_given_and_can_be
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let given = params.self_signed(&key).unwrap().pem();
+    let foreign = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let files = json!({ "stringData": { "tls.crt": given, "tls.key": foreign } });
+    house.api::<Secret>().patch("ours", &PatchParams::default(), &Patch::Merge(files)).await.unwrap();
+    until("it has somebody else's key", look, |message| message.contains("not that of its certificate"))
+        .await;
+    assert_eq!(text(&house.there::<Secret>("shop-ca").await, "tls.crt"), second, "what there is goes on");
     let files = json!({ "stringData": { "tls.crt": given, "tls.key": key.serialize_pem() } });
     house.api::<Secret>().patch("ours", &PatchParams::default(), &Patch::Merge(files)).await.unwrap();
     assert_eq!(house.replaced(&second).await.trim(), given.trim());

@@ -57,6 +57,38 @@ async fn a_user_says_what_it_waits_for_and_holds_nothing_up() {
     let secrets: Api<Secret> = Api::namespaced(client, &namespace);
     assert!(secrets.get_opt("app-kafka").await.unwrap().is_none(), "nobody could log in with it");
 
+    // neither would anybody have a certificate before there is a listener for it, and who signs
+    let patch = |patch: Value| {
+        let users = users.clone();
+        async move { users.patch("app", &Default::default(), &kube::api::Patch::Merge(patch)).await }
+    };
+    patch(json!({ "spec": { "authentication": { "type": "tls" } } })).await.unwrap();
+    says("ListenerMissing").await;
+    let certs = json!({ "spec": { "listeners": [
+        { "name": "certs", "port": 9095, "tls": true, "authentication": "tls" },
+    ] } });
+    clusters.patch("shop", &Default::default(), &kube::api::Patch::Merge(certs)).await.unwrap();
+    says("KafkaUnreachable").await;
+    for name in ["shop-ca-clients", "shop-ca-clients-cert"] {
+        assert!(secrets.get_opt(name).await.unwrap().is_some(), "{name} is made by the cluster");
+    }
+    let given = json!({ "name": "nowhere", "key": "password" });
+    patch(json!({ "spec": { "authentication": { "type": "scram-sha-512", "passwordFrom": given } } }))
+        .await
+        .unwrap();
+    clusters
+        .patch(
+            "shop",
+            &Default::default(),
+            &kube::api::Patch::Merge(json!({ "spec": { "listeners": [
+            { "name": "apps", "port": 9094, "authentication": "scram-sha-512" },
+        ] } })),
+        )
+        .await
+        .unwrap();
+    says("SecretMissing").await;
+    assert!(secrets.get_opt("app-kafka").await.unwrap().is_none(), "nothing was made");
+
     // it never was in Kafka, so it need not be taken out of there
     users.delete("app", &DeleteParams::default()).await.unwrap();
     let gone = || async { users.get_opt("app").await.expect("a look").is_none() };

@@ -8,5 +8,4 @@ mod preflight;
 mod running;
 mod teardown;
 mod validate;
-mod warned;
 pub(super) mod world;

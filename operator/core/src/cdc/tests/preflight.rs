@@ -18,14 +18,13 @@ fn of_source(change: impl FnOnce(&mut SourceView)) -> Vec<Failed> {
 fn failing(wanted: &Wanted, change: impl FnOnce(&mut SourceView), running: bool) -> Vec<Failed> {
     let mut view = source();
     change(&mut view);
-    let none = BTreeSet::new();
+    let unloaded = BTreeSet::new();
     preflight::source(&preflight::Source {
         wanted,
         view: &view,
         running,
         started: false,
-        unloaded: &none,
-        left: &BTreeSet::from(["sluice_prod_old".to_owned()]),
+        unloaded: &unloaded,
     })
 }
 
@@ -36,8 +35,7 @@ fn of_sink(change: impl FnOnce(&mut SinkView)) -> Vec<Failed> {
 fn sink_failing(wanted: &Wanted, change: impl FnOnce(&mut SinkView)) -> Vec<Failed> {
     let (mut view, source) = (sink(), source());
     change(&mut view);
-    let (sink, view, source) = (&wanted.sinks[0], &view, &source);
-    preflight::sink(&preflight::Target { wanted, sink, view, source, started: false })
+    preflight::sink(&preflight::Target { wanted, sink: &wanted.sinks[0], view: &view, source: &source })
 }
 
 #[track_caller]
@@ -103,9 +101,10 @@ fn a_slot_is_taken_over_only_where_something_says_that_it_is_ours() {
     let checks = |comment: Option<String>, started: bool| {
         let mut view = source();
         slot(&mut view, comment);
-        let (wanted, view) = (&wanted, &view);
-        let (unloaded, left) = (&BTreeSet::new(), &BTreeSet::new());
-        preflight::source(&preflight::Source { wanted, view, running: false, started, unloaded, left })
+        let unloaded = BTreeSet::new();
+        let facts =
+            preflight::Source { wanted: &wanted, view: &view, running: false, started, unloaded: &unloaded };
+        preflight::source(&facts)
     };
     assert_eq!(
         checks(Some(wanted.comment()), false),
@@ -147,7 +146,6 @@ fn a_slot_that_cannot_be_ours_is_named() {
         running: false,
         started: true,
         unloaded: &unloaded,
-        left: &BTreeSet::new(),
     };
     assert_eq!(preflight::source(&facts), [], "what a slot of ours has lost is the guard's question");
 }

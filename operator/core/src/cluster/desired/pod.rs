@@ -16,8 +16,8 @@ use sluice_crds::kafka_cluster::StorageType;
 use super::{config_map, properties};
 use crate::cluster::inputs;
 use crate::cluster::names::{
-    self, BROKER_LABEL, CERTIFICATES_PATH, COMPONENT, CONTAINER, CONTROLLER_LABEL, CONTROLLER_PORT,
-    DATA_VOLUME, INTERNAL_PORT,
+    self, BROKER_LABEL, CERTIFICATES_PATH, CLIENTS_PATH, COMPONENT, CONTAINER, CONTROLLER_LABEL,
+    CONTROLLER_PORT, DATA_VOLUME, INTERNAL_PORT,
 };
 use crate::cluster::wanted::{Pool, Wanted};
 use crate::pki;
@@ -34,8 +34,8 @@ pub const OWN_ENV: &[&str] = &[
     "SLUICE_CLUSTER_ID",
     "SLUICE_RELEASE",
 ];
-pub const OWN_VOLUMES: &[&str] = &[DATA_VOLUME, "config", "certificates", "tmp"];
-pub const OWN_PATHS: &[&str] = &["/var/lib/kafka", "/etc/sluice", CERTIFICATES_PATH, "/tmp"];
+pub const OWN_VOLUMES: &[&str] = &[DATA_VOLUME, "config", "certificates", "clients", "tmp"];
+pub const OWN_PATHS: &[&str] = &["/var/lib/kafka", "/etc/sluice", CERTIFICATES_PATH, CLIENTS_PATH, "/tmp"];
 
 /// The user of the public image; a number, so that the kubelet can see that it is not root.
 const USER: i64 = 1000;
@@ -126,6 +126,9 @@ fn container(wanted: &Wanted, pool: &Pool) -> Container {
         mount("certificates", CERTIFICATES_PATH, true),
         mount("tmp", "/tmp", false),
     ];
+    if mounts_clients(wanted, pool) {
+        mounts.push(mount("clients", CLIENTS_PATH, true));
+    }
     mounts.extend(pool.template.volume_mounts.iter().cloned());
     Container {
         name: CONTAINER.into(),
@@ -212,22 +215,34 @@ fn volumes(wanted: &Wanted, pool: &Pool) -> Vec<Volume> {
             }),
             ..Default::default()
         },
-        Volume {
-            name: "certificates".into(),
-            secret: Some(SecretVolumeSource {
-                secret_name: Some(names::node_secret(&wanted.owner.name, &pool.name)),
-                default_mode: Some(0o440),
-                ..Default::default()
-            }),
-            ..Default::default()
-        },
+        secret("certificates", names::node_secret(&wanted.owner.name, &pool.name)),
         empty("tmp", None),
     ];
+    if mounts_clients(wanted, pool) {
+        volumes.push(secret("clients", names::clients_trust_secret(&wanted.owner.name)));
+    }
     if pool.storage.kind == StorageType::Ephemeral {
         volumes.push(empty(DATA_VOLUME, Some(&pool.storage.size)));
     }
     volumes.extend(pool.template.volumes.iter().cloned());
     volumes
+}
+
+/// Only where a listener needs it: a pod whose Secret is not there does not start.
+fn mounts_clients(wanted: &Wanted, pool: &Pool) -> bool {
+    pool.broker && wanted.takes_certificates()
+}
+
+fn secret(name: &str, secret: String) -> Volume {
+    Volume {
+        name: name.into(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret),
+            default_mode: Some(0o440),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
 }
 
 fn empty(name: &str, size: Option<&str>) -> Volume {

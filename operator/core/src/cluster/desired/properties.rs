@@ -6,7 +6,7 @@ use sluice_crds::kafka_cluster::Authentication;
 
 use crate::cluster::certificates;
 use crate::cluster::names::{
-    CERTIFICATES_PATH, CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT,
+    CERTIFICATES_PATH, CLIENTS_PATH, CONTROLLER_LISTENER, CONTROLLER_PORT, INTERNAL_LISTENER, INTERNAL_PORT,
 };
 use crate::cluster::wanted::{Pool, Wanted};
 use crate::pki;
@@ -43,6 +43,13 @@ pub fn build(wanted: &Wanted, pool: &Pool) -> String {
         // who may log in Kafka knows itself: its metadata holds what is derived from passwords (KIP-900)
         let module = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
         line(&format!("{prefix}.scram-sha-512.sasl.jaas.config"), module);
+    }
+    for listener in wanted.listeners.iter().filter(|l| l.authentication == Authentication::Tls) {
+        let prefix = format!("listener.name.{}", listener.name);
+        line(&format!("{prefix}.ssl.client.auth"), "required");
+        line(&format!("{prefix}.ssl.truststore.type"), "PEM");
+        line(&format!("{prefix}.ssl.truststore.location"), &format!("{CLIENTS_PATH}/{}", pki::TRUSTED_FILE));
+        line(&format!("{prefix}.ssl.principal.mapping.rules"), &certificates::user_mapping(&wanted.owner));
     }
     line("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
     line("super.users", &certificates::super_users(&wanted.owner));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::sim::Sim;
 use super::*;
+use crate::cluster::desired::{Standing, build};
 use crate::cluster::{access, certificates};
 use crate::pki::{Phase, Use};
 use crate::view::kafka::{Acl, Operation, Permission, ResourceKind};
@@ -152,4 +153,45 @@ fn what_a_listener_speaks_is_a_reason_to_restart_and_the_default_is_none() {
     assert_eq!(of(scram), ("SASL_PLAINTEXT", "plain:9092:SASL_PLAINTEXT".to_owned()));
     let both = json!({ "authentication": "scram-sha-512", "tls": true });
     assert_eq!(of(both), ("SASL_SSL", "plain:9092:SASL_SSL".to_owned()));
+    let certificates = json!({ "authentication": "tls", "tls": true });
+    assert_eq!(of(certificates), ("SSL", "plain:9092:SSL:tls".to_owned()), "other than TLS alone");
+}
+
+#[test]
+fn no_user_has_the_subject_of_a_node_of_sluice_or_of_connect() {
+    let wanted = three();
+    let owner = &wanted.owner;
+    let own = certificates::leaves(&wanted).into_iter().map(|leaf| leaf.identity.subject);
+    let own: Vec<_> = own.chain([certificates::connect("web", "shop").subject]).collect();
+    for name in ["node", "operator", "connect", "ca", "app"] {
+        let user = certificates::user("web", "shop", name);
+        assert!(!own.contains(&user.subject), "{}", user.subject);
+        assert_eq!(user.purpose, Use::Client);
+    }
+    assert_eq!(certificates::user_mapping(owner), "RULE:^CN=([a-z0-9.-]+),OU=shop:users,O=web$/$1/");
+}
+
+#[test]
+fn brokers_mount_what_they_trust_of_users_where_a_listener_takes_certificates() {
+    let mounts = |listeners: Value| {
+        let wanted = wanted(json!({
+            "pools": [
+                { "name": "controllers", "replicas": 3, "firstNodeId": 100, "roles": ["controller"] },
+                { "name": "brokers", "replicas": 3, "firstNodeId": 0, "roles": ["broker"] },
+            ],
+            "listeners": listeners,
+        }));
+        let sets = build(&wanted, &Standing::default()).stateful_sets;
+        let secrets = |set: &k8s_openapi::api::apps::v1::StatefulSet| {
+            let volumes = set.spec.clone().unwrap().template.spec.unwrap().volumes.unwrap();
+            volumes.into_iter().filter_map(|v| v.secret?.secret_name).collect::<Vec<_>>()
+        };
+        sets.iter().map(secrets).collect::<Vec<_>>()
+    };
+    let certs = json!({ "name": "certs", "port": 9092, "tls": true, "authentication": "tls" });
+    assert_eq!(
+        mounts(json!([certs])),
+        [vec!["shop-controllers-node"], vec!["shop-brokers-node", "shop-ca-clients-cert"],]
+    );
+    assert_eq!(mounts(json!([{ "name": "plain", "port": 9092 }]))[1], ["shop-brokers-node"]);
 }

@@ -36,6 +36,7 @@ fn dedicated() -> Objects {
         "listeners": [
             { "name": "plain", "port": 9092 },
             { "name": "apps", "port": 9094, "tls": true, "authentication": "scram-sha-512" },
+            { "name": "certs", "port": 9095, "tls": true, "authentication": "tls" },
         ],
         "deletionPolicy": "Delete",
     }));

@@ -168,6 +168,9 @@ impl World {
             if changes.password.is_some() {
                 users.scram.insert(name.to_owned());
             }
+            if changes.drop_password {
+                users.scram.remove(name);
+            }
             let quotas = users.quotas.entry(name.to_owned()).or_default();
             for (key, value) in &changes.quotas {
                 match value {
@@ -178,15 +181,6 @@ impl World {
             if quotas.is_empty() {
                 users.quotas.remove(name);
             }
-            Some(Arc::new(users))
-        });
-    }
-
-    /// The same when a user is gone.
-    pub fn user_gone(&self, name: &str) {
-        self.users.rcu(|users| {
-            let mut users = UsersView::clone(users.as_ref()?);
-            users.scram.remove(name);
             Some(Arc::new(users))
         });
     }
