@@ -63,7 +63,8 @@ pub struct ConnectorSpec {
     #[schemars(range(min = 1, max = 1000))]
     pub tasks_max: i32,
     /// Connector configuration. `${secrets:NAME:KEY}` stands for the value of a key of a Secret in the same
-    /// namespace: Connect reads it from a mounted file, it is never part of the configuration.
+    /// namespace: Connect reads it from a mounted file, it is never part of the configuration. `${secretFile:NAME:KEY}` stands for
+    /// the path of that file, for plugins that read certificates themselves.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 512))]
     pub config: BTreeMap<String, Scalar>,
@@ -91,7 +92,8 @@ fn one() -> i32 {
 pub struct AutoRestart {
     /// Whether failed tasks are restarted.
     pub enabled: bool,
-    /// Restarts in a row, without ten healthy minutes between them, after which Sluice gives up.
+    /// Restarts in a row, without ten healthy minutes between them, after which Sluice gives up. What passes by itself (`status.failure`
+    /// is `Transient` or `Credentials`) is tried on, every five minutes.
     #[schemars(range(min = 1, max = 1000))]
     pub max_attempts: i32,
 }
@@ -121,6 +123,10 @@ pub struct ConnectorStatus {
     /// Tasks, as Connect reports them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskStatus>,
+    /// What kind of failure it is, where something has failed: `Transient`, `Credentials`, `SlotLost`, `SchemaHistory`,
+    /// `PoisonRecord`, `Configuration` or `Unknown`. Only what a restart can mend is restarted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// Automatic restarts so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,

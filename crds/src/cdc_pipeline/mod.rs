@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub struct CdcPipelineSpec {
     /// `Running` (default), `Paused` (tasks idle; the database keeps its WAL meanwhile) or `Stopped`.
     #[serde(default)]
     pub state: RunState,
+    /// Set to the current time to restart all connectors of the pipeline and their tasks once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_at: Option<Time>,
     /// What happens to replication slot, publication, topics and offsets when this object is deleted:
     /// `Retain` (default) or `Delete`. The connectors always go.
     #[serde(default)]
@@ -210,6 +214,36 @@ pub struct PostgresConnection {
     pub user: String,
     /// The role's password, in a Secret of the same namespace.
     pub password: SecretKeyRef,
+    /// How the connection is encrypted. Without it Sluice connects in plain, and the connectors with TLS where the server offers it, not
+    /// asking whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<DatabaseTls>,
+}
+
+/// How the connection to a database is encrypted: Sluice's own, and the connectors'.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(self.mode in ['VerifyCa', 'VerifyFull']) == has(self.ca)")
+        .message("tls.ca is needed with mode VerifyCa and VerifyFull, and only there"),
+)]
+pub struct DatabaseTls {
+    /// `Disable` (plain), `Require` (encrypted, whoever answers), `VerifyCa` (by somebody whose certificate `ca` has signed) or
+    /// `VerifyFull` (and for this host name).
+    pub mode: TlsMode,
+    /// The certificates to trust (PEM), in a Secret of the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<SecretKeyRef>,
+}
+
+/// `Disable`, `Require`, `VerifyCa` or `VerifyFull`: PostgreSQL's `sslmode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum TlsMode {
+    #[default]
+    Disable,
+    Require,
+    VerifyCa,
+    VerifyFull,
 }
 
 fn postgres_port() -> i32 {

@@ -257,6 +257,24 @@ async fn policies_that_have_nothing_to_act_on() {
 }
 
 #[tokio::test]
+async fn a_ca_where_nobody_asks_for_it_and_none_where_somebody_does() {
+    let tls = |tls: Value| with(pipeline("p"), &json!({ "source": { "postgres": { "tls": tls } } }));
+    let ca = json!({ "name": "db-ca", "key": "ca.crt" });
+    let needed = "tls.ca is needed with mode VerifyCa and VerifyFull, and only there";
+    refused(vec![
+        (tls(json!({ "mode": "VerifyFull" })), needed),
+        (tls(json!({ "mode": "Require", "ca": ca })), needed),
+        (
+            tls(json!({ "mode": "Prefer" })),
+            "supported values: \"Disable\", \"Require\", \"VerifyCa\", \"VerifyFull\"",
+        ),
+    ])
+    .await;
+    let session = Session::start().await;
+    session.created(&tls(json!({ "mode": "VerifyCa", "ca": ca }))).await;
+}
+
+#[tokio::test]
 async fn fields_that_do_not_exist() {
     refused(vec![
         (with(topic("t"), &json!({ "partition": 3 })), "unknown field \"spec.partition\""),

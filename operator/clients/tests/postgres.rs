@@ -5,10 +5,11 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sluice_clients::postgres::{Error, Password, Session, SourceQuestion, Target};
+use sluice_clients::postgres::{Error, Password, Session, SourceQuestion, Target, Tls};
 use sluice_core::cdc::sql;
 use sluice_core::view::source::{SourceView, TableKind, TableName, Trouble};
 use support::postgres::{ADMIN, Postgres, SECRET};
+use support::tls::Authority;
 
 const SCHEMA: &str = "
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
@@ -272,6 +273,37 @@ async fn each_way_to_stay_outside_has_its_name() {
     let (seen, text) = enter(target("127.0.0.1", port, "shop", "reader", SECRET)).await.expect("refused");
     assert_eq!(seen, Trouble::NotAdmitted, "{text}");
     assert!(text.contains("no encryption"), "{text}");
+}
+
+#[tokio::test]
+async fn tls_is_what_was_asked_for_and_a_stranger_is_named() {
+    let server = Postgres::start(&[]).await;
+    let (ours, other) = (Authority::new(), Authority::new());
+    let verify = |ca: &Authority, name| Tls::Verify { ca: ca.pem().into(), name };
+    let enter = async |host: &str, tls: Tls| {
+        let target = Target::new(host, server.port, "postgres", ADMIN, Password::new(SECRET)).with_tls(tls);
+        Session::enter(&target).await.err().map(|error| error.trouble())
+    };
+    assert_eq!(enter("localhost", Tls::Require).await, Some(Trouble::NoTls), "never in plain instead");
+    assert_eq!(enter("localhost", verify(&ours, true)).await, Some(Trouble::NoTls));
+
+    server.certify(&ours, &["localhost"]).await;
+    server.admit("hostnossl all all 127.0.0.1/32 scram-sha-256\nhostssl all all all scram-sha-256").await;
+    for tls in [Tls::Require, verify(&ours, false), verify(&ours, true)] {
+        assert_eq!(enter("localhost", tls.clone()).await, None, "{tls:?}");
+    }
+    assert_eq!(enter("127.0.0.1", verify(&ours, false)).await, None, "whoever the CA has signed");
+    assert_eq!(enter("127.0.0.1", verify(&ours, true)).await, Some(Trouble::Untrusted), "another name");
+    for name in [false, true] {
+        assert_eq!(enter("localhost", verify(&other, name)).await, Some(Trouble::Untrusted), "another CA");
+    }
+    let nonsense = Tls::Verify { ca: b"no certificate".to_vec(), name: true };
+    assert_eq!(enter("localhost", nonsense).await, Some(Trouble::SecretMissing));
+
+    server.admit("local all all trust\nhostssl all all all scram-sha-256").await;
+    let plain = enter("127.0.0.1", Tls::Disable).await;
+    assert_eq!(plain, Some(Trouble::NotAdmitted), "the server insists");
+    assert_eq!(enter("127.0.0.1", Tls::Require).await, None);
 }
 
 #[tokio::test]

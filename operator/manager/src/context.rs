@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _, ResourceExt};
+use sluice_core::connect::credentials;
 use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
@@ -269,10 +270,10 @@ impl Context {
         self.sinks.secret_changed(secret);
         pki::secret_changed(self, secret);
         user::secret_changed(self, secret);
-        let start = format!("${{secrets:{}:", secret.name);
         let naming = self.shelves.connectors.select(|connector| {
+            let mut values = connector.spec.config.values().map(sluice_crds::Scalar::as_str);
             connector.namespace().as_deref() == Some(secret.namespace.as_str())
-                && connector.spec.config.values().any(|value| value.as_str().contains(&start))
+                && values.any(|value| credentials::names(value, &secret.name))
         });
         for connector in naming {
             let connect = secret.sibling(&connector.spec.connect_ref.name);

@@ -73,13 +73,14 @@ pub struct SecretLabels {
 }
 
 /// Names and meanings of [`Metrics::of_pipelines`].
-const OF_PIPELINES: [(&str, &str); 7] = [
+const OF_PIPELINES: [(&str, &str); 8] = [
     ("cdc_lag_bytes", "WAL between the source's position and what the pipeline has confirmed"),
     ("cdc_retained_wal_bytes", "WAL that the pipeline's slot keeps on the source's disk"),
     ("cdc_wal_growth_bytes_per_second", "By how much that grows"),
     ("cdc_wal_budget_bytes", "How much WAL the pipeline's slot may keep (objectives.maxRetainedWal)"),
     ("cdc_wal_budget_exceeded", "1 while the slot keeps more, or is about to be lost"),
     ("cdc_gap", "1 while changes are missing between what was read and what can be read"),
+    ("cdc_left_slots", "Unread replication slots in the pipeline's source whose own pipeline is gone"),
     ("cdc_dead_letters", "Records in the pipeline's dead-letter topics"),
 ];
 
@@ -97,6 +98,7 @@ pub struct Metrics {
     pub pipeline_retained_wal_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_dead_letters: Family<ObjectLabels, Gauge>,
     pub pipeline_gap: Family<ObjectLabels, Gauge>,
+    pub pipeline_left_slots: Family<ObjectLabels, Gauge>,
     pub pipeline_wal_growth: Family<ObjectLabels, Gauge>,
     pub pipeline_wal_budget_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_wal_budget_exceeded: Family<ObjectLabels, Gauge>,
@@ -126,6 +128,7 @@ impl Default for Metrics {
             pipeline_retained_wal_bytes: Family::default(),
             pipeline_dead_letters: Family::default(),
             pipeline_gap: Family::default(),
+            pipeline_left_slots: Family::default(),
             pipeline_wal_growth: Family::default(),
             pipeline_wal_budget_bytes: Family::default(),
             pipeline_wal_budget_exceeded: Family::default(),
@@ -228,7 +231,7 @@ impl Metrics {
     }
 
     /// All gauges that each pipeline has, in the order of [`OF_PIPELINES`].
-    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 7] {
+    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 8] {
         [
             &self.pipeline_lag_bytes,
             &self.pipeline_retained_wal_bytes,
@@ -236,6 +239,7 @@ impl Metrics {
             &self.pipeline_wal_budget_bytes,
             &self.pipeline_wal_budget_exceeded,
             &self.pipeline_gap,
+            &self.pipeline_left_slots,
             &self.pipeline_dead_letters,
         ]
     }

@@ -1,7 +1,9 @@
 //! A Java stack trace, cut to what a person reads first.
 
-/// The most characters of each of the two lines.
-const LINE_LIMIT: usize = 500;
+/// The most characters of each of the two lines: of its beginning, and of its end. Debezium begins with what it holds in memory, and
+/// says what is wrong after that.
+const BEGINNING: usize = 300;
+const END: usize = 300;
 
 /// The first line and, where the trace has causes, the last cause's first line on a line of its own, as Java writes it:
 /// `Caused by: …`. The tens of kilobytes between them are in the worker's log.
@@ -16,10 +18,13 @@ pub(super) fn shorten(trace: &str) -> String {
 }
 
 fn cut(line: &str) -> String {
-    match line.char_indices().nth(LINE_LIMIT) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+    let length = line.chars().count();
+    if length <= BEGINNING + END {
+        return line.to_owned();
     }
+    let beginning: String = line.chars().take(BEGINNING).collect();
+    let end: String = line.chars().skip(length - END).collect();
+    format!("{beginning} … {end}")
 }
 
 #[cfg(test)]
@@ -40,8 +45,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_between_characters() {
-        let short = shorten(&"ü".repeat(10_000));
-        assert_eq!(short.chars().count(), 501);
+    fn a_line_without_end_is_cut_between_characters_in_its_middle() {
+        let short = shorten(&format!("{}no longer available", "ü".repeat(10_000)));
+        assert_eq!(short.chars().count(), 603);
+        assert!(short.starts_with("üü") && short.ends_with("no longer available"), "{short}");
     }
 }

@@ -58,17 +58,18 @@ pub fn mutual(ca_pem: &[u8], certificate_pem: &[u8], key_pem: &[u8]) -> Result<C
 fn builder(
     ca_pem: &[u8],
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(trusts(ca_pem)?))
+}
+
+pub(crate) fn trusts(ca_pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("the CA bundle", ca_pem)? {
         roots.add(certificate)?;
     }
-    if roots.is_empty() {
-        return Err(TlsError::NoCa);
-    }
-    let provider = Arc::new(ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots))
+    if roots.is_empty() { Err(TlsError::NoCa) } else { Ok(roots) }
 }
 
 fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -20,6 +20,22 @@ pub enum Error {
     },
     #[error("{address} did not answer within {seconds} s ({doing})")]
     TimedOut { doing: &'static str, address: String, seconds: u64 },
+    /// The server does not prove to be the one that we were told to trust.
+    #[error("{address} is not trusted")]
+    Untrusted {
+        address: String,
+        #[source]
+        source: rustls::Error,
+    },
+    #[error("{address} does not speak TLS")]
+    NoTls { address: String },
+    /// The CA that we were given is none.
+    #[error("the CA for {address}")]
+    Ca {
+        address: String,
+        #[source]
+        source: crate::kafka::tls::TlsError,
+    },
     /// The server said no to letting us in. Its words name the role and never the password.
     #[error("{address} does not let us in: {message}")]
     NotIn { address: String, state: SqlState, message: String },
@@ -42,10 +58,13 @@ impl Error {
             return Self::NotIn { address, state: said.code().clone(), message: said.message().to_owned() };
         }
         match io_of(&source) {
+            Some(error) if let Some(why) = tls_of(error) => Self::Untrusted { address, source: why.clone() },
             // what getaddrinfo says has no kind of its own: it comes before there is an address to refuse us
             Some(error) if error.raw_os_error().is_none() && error.to_string().contains("lookup address") => {
                 Self::NameUnknown { host: host.to_owned(), source: io::Error::other(error.to_string()) }
             }
+            // the answer to an SSLRequest was "N"; the library gives it no kind that could be asked for
+            None if says(&source, "server does not support TLS") => Self::NoTls { address },
             _ => Self::Unreachable { address, source },
         }
     }
@@ -67,6 +86,9 @@ impl Error {
             Self::NameUnknown { .. } => Trouble::NameUnknown,
             Self::Unreachable { .. } => Trouble::Unreachable,
             Self::TimedOut { .. } => Trouble::TimedOut,
+            Self::Untrusted { .. } => Trouble::Untrusted,
+            Self::NoTls { .. } => Trouble::NoTls,
+            Self::Ca { .. } => Trouble::SecretMissing,
             Self::NotIn { state, message, .. } => entry(state, message),
             Self::Refused { state, .. } => statement(state),
             Self::Unreadable { .. } => Trouble::Failed,
@@ -82,6 +104,8 @@ impl Error {
             Trouble::Busy => "DatabaseBusy",
             Trouble::PasswordRefused => "DatabasePasswordRefused",
             Trouble::NotAdmitted => "DatabaseNotAdmitted",
+            Trouble::NoTls => "DatabaseNoTls",
+            Trouble::Untrusted => "DatabaseUntrusted",
             Trouble::DatabaseMissing => "DatabaseMissing",
             Trouble::TooManyConnections => "DatabaseFull",
             Trouble::NotUp => "DatabaseNotUp",
@@ -126,4 +150,12 @@ fn statement(state: &SqlState) -> Trouble {
 
 fn io_of(error: &tokio_postgres::Error) -> Option<&io::Error> {
     std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>())
+}
+
+fn tls_of(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+}
+
+fn says(error: &tokio_postgres::Error, words: &str) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.to_string() == words)
 }

@@ -8,8 +8,7 @@
 //! - All settings are local to a transaction and no statement is prepared by name, so that a pooler in between does no harm
 //!   and carries nothing of ours to others.
 //! - Passwords are in no error and no log; [`Password`] does not print.
-//! - Plain TCP. TLS comes with [`Target`]'s second transport; until then a server that insists on it answers
-//!   [`Trouble::NotAdmitted`](sluice_core::view::source::Trouble::NotAdmitted).
+//! - TLS is what [`Tls`] says and nothing else: there is no falling back to plain text.
 
 mod error;
 mod facts;
@@ -17,8 +16,10 @@ mod session;
 mod sink_sql;
 mod source_sql;
 mod target;
+mod tls;
 
 pub use error::Error;
 pub use facts::SourceQuestion;
 pub use session::Session;
 pub use target::{Password, Target};
+pub use tls::Tls;

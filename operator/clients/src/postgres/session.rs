@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls, Transaction};
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{Client, Connection, NoTls, Socket, Transaction};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::Error;
 use super::target::Target;
@@ -20,17 +22,20 @@ pub struct Session {
 impl Session {
     pub async fn enter(target: &Target) -> Result<Self, Error> {
         let address = target.address();
-        let entering = target.config();
-        let (client, connection) = match timeout(target.connect, entering.connect(NoTls)).await {
+        let config = target.config();
+        let tls = target.tls.config().map_err(|source| Error::Ca { address: address.clone(), source })?;
+        let entering = async {
+            match tls {
+                None => config.connect(NoTls).await.map(driven),
+                Some(tls) => config.connect(MakeRustlsConnect::new(tls)).await.map(driven),
+            }
+        };
+        let (client, driver) = match timeout(target.connect, entering).await {
             Ok(entered) => entered.map_err(|e| Error::entering(&target.host, address.clone(), e))?,
             Err(_) => {
                 return Err(Error::TimedOut { doing: "enter", address, seconds: target.connect.as_secs() });
             }
         };
-        let driver = tokio::spawn(async move {
-            // whatever ends the connection also ends the call that waits for an answer, and that tells it
-            let _ = connection.await;
-        });
         Ok(Self { client, driver, address, call: target.call })
     }
 
@@ -76,6 +81,17 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+fn driven<T>((client, connection): (Client, Connection<Socket, T>)) -> (Client, JoinHandle<()>)
+where
+    T: TlsStream + Unpin + Send + 'static,
+{
+    let driver = tokio::spawn(async move {
+        // whatever ends the connection also ends the call that waits for an answer, and that tells it
+        let _ = connection.await;
+    });
+    (client, driver)
 }
 
 /// Half of our own deadline, so that a slow server tells us what it was about instead of leaving us in silence. A lock is not

@@ -29,7 +29,8 @@ SELECT json_build_object(
         'type', format_type(a.atttypid, a.atttypmod),
         'base_type', format_type(a.atttypid, a.atttypmod),
         'built_in', t.typnamespace = 'pg_catalog'::regnamespace,
-        'not_null', a.attnotnull) ORDER BY a.attnum), '[]')
+        'not_null', a.attnotnull,
+        'filled', a.atthasdef OR coalesce(to_jsonb(a) ->> 'attidentity' <> '', false)) ORDER BY a.attnum), '[]')
       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'owner', pg_get_userbyid(c.relowner),

@@ -62,10 +62,12 @@ SELECT json_build_object(
     'rights', json_build_object(
       'select', has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')),
     'row_security', row_security_active(c.oid),
+    'toasted', coalesce(o.relpages > 0, false),
     'rows', c.reltuples::bigint)), '{}')
     FROM unnest($1, $2) wanted(schema, name)
     JOIN pg_namespace n ON n.nspname = wanted.schema
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name),
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+    LEFT JOIN pg_class o ON o.oid = c.reltoastrelid),
   'publications', (SELECT coalesce(json_object_agg(p.pubname, json_build_object(
     'owner', pg_get_userbyid(p.pubowner),
     'owned', pg_has_role(p.pubowner, 'USAGE'),
@@ -80,7 +82,8 @@ SELECT json_build_object(
       FROM pg_publication_rel m JOIN pg_class c ON c.oid = m.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE m.prpubid = p.oid AND coalesce(to_jsonb(m) ->> 'prqual', to_jsonb(m) ->> 'prattrs') IS NOT NULL),
     'comment', obj_description(p.oid, 'pg_publication'))), '{}')
-    FROM pg_publication p WHERE p.pubname = ANY($3)),
+    FROM pg_publication p WHERE p.pubname = ANY($3)
+      OR obj_description(p.oid, 'pg_publication') LIKE 'Managed by Sluice: CdcPipeline %'),
   'heartbeat', (SELECT json_build_object(
     'schema_exists', n.oid IS NOT NULL,
     'table_exists', c.oid IS NOT NULL,

@@ -1,6 +1,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio_postgres::config::SslMode;
+
+use super::tls::Tls;
+
 /// A password. Does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
@@ -29,6 +33,7 @@ pub struct Target {
     pub database: String,
     pub user: String,
     pub password: Password,
+    pub tls: Tls,
     /// For entering: name, connection and authentication together.
     pub connect: Duration,
     /// For each call. The server is told to cancel a statement after half of it.
@@ -44,9 +49,15 @@ impl Target {
             database: database.into(),
             user: user.into(),
             password,
+            tls: Tls::Disable,
             connect: Duration::from_secs(5),
             call: Duration::from_secs(10),
         }
+    }
+
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
     }
 
     /// `host:port`, for messages.
@@ -66,6 +77,7 @@ impl Target {
             .dbname(&self.database)
             .user(&self.user)
             .password(self.password.reveal())
+            .ssl_mode(if self.tls == Tls::Disable { SslMode::Disable } else { SslMode::Require })
             .application_name("sluice")
             .connect_timeout(self.connect)
             .keepalives_idle(Duration::from_secs(30));

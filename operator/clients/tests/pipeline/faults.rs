@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice_core::view::connect::RunState;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, calm};
 use crate::support::kafka;
 
 const ORDERS: &str = "CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL);
@@ -64,8 +64,8 @@ async fn offsets_that_were_forgotten_mean_a_new_beginning() {
     assert!(flow.client.delete_offsets(&flow.source_name()).await.is_err(), "Connect refuses while it runs");
     for name in [flow.source_name(), flow.sink_name()] {
         flow.stop(&name).await;
-        flow.client.delete_offsets(&name).await.unwrap();
-        flow.client.delete(&name).await.unwrap();
+        calm(async || flow.client.delete_offsets(&name).await).await;
+        calm(async || flow.client.delete(&name).await).await;
     }
     assert!(!flow.client.connectors(None).await.unwrap().contains_key(&flow.source_name()));
     flow.drop_slot().await;
@@ -90,5 +90,29 @@ async fn a_connector_whose_slot_is_gone_fails_and_makes_none_behind_the_gap() {
     let trace = flow.until(&flow.source_name(), RunState::Failed).await;
     assert!(trace.contains("no longer available on the server"), "{trace}");
     assert!(flow.slots().await.is_empty(), "no slot was made behind the gap");
+    flow.end().await;
+}
+
+/// F11: offsets outlive their connector. One that is made again, stopped, has what its forerunner stored, so that it can be compared
+/// with the slot before anything is read.
+#[tokio::test]
+async fn a_connector_that_is_made_again_has_its_forerunners_offset_before_it_begins() {
+    let flow = Flow::start("heir", &["public.orders"], &[ORDERS], |_| {}).await;
+    flow.same(ALL).await;
+    flow.source(&["INSERT INTO orders VALUES (1001, 'streamed')"]).await;
+    flow.same(ALL).await;
+    flow.stop(&flow.source_name()).await;
+    let stored = flow.offset().await.expect("an offset");
+    calm(async || flow.client.delete(&flow.source_name()).await).await;
+    flow.source(&["INSERT INTO orders VALUES (1002, 'meanwhile')"]).await;
+    flow.sink(&["DELETE FROM orders WHERE id <= 500"]).await;
+
+    flow.made_stopped().await;
+    assert_eq!(flow.offset().await, Some(stored));
+    flow.resume(&flow.source_name()).await;
+    let arrived = "SELECT count(*) FROM orders WHERE id > 1000";
+    flow.same(arrived).await;
+    let again = flow.server.rows("sink", "SELECT count(*) FROM orders WHERE id <= 500").await;
+    assert_eq!(again, [[Some("0".to_owned())]], "it went on where it was: nothing was read anew");
     flow.end().await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sluice_clients::postgres::SourceQuestion;
 use sluice_core::cdc::budget::{self, State};
 use sluice_core::cdc::guard::{Facts, Gap, Memory, Stored, judge};
@@ -12,7 +12,7 @@ use sluice_core::cdc::{CdcReason, sql};
 use sluice_core::view::connect::RunState;
 use sluice_core::view::source::SourceView;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, calm};
 use crate::support::postgres::ADMIN;
 
 const ORDERS: &str = "CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL);
@@ -22,13 +22,15 @@ const ALL: &str = "SELECT count(*), md5(string_agg(id || '|' || customer, ',' OR
 /// What an observer and the guard do, without Kubernetes.
 struct Watch<'f> {
     flow: &'f Flow,
+    /// Looks are two seconds apart, as an observer's are, however slow the machine is that this runs on.
+    now: Timestamp,
     track: Track,
     memory: Memory,
 }
 
 impl<'f> Watch<'f> {
     fn over(flow: &'f Flow) -> Self {
-        Self { flow, track: Track::default(), memory: Memory::default() }
+        Self { flow, now: Timestamp::UNIX_EPOCH, track: Track::default(), memory: Memory::default() }
     }
 
     fn slot(&self) -> &'f str {
@@ -40,7 +42,8 @@ impl<'f> Watch<'f> {
         let publications = BTreeSet::from([self.flow.wanted.source.publication.clone()]);
         let question = SourceQuestion { tables: self.flow.wanted.tables.clone(), publications };
         let mut view = session.source(&question).await.unwrap();
-        view.lags = self.track.lags(Timestamp::now(), view.position, &view.slots);
+        self.now += SignedDuration::from_secs(2);
+        view.lags = self.track.lags(self.now, view.position, &view.slots);
         view
     }
 
@@ -61,7 +64,7 @@ impl<'f> Watch<'f> {
 
     /// Until nobody reads the slot.
     async fn free(&mut self) {
-        for _ in 0..100 {
+        for _ in 0..600 {
             if self.look().await.slots.get(self.slot()).is_none_or(|slot| !slot.active) {
                 return;
             }
@@ -77,7 +80,7 @@ impl<'f> Watch<'f> {
 
     /// What a resnapshot does: the connector is stopped, its offsets and its slot are given up, and it begins.
     async fn anew(&mut self) {
-        self.flow.client.delete_offsets(&self.flow.source_name()).await.unwrap();
+        calm(async || self.flow.client.delete_offsets(&self.flow.source_name()).await).await;
         self.flow.source(&[&sql::drop_slot(self.slot())]).await;
         assert_eq!(Stored::of(self.flow.offset().await.as_ref()), Stored::Nothing);
         assert!(!self.look().await.slots.contains_key(self.slot()));
@@ -101,7 +104,10 @@ async fn a_slot_that_was_advanced_is_a_gap_of_so_many_bytes_and_reading_all_rows
     assert_eq!(watch.gap(true).await, None, "what was written meanwhile waits in the slot");
     watch.advance().await;
     let gap = watch.gap(true).await.expect("a gap");
-    assert_eq!((gap.reason, gap.passable), (CdcReason::SlotAhead, true));
+    // the server may have moved restart_lsn along, and from there Debezium does not go on either
+    let (view, stored) = (watch.look().await, Stored::of(flow.offset().await.as_ref()).lsn());
+    let kept = view.slots[watch.slot()].restart_lsn <= stored;
+    assert_eq!((gap.reason, gap.passable), (CdcReason::SlotAhead, kept));
     assert!(gap.bytes().is_some_and(|bytes| (100..1 << 20).contains(&bytes)), "{gap:?}");
 
     watch.anew().await;
@@ -191,7 +197,7 @@ async fn retained_wal_is_told_before_the_slot_is_lost_and_the_loss_heals_by_read
     flow.stop(&flow.source_name()).await;
     watch.free().await;
     let mut said = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..100 {
         let view = watch.look().await;
         let state = budget::judge(&flow.wanted, &view, false).map(|budget| budget.state);
         if said.last() != Some(&state) {
@@ -200,10 +206,10 @@ async fn retained_wal_is_told_before_the_slot_is_lost_and_the_loss_heals_by_read
         if view.slots[watch.slot()].wal_status.as_deref() == Some("lost") {
             break;
         }
+        // less than a segment at a time, so that nothing on the way is stepped over
         flow.source(&[
             "CREATE TABLE IF NOT EXISTS busy (n int, t text)",
             "INSERT INTO busy SELECT n, repeat('x', 500) FROM generate_series(1, 8000) n",
-            "SELECT pg_switch_wal()",
             "CHECKPOINT",
         ])
         .await;

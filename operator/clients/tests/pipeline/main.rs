@@ -2,9 +2,11 @@
 //!
 //! `flow` makes of a spec what the operator would make, without Kubernetes: publication, tables, topics, connectors.
 
+mod failures;
 mod faults;
 mod flow;
 mod guard;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

@@ -10,7 +10,7 @@ use super::jars::libs;
 use super::kafka::{self, Kafka, free_port};
 use super::process::Jvm;
 
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_mins(4);
 
 pub struct Connect {
     pub port: u16,

@@ -15,7 +15,7 @@ use super::tls::Authority;
 /// Base64 of 16 bytes, as all of Kafka's ids.
 pub const CLUSTER_ID: &str = "c2x1aWNlLXRlc3RzLTAwMQ";
 
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_mins(4);
 
 /// One node: its configuration stays when its process is killed, so it can return on the same ports.
 pub struct Node {

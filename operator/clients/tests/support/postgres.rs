@@ -1,6 +1,7 @@
 //! A PostgreSQL server of the installed version (`SLUICE_POSTGRES_BIN`, else the newest of `/usr/lib/postgresql`), on a
 //! free loopback port in a temporary directory. It dies with the process.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -10,6 +11,7 @@ use sluice_clients::postgres::{Password, Session, Target};
 
 use super::kafka::free_port;
 use super::process::Jvm;
+use super::tls::Authority;
 
 const START: Duration = Duration::from_mins(1);
 pub const ADMIN: &str = "postgres";
@@ -138,6 +140,43 @@ impl Postgres {
         let file = self.dir.path().join("data/pg_hba.conf");
         std::fs::write(file, hba).expect("pg_hba.conf");
         self.rows("postgres", "SELECT pg_reload_conf()").await;
+    }
+
+    /// Somebody else who reads a slot and confirms nothing.
+    pub fn read_slot(&self, database: &str, slot: &str, publication: &str) -> Jvm {
+        let mut command = as_postgres("pg_recvlogical");
+        command.env("PGPASSWORD", SECRET).args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            ADMIN,
+        ]);
+        command.args(["-d", database, "--slot", slot, "--start", "--no-loop", "-s", "0", "-f", "/dev/null"]);
+        command.args(["-o", "proto_version=1", "-o", &format!("publication_names={publication}")]);
+        Jvm::spawn(command, None, &self.dir.path().join("recvlogical.log"))
+    }
+
+    /// Speaks TLS from now on, with a certificate of this authority for these names.
+    pub async fn certify(&self, ca: &Authority, names: &[&str]) {
+        let file = self.dir.path().join("data/server.pem"); // key and certificates: PostgreSQL takes of it what it looks for
+        std::fs::write(&file, ca.keystore(names)).expect("server.pem");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("server.pem");
+        own(&file);
+        for statement in [
+            "ALTER SYSTEM SET ssl_cert_file = 'server.pem'",
+            "ALTER SYSTEM SET ssl_key_file = 'server.pem'",
+            "ALTER SYSTEM SET ssl = on",
+            "SELECT pg_reload_conf()",
+        ] {
+            self.rows("postgres", statement).await;
+        }
+        let start = Instant::now();
+        while self.rows("postgres", "SHOW ssl").await != [[Some("on".to_owned())]] {
+            assert!(start.elapsed() < START, "no TLS after {START:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn log_file(&self) -> PathBuf {

@@ -16,7 +16,7 @@ use super::kafka::free_port;
 use super::process::Jvm;
 use super::tls::Authority;
 
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_mins(4);
 const HOST: &str = "127.0.0.1";
 const MOUNT: &str = "/opt/sluice/certificates";
 const CLIENTS_MOUNT: &str = "/opt/sluice/clients";

@@ -21,7 +21,14 @@ pub fn slot(namespace: &str, name: &str) -> String {
 
 /// The comment by which a publication is known as ours.
 pub fn comment(namespace: &str, name: &str) -> String {
-    format!("Managed by Sluice: CdcPipeline {namespace}/{name}")
+    format!("{COMMENT}{namespace}/{name}")
+}
+
+const COMMENT: &str = "Managed by Sluice: CdcPipeline ";
+
+/// Namespace and name of the pipeline that a publication's comment speaks of.
+pub fn of_comment(comment: &str) -> Option<(&str, &str)> {
+    comment.strip_prefix(COMMENT)?.split_once('/')
 }
 
 /// The topic of a table, as Debezium names it (`SchemaTopicNamingStrategy`): what a topic cannot have becomes `_`.
@@ -89,6 +96,12 @@ mod tests {
         let long = slot(&"n".repeat(63), &"p".repeat(40));
         assert_eq!(long.len(), 63);
         assert_ne!(long, slot(&"n".repeat(63), &"q".repeat(40)));
+    }
+
+    #[test]
+    fn a_comment_says_whose_a_publication_is() {
+        assert_eq!(of_comment(&comment("prod", "shop")), Some(("prod", "shop")));
+        assert_eq!(of_comment("mine"), None);
     }
 
     #[test]

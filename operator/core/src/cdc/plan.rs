@@ -55,6 +55,8 @@ pub struct Seen<'a> {
     pub now: Timestamp,
     /// See [`super::snapshot::unloaded`].
     pub unloaded: BTreeSet<TableName>,
+    /// Publications in the source whose comment names a pipeline that is not there.
+    pub left: BTreeSet<String>,
     /// Status says that the source connector was started.
     pub started: bool,
     /// Another pipeline has the slot.
@@ -173,14 +175,16 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
     let guarded = guard::judge(&Facts { view: source, slot, stored, memory, stopped });
     let budget = budget::judge(wanted, source, seen.budget_told);
     let over_budget = budget.as_ref().is_some_and(Budget::is_over);
-    let (started, unloaded) = (seen.started, &seen.unloaded);
-    let facts = preflight::Source { wanted, view: source, running, started, unloaded };
+    let (started, unloaded, left) = (seen.started, &seen.unloaded, &seen.left);
+    let facts = preflight::Source { wanted, view: source, running, started, unloaded, left };
     let mut checks = preflight::source(&facts);
     let mut unseen = None;
     for sink in &wanted.sinks {
         let Some(look) = seen.sinks.get(&sink.name) else { continue };
         match look.sight.current() {
-            Some(view) => checks.extend(preflight::sink(&preflight::Target { wanted, sink, view, source })),
+            Some(view) => {
+                checks.extend(preflight::sink(&preflight::Target { wanted, sink, view, source, started }));
+            }
             None => unseen = unseen.or_else(|| Some(told::sink_unseen(sink, look))),
         }
     }

@@ -14,8 +14,8 @@ pub(super) fn work(wanted: &Wanted, source: &SourceView, seen: &Seen<'_>) -> Vec
         let doing = format!("create the heartbeat table {}", sql::HEARTBEAT);
         work.push(Work { sink: None, doing, statements: sql::create_heartbeat() });
     }
-    let facts =
-        preflight::Source { wanted, view: source, running: true, started: true, unloaded: &seen.unloaded };
+    let (unloaded, left) = (&seen.unloaded, &seen.left);
+    let facts = preflight::Source { wanted, view: source, running: true, started: true, unloaded, left };
     if let Change::Run(statements) = preflight::publication_change(&facts) {
         let verb =
             if source.publications.contains_key(&wanted.source.publication) { "alter" } else { "create" };
@@ -28,7 +28,13 @@ pub(super) fn work(wanted: &Wanted, source: &SourceView, seen: &Seen<'_>) -> Vec
         if !view.schema_exists {
             statements.push(format!("CREATE SCHEMA IF NOT EXISTS {}", sql::ident(&sink.schema)));
         }
-        statements.extend(preflight::sink_creations(&preflight::Target { wanted, sink, view, source }));
+        statements.extend(preflight::sink_creations(&preflight::Target {
+            wanted,
+            sink,
+            view,
+            source,
+            started: seen.started,
+        }));
         if !statements.is_empty() {
             let doing = format!("create tables in sink {}", sink.name);
             work.push(Work { sink: Some(sink.name.clone()), doing, statements });

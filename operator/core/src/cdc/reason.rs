@@ -41,11 +41,15 @@ crate::reasons! {
         SourceUnreachable,
         /// The source database does not let us in: password, `pg_hba.conf`, database name or privilege.
         SourceDenied,
+        /// The source database has a certificate that `tls.ca` has not signed, or one for another name, or speaks no TLS at all.
+        SourceUntrusted,
         /// A sink database does not answer.
         SinkUnreachable,
         /// A sink database does not let us in: password, `pg_hba.conf`, database name or privilege.
         SinkDenied,
-        /// The Secret with a password, or its key, is not there.
+        /// A sink database has a certificate that `tls.ca` has not signed, or one for another name, or speaks no TLS at all.
+        SinkUntrusted,
+        /// The Secret with a password or a CA, or its key, is not there, or holds something else.
         SecretMissing,
         /// A database refused a statement of ours; its words are in the message.
         StatementRefused,

@@ -57,7 +57,7 @@ pub(super) fn slot_claimed(wanted: &Wanted, by: &Claim) -> Verdict {
 pub(super) fn source_unseen<V>(wanted: &Wanted, look: &Look<'_, V>) -> Verdict {
     let connection = &wanted.source.connection;
     let place = format!("the source {}:{}/{}", connection.host, connection.port, connection.database);
-    let reasons = (CdcReason::SourceUnreachable, CdcReason::SourceDenied);
+    let reasons = [CdcReason::SourceUnreachable, CdcReason::SourceDenied, CdcReason::SourceUntrusted];
     unseen(&place, "spec.source.postgres", look, reasons, &connection.user)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn sink_unseen<V>(sink: &Sink, look: &Look<'_, V>) -> Verdict {
     let connection = &sink.connection;
     let place =
         format!("sink {} ({}:{}/{})", sink.name, connection.host, connection.port, connection.database);
-    let reasons = (CdcReason::SinkUnreachable, CdcReason::SinkDenied);
+    let reasons = [CdcReason::SinkUnreachable, CdcReason::SinkDenied, CdcReason::SinkUntrusted];
     unseen(&place, &format!("spec.sinks[{}].postgres", sink.name), look, reasons, &connection.user)
 }
 
@@ -73,7 +73,7 @@ fn unseen<V>(
     place: &str,
     field: &str,
     look: &Look<'_, V>,
-    (unreachable, denied): (CdcReason, CdcReason),
+    [unreachable, denied, untrusted]: [CdcReason; 3],
     user: &str,
 ) -> Verdict {
     let Some((since, error)) = look.sight.blind() else { return Verdict::unknown(unreachable, "") };
@@ -93,18 +93,24 @@ fn unseen<V>(
     };
     let mend = match trouble {
         Trouble::SecretMissing => {
-            let message = format!("{error}. {again}. Create it, or correct {field}.password");
+            let message = format!("{error}. {again}. Create it, or correct {field}.password or tls.ca");
             return Verdict::stalled(CdcReason::SecretMissing, message);
         }
         Trouble::NameUnknown => format!("Check {field}.host"),
         Trouble::PasswordRefused => {
-            format!("Check {field}.user and the Secret of {field}.password; ALTER ROLE {user} PASSWORD '…' sets another")
+            format!(
+                "Check {field}.user and the Secret of {field}.password; ALTER ROLE {user} PASSWORD '…' sets another"
+            )
         }
-        Trouble::NotAdmitted => {
-            "Add a line for this role, database and the cluster's addresses to pg_hba.conf, of type host (Sluice itself \
-             does not speak TLS to databases yet)"
-                .into()
-        }
+        Trouble::NotAdmitted => format!(
+            "Add a line for this role, database and the cluster's addresses to pg_hba.conf; where there is one of type hostssl, set \
+             {field}.tls.mode: Require or better"
+        ),
+        Trouble::NoTls => format!("Set ssl = on in the server, or {field}.tls.mode: Disable"),
+        Trouble::Untrusted => format!(
+            "Put the CA that signed the server's certificate into the Secret of {field}.tls.ca; where only the name differs, correct \
+             {field}.host or set tls.mode: VerifyCa"
+        ),
         Trouble::DatabaseMissing => format!("Create the database, or correct {field}.database"),
         Trouble::PrivilegeMissing => format!("GRANT the role {user} what the message names"),
         Trouble::Unreachable | Trouble::TimedOut => {
@@ -120,6 +126,7 @@ fn unseen<V>(
         | Trouble::NotAdmitted
         | Trouble::DatabaseMissing
         | Trouble::PrivilegeMissing => Verdict::stalled(denied, message),
+        Trouble::NoTls | Trouble::Untrusted => Verdict::stalled(untrusted, message),
         // a name may come back as a server may
         _ => Verdict::unknown(unreachable, message),
     }

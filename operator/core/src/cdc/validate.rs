@@ -80,6 +80,7 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
         topics,
         sinks,
         state: spec.state,
+        restarted_at: spec.restarted_at.clone(),
         deletion: spec.deletion_policy,
         paused: spec.paused,
     };

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::cdc_pipeline::{OnBudgetExceeded, OnGap, PostgresConnection, SchemaEvolution, SnapshotMode};
 use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
@@ -25,6 +26,7 @@ pub struct Wanted {
     pub topics: Topics,
     pub sinks: Vec<Sink>,
     pub state: RunState,
+    pub restarted_at: Option<Time>,
     pub deletion: DeletionPolicy,
     pub paused: bool,
 }

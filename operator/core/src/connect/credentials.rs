@@ -1,4 +1,5 @@
-//! Credentials of connectors. `${secrets:NAME:KEY}` in a configuration stands for a key of a Secret of the namespace.
+//! Credentials of connectors. `${secrets:NAME:KEY}` in a configuration stands for a key of a Secret of the namespace,
+//! `${secretFile:NAME:KEY}` for the path of a file that holds it.
 //!
 //! All that the connectors of one Connect cluster name is gathered into one Secret, which the workers mount, one file per key. Connect
 //! reads a file when it starts a connector; the value never is part of a configuration. Each change of content has a revision; the
@@ -55,6 +56,13 @@ impl fmt::Display for SecretKey {
 pub struct BadReference(pub String);
 
 const START: &str = "${secrets:";
+/// For what a plugin reads by itself, by its path: certificates.
+const FILE_START: &str = "${secretFile:";
+
+/// Whether a value in a configuration names the Secret.
+pub fn names(value: &str, secret: &str) -> bool {
+    [START, FILE_START].iter().any(|start| value.contains(&format!("{start}{secret}:")))
+}
 
 /// Whether a value in a configuration stands for one that is kept in a Secret.
 pub fn is_reference(value: &str) -> bool {
@@ -74,8 +82,10 @@ pub fn translate(value: &str) -> Result<(String, Vec<SecretKey>), BadReference> 
     let mut translated = String::new();
     let mut found = Vec::new();
     let mut rest = value;
-    while let Some(start) = rest.find(START) {
-        let after = &rest[start + START.len()..];
+    while let Some((start, opening)) =
+        [START, FILE_START].iter().filter_map(|opening| Some((rest.find(*opening)?, *opening))).min()
+    {
+        let after = &rest[start + opening.len()..];
         let bad = || BadReference(rest[start..].chars().take(80).collect());
         let inner = &after[..after.find('}').ok_or_else(bad)?];
         let reference = inner
@@ -84,9 +94,12 @@ pub fn translate(value: &str) -> Result<(String, Vec<SecretKey>), BadReference> 
             .filter(is_valid)
             .ok_or_else(bad)?;
         translated.push_str(&rest[..start]);
-        for part in [START, SECRETS_PATH, ":", &reference.file(), "}"] {
-            translated.push_str(part);
-        }
+        let file = reference.file();
+        let parts = match opening {
+            START => [START, SECRETS_PATH, ":", &file, "}"],
+            _ => [SECRETS_PATH, "/", &file, "", ""],
+        };
+        translated.extend(parts);
         found.push(reference);
         rest = &after[inner.len() + 1..];
     }
@@ -265,6 +278,13 @@ mod tests {
         );
         assert_eq!(found, [reference("shop-db", "user.name"), reference("a.b", "c_d")]);
         assert_eq!(translate("$1 ${topic}").unwrap(), ("$1 ${topic}".to_owned(), vec![]));
+        let (text, found) =
+            translate("a=${secretFile:ca:ca.crt}&b=${secrets:a:b}&c=${secretFile:d:e}").unwrap();
+        assert_eq!(
+            text,
+            "a=/opt/sluice/secrets/ca_ca.crt&b=${secrets:/opt/sluice/secrets:a_b}&c=/opt/sluice/secrets/d_e"
+        );
+        assert_eq!(found, [reference("ca", "ca.crt"), reference("a", "b"), reference("d", "e")]);
     }
 
     #[test]
@@ -277,6 +297,7 @@ mod tests {
             "${secrets:/opt/sluice/secrets:other_password}",
             "${secrets:Name:key}",
             "${secrets:name:a:b}",
+            "${secretFile:name}",
         ] {
             assert!(translate(text).is_err(), "{text}");
         }

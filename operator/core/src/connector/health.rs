@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sluice_crds::common::RunState as Declared;
 
+use super::failure::{self, Class};
 use super::plan::{Plan, Step};
 use super::restart::{self, Next};
 use super::status::shown;
@@ -14,25 +15,33 @@ use crate::view::connect::{ConnectorView, RunState};
 pub(super) fn judge(mut plan: Plan, wanted: &Wanted, connector: &ConnectorView, now: Timestamp) -> Plan {
     let done = plan.before.restarts.clone();
     if let Some((reason, what)) = failure(connector) {
-        if position_is_lost(&what) {
+        let class = failure::classify(&what);
+        let Some(pace) = class.pace() else {
             let message = format!(
-                "{what}. It is not restarted: no restart brings back what it was to go on from, and one might begin behind the gap. Mend \
-                 the cause, then set spec.restartedAt to the current time"
+                "{what}. {}. Mend the cause, then set spec.restartedAt to the current time",
+                class.mend()
             );
             plan.verdict = Verdict::stalled(reason, message);
             return plan;
-        }
-        let restarts = match restart::next(&wanted.auto_restart, done.as_ref(), now) {
+        };
+        let mend = if class.mend().is_empty() { String::new() } else { format!(". {}", class.mend()) };
+        let restarts = match restart::next(&wanted.auto_restart, pace, done.as_ref(), now) {
             Next::Now(restarts) => {
                 plan.step = Step::RestartFailed(wanted.state);
                 let of = wanted.auto_restart.max_attempts;
-                let message = format!("{what}. Restarting it: attempt {} of {of}", restarts.attempts);
+                let of = if pace.limited { format!(" of {of}") } else { String::new() };
+                let message = format!("{what}{mend}. Restarting it: attempt {}{of}", restarts.attempts);
                 plan.verdict = Verdict::reconciling(reason, message);
                 Some(restarts)
             }
             Next::At(due, restarts) => {
                 plan.again = Some(due);
-                plan.verdict = Verdict::reconciling(reason, format!("{what}. It is restarted at {due:.0}"));
+                let message = format!("{what}{mend}. It is restarted at {due:.0}");
+                // somebody has to do something, whatever we try meanwhile
+                plan.verdict = match class {
+                    Class::Credentials => Verdict::stalled(reason, message),
+                    _ => Verdict::reconciling(reason, message),
+                };
                 Some(restarts)
             }
             Next::GivenUp(attempts) => {
@@ -122,17 +131,9 @@ pub(super) fn failure(connector: &ConnectorView) -> Option<(Why, String)> {
     Some((Why::TaskFailed, format!("{who}: {}", words(connector, first.trace.as_deref()))))
 }
 
-/// A source's place in the database's log is gone: PostgreSQL's and Debezium's words for it. A slot that is only in use comes free.
-fn position_is_lost(what: &str) -> bool {
-    const WORDS: [&str; 5] = [
-        "but this is no longer available on the server", // Debezium's BaseSourceTask, before it makes a slot anew
-        "get changes from replication slot",             // "can no longer …", PostgreSQL 13 to 17
-        "access replication slot",                       // the same, 18
-        "slot has been invalidated",
-        "requested WAL segment",
-    ];
-    WORDS.iter().any(|words| what.contains(words))
-        || (what.contains("replication slot") && what.contains("does not exist"))
+/// What kind of failure it is, where it has failed.
+pub(super) fn class(connector: &ConnectorView) -> Option<Class> {
+    failure(connector).map(|(_, what)| failure::classify(&what))
 }
 
 /// Both lines of a trace on one.

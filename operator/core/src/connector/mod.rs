@@ -1,6 +1,7 @@
-//! One connector: spec → [`Wanted`] (`validate`) → what happens next (`plan`, with `health` for one that is as declared and `restart` for what has failed) or, once the object
+//! One connector: spec → [`Wanted`] (`validate`) → what happens next (`plan`, with `health` for one that is as declared, `failure` and `restart` for what has failed) or, once the object
 //! is deleted, what is left to do (`teardown`) → `status`.
 
+pub mod failure;
 mod health;
 mod plan;
 mod reason;

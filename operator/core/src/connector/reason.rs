@@ -35,7 +35,7 @@ crate::reasons! {
         InvalidConfig,
         /// A key in `spec.config` that Sluice sets itself.
         ReservedConfig,
-        /// Something in `spec.config` looks like `${secrets:NAME:KEY}` and is not.
+        /// Something in `spec.config` looks like `${secrets:NAME:KEY}` or `${secretFile:NAME:KEY}` and is not.
         InvalidReference,
         /// A Secret that the configuration names, or its key, does not exist.
         SecretMissing,

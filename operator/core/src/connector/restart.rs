@@ -1,4 +1,4 @@
-//! When something that failed is restarted: after 10 s, doubling to 5 min, as often as the spec allows. What was done is in status
+//! When something that failed is restarted: in pauses that double, at the pace of its kind of failure. What was done is in status
 //! before it is done, so that a restart of the operator forgets none.
 
 use jiff::{SignedDuration, Timestamp};
@@ -6,10 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::ConnectorStatus;
 use sluice_crds::connector::{AutoRestart, Restarts};
 
+use super::failure::Pace;
 use crate::condition::whole_seconds;
 
-const FIRST: i64 = 10;
-const LONGEST: i64 = 300;
 /// Healthy for so long, a connector has its attempts back.
 const HEALTHY: SignedDuration = SignedDuration::from_mins(10);
 /// What was restarted must have run for so long before we call it well: most failures return at the first record.
@@ -48,12 +47,12 @@ pub enum Next {
     Off,
 }
 
-pub fn next(policy: &AutoRestart, done: Option<&Restarts>, now: Timestamp) -> Next {
+pub fn next(policy: &AutoRestart, pace: Pace, done: Option<&Restarts>, now: Timestamp) -> Next {
     if !policy.enabled {
         return Next::Off;
     }
     let done = done.cloned().unwrap_or_default();
-    if done.attempts >= policy.max_attempts {
+    if pace.limited && done.attempts >= policy.max_attempts {
         return Next::GivenUp(done.attempts);
     }
     match &done.next {
@@ -63,7 +62,7 @@ pub fn next(policy: &AutoRestart, done: Option<&Restarts>, now: Timestamp) -> Ne
         }
         Some(due) => Next::At(due.0, done.clone()),
         None => {
-            let due = whole_seconds(now + backoff(done.attempts));
+            let due = whole_seconds(now + backoff(pace, done.attempts));
             Next::At(due, Restarts { next: Some(Time(due)), ..done })
         }
     }
@@ -86,14 +85,15 @@ pub fn probation(done: Option<&Restarts>, now: Timestamp) -> Option<Timestamp> {
     (now < until).then_some(until)
 }
 
-fn backoff(attempts: i32) -> SignedDuration {
-    let doubled = FIRST.saturating_mul(1 << attempts.clamp(0, 10));
-    SignedDuration::from_secs(doubled.min(LONGEST))
+fn backoff(pace: Pace, attempts: i32) -> SignedDuration {
+    let doubled = pace.first.saturating_mul(1 << attempts.clamp(0, 10));
+    SignedDuration::from_secs(doubled.min(pace.longest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector::failure::Class;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -101,9 +101,10 @@ mod tests {
 
     /// Fails again at once after every restart; when the restarts come.
     fn restarts(policy: &AutoRestart) -> (Vec<i64>, Next) {
+        let pace = Class::Unknown.pace().unwrap();
         let (mut now, mut done, mut times) = (at(0), None, vec![]);
         loop {
-            match next(policy, done.as_ref(), now) {
+            match next(policy, pace, done.as_ref(), now) {
                 Next::Now(restarts) => {
                     times.push(now.as_second());
                     done = Some(restarts);
@@ -135,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_failure_that_went_away_by_itself_leaves_no_restart_behind() {
-        let Next::At(_, waiting) = next(&AutoRestart::default(), None, at(0)) else { panic!("it waits") };
+        let pace = Class::Unknown.pace().unwrap();
+        let Next::At(_, waiting) = next(&AutoRestart::default(), pace, None, at(0)) else {
+            panic!("it waits")
+        };
         assert_eq!(healthy(Some(&waiting), at(5)), (None, None));
         let done = Restarts { attempts: 1, last: Some(Time(at(0))), next: Some(Time(at(40))) };
         assert_eq!(healthy(Some(&done), at(30)).0.unwrap().next, None);
@@ -144,6 +148,9 @@ mod tests {
     #[test]
     fn what_was_given_up_stays_given_up_however_long_it_fails() {
         let done = Restarts { attempts: 10, last: Some(Time(at(0))), next: None };
-        assert_eq!(next(&AutoRestart::default(), Some(&done), at(1_000_000)), Next::GivenUp(10));
+        let next =
+            |class: Class| next(&AutoRestart::default(), class.pace().unwrap(), Some(&done), at(1_000_000));
+        assert_eq!(next(Class::Unknown), Next::GivenUp(10));
+        assert!(matches!(next(Class::Transient), Next::At(..)), "a night's outage ends, and nobody is awake");
     }
 }

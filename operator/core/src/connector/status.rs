@@ -4,7 +4,7 @@ use sluice_crds::connector::{Summary, TaskStatus};
 use sluice_crds::{Connector, ConnectorStatus};
 
 use super::restart::Progress;
-use super::{ConnectorReason, Wanted};
+use super::{ConnectorReason, Wanted, health};
 use crate::condition::{self, Verdict};
 use crate::connect::credentials;
 use crate::view::connect::{ConnectorView, RunState};
@@ -30,6 +30,7 @@ pub fn status(
             Summary { tasks: format!("{running}/{}", view.tasks.len()) }
         }),
         tasks: view.into_iter().flat_map(tasks).collect(),
+        failure: view.and_then(health::class).map(|class| class.to_string()),
         restarts: progress.restarts.clone(),
         restarted_at: progress.restarted_at.map(Time),
         secrets_revision: progress.secrets_revision,

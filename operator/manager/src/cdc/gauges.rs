@@ -116,6 +116,9 @@ fn export(context: &Context, found: &Found, gauges: &Gauges) {
 pub fn told(context: &Context, found: &Found, plan: &Plan) {
     let labels = ObjectLabels::of(&found.key);
     let metrics = &context.shared.metrics;
+    if let Some(left) = found.left_slots() {
+        metrics.pipeline_left_slots.get_or_create(&labels).set(i64::try_from(left).unwrap_or(i64::MAX));
+    }
     if let Some(guarded) = &plan.guarded {
         metrics.pipeline_gap.get_or_create(&labels).set(guarded.gap.is_some().into());
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use kube::{Resource as _, ResourceExt};
 use sluice_core::cdc::guard::{Memory, Stored};
 use sluice_core::cdc::snapshot::{self, Snapshot};
-use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted};
+use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted, names};
 use sluice_core::referent::Referent;
 use sluice_core::view::source::{SinkView, SourceView, TableName};
 use sluice_crds::common::RunState;
@@ -38,6 +38,7 @@ pub struct Found {
     gap_told: bool,
     budget_told: bool,
     unloaded: BTreeSet<TableName>,
+    left: BTreeSet<String>,
     started: bool,
     claimed: Option<Claim>,
 }
@@ -86,6 +87,7 @@ impl Found {
         } else {
             (Stored::Unknown, Snapshot::Unknown)
         };
+        let left = seen_source.sight.current().map(|view| left(context, view)).unwrap_or_default();
         Self {
             connect,
             connect_there,
@@ -105,6 +107,7 @@ impl Found {
             gap_told,
             budget_told,
             unloaded: snapshot::unloaded(wanted, status.and_then(|status| status.source.as_ref())),
+            left,
             started: cdc::started(pipeline),
             claimed: claimed(context, pipeline),
             key,
@@ -115,6 +118,12 @@ impl Found {
     pub async fn look_again(&mut self) {
         self.seen_source = Arc::new(self.source.look_now().await);
         self.fresh = true;
+    }
+
+    /// Slots in the source of pipelines that are gone.
+    pub fn left_slots(&self) -> Option<usize> {
+        let view = self.seen_source.sight.current()?;
+        Some(cdc::preflight::left_slots(view, &self.left).len())
     }
 
     pub fn seen<'a>(&'a self, wanted: &Wanted) -> Seen<'a> {
@@ -142,6 +151,7 @@ impl Found {
             budget_told: self.budget_told,
             now: Context::now(),
             unloaded: self.unloaded.clone(),
+            left: self.left.clone(),
             started: self.started,
             claimed: self.claimed.clone(),
         }
@@ -152,6 +162,17 @@ impl Found {
 fn guard_is_old(status: Option<&CdcPipelineStatus>) -> bool {
     let checked = status.and_then(|s| s.guard.as_ref()?.checked_at.as_ref());
     checked.is_none_or(|at| Context::now().as_second() - at.0.as_second() >= cdc::GUARD_AGAIN)
+}
+
+/// Publications that say that they are a pipeline's, and there is none of that name.
+fn left(context: &Context, view: &SourceView) -> BTreeSet<String> {
+    let gone = |comment: &str| {
+        let Some((namespace, name)) = names::of_comment(comment) else { return false };
+        let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
+        context.shelves.pipelines.refer(&key).referent() == Referent::Missing
+    };
+    let marked = view.publications.iter().filter(|(_, it)| it.comment.as_deref().is_some_and(gone));
+    marked.map(|(name, _)| name.clone()).collect()
 }
 
 /// Who has the pipeline's slot before it.

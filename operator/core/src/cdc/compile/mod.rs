@@ -9,6 +9,7 @@ mod topics;
 
 use std::collections::BTreeMap;
 
+use sluice_crds::cdc_pipeline::{PostgresConnection, TlsMode};
 use sluice_crds::common::{LocalRef, SecretKeyRef};
 use sluice_crds::connector::{Connector, ConnectorSpec};
 use sluice_crds::{Scalar, Topic};
@@ -58,6 +59,7 @@ fn connector(
             tasks_max,
             config: config.into_iter().map(|(key, value)| (key, Scalar(value))).collect(),
             state: wanted.state,
+            restarted_at: wanted.restarted_at.clone(),
             ..Default::default()
         },
         status: None,
@@ -67,6 +69,19 @@ fn connector(
 /// What stands for a password in a connector's configuration.
 fn secret(reference: &SecretKeyRef) -> String {
     format!("${{secrets:{}:{}}}", reference.name, reference.key)
+}
+
+/// `sslmode` and `sslrootcert` of the PostgreSQL driver.
+fn tls(connection: &PostgresConnection) -> Vec<(&'static str, String)> {
+    let Some(tls) = &connection.tls else { return Vec::new() };
+    let mode = match tls.mode {
+        TlsMode::Disable => "disable",
+        TlsMode::Require => "require",
+        TlsMode::VerifyCa => "verify-ca",
+        TlsMode::VerifyFull => "verify-full",
+    };
+    let ca = tls.ca.as_ref().map(|ca| ("sslrootcert", format!("${{secretFile:{}:{}}}", ca.name, ca.key)));
+    std::iter::once(("sslmode", mode.to_owned())).chain(ca).collect()
 }
 
 /// Both sides speak JSON with schemas: the JDBC sink needs them, and every consumer can read them without a registry.

@@ -4,7 +4,7 @@ use sluice_crds::Connector;
 use sluice_crds::cdc_pipeline::{PostgresConnection, SchemaEvolution};
 
 use super::source::keeps_truncates;
-use super::{connector, converters, secret, set};
+use super::{connector, converters, secret, set, tls};
 use crate::cdc::Wanted;
 use crate::cdc::wanted::Sink;
 
@@ -74,8 +74,9 @@ pub(super) fn build(wanted: &Wanted, sink: &Sink) -> Connector {
 fn url(connection: &PostgresConnection) -> String {
     let host = &connection.host;
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
+    let tls = tls(connection).iter().fold(String::new(), |all, (key, value)| format!("{all}&{key}={value}"));
     format!(
-        "jdbc:postgresql://{host}:{}/{}?stringtype=unspecified&reWriteBatchedInserts=true&tcpKeepAlive=true&ApplicationName=sluice",
+        "jdbc:postgresql://{host}:{}/{}?stringtype=unspecified&reWriteBatchedInserts=true&tcpKeepAlive=true&ApplicationName=sluice{tls}",
         connection.port,
         encoded(&connection.database)
     )

@@ -4,7 +4,7 @@ use sluice_crds::Connector;
 use sluice_crds::cdc_pipeline::SnapshotMode;
 use sluice_crds::topic::CleanupPolicy;
 
-use super::{connector, converters, secret, set};
+use super::{connector, converters, secret, set, tls};
 use crate::cdc::{Wanted, sql};
 
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
@@ -63,6 +63,9 @@ pub(super) fn build(wanted: &Wanted) -> Connector {
             ("skipped.operations", if keeps_truncates(wanted) { "none" } else { "t" }),
         ],
     );
+    for (key, value) in tls(connection) {
+        config.insert(format!("database.{key}"), value);
+    }
     if let Some(seconds) = wanted.source.heartbeat {
         set(
             &mut config,

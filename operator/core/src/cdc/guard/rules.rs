@@ -2,6 +2,7 @@ use super::{Facts, Gap, Stored};
 use crate::cdc::CdcReason;
 use crate::cdc::lag::coarse;
 use crate::units::human_bytes;
+use crate::view::source::Lsn;
 
 type Rule = fn(&Facts<'_>) -> Option<Gap>;
 
@@ -104,23 +105,26 @@ fn server_has_not_gone_back(facts: &Facts<'_>) -> Option<Gap> {
     })
 }
 
-/// A slot that was dropped and made again keeps nothing from before. Debezium refuses this one too (its log position check).
+/// A slot that was dropped and made again keeps nothing from before, and one that was advanced may not either. Debezium refuses these
+/// too (its log position check), so nobody reads a slot like that; one that is read has only gone on since the offset was asked for.
 fn slot_keeps_what_is_needed(facts: &Facts<'_>) -> Option<Gap> {
-    let stored = facts.stored.lsn()?;
     let slot = facts.present()?;
-    (slot.restart_lsn? > stored).then(|| ahead(facts, false)).flatten()
+    (!slot.active && slot.restart_lsn? > delivered(facts)?).then(|| ahead(facts, false)).flatten()
 }
 
 /// PostgreSQL begins at `confirmed_flush_lsn`, whatever earlier position a reader asks for, and says nothing (F7).
 fn slot_is_not_ahead(facts: &Facts<'_>) -> Option<Gap> {
     let slot = facts.present()?;
-    let confirmed = slot.confirmed_flush_lsn?;
+    (!slot.active && slot.confirmed_flush_lsn? > delivered(facts)?).then(|| ahead(facts, true)).flatten()
+}
+
+/// Up to where everything is known to be in Kafka: the offset, what the reader was seen to confirm, and what was given up knowingly.
+fn delivered(facts: &Facts<'_>) -> Option<Lsn> {
     let lag = facts.view.lags.get(facts.slot);
     let read = lag.and_then(|lag| lag.read_to);
     let ended = lag.and_then(|lag| lag.ended_at).filter(|_| !facts.stopped);
     let accepted = facts.memory.accepted_to();
-    let known = Some(facts.stored.lsn()?).max(read).max(ended).max(accepted);
-    (!slot.active && Some(confirmed) > known).then(|| ahead(facts, true)).flatten()
+    Some(facts.stored.lsn()?).max(read).max(ended).max(accepted)
 }
 
 fn ahead(facts: &Facts<'_>, passable: bool) -> Option<Gap> {

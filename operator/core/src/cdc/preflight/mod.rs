@@ -1,12 +1,13 @@
 //! What must hold in the databases before anything is created, and should go on to hold.
 //!
 //! Each check is a pure function of what was seen: one fact, one name, and the statement that mends it. `server`, `tables`
-//! and `publication` look at the source, `sink` at a sink; the order of the lists is the order a person would look in.
+//! and `publication` look at the source, `sink` and `types` at a sink; the order of the lists is the order a person would look in.
 
 mod publication;
 mod server;
 mod sink;
 mod tables;
+mod types;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,6 +17,7 @@ use super::wanted::Sink;
 use crate::view::source::{SinkView, SourceView, TableName};
 
 pub use publication::{Change, change as publication_change};
+pub use server::left_slots;
 pub use sink::creations as sink_creations;
 
 /// How much a failed check matters.
@@ -49,6 +51,12 @@ crate::reasons! {
         FreeSlot,
         /// A WAL sender is free.
         FreeSender,
+        /// A reader whose network has gone is let go in time (`wal_sender_timeout`, F14).
+        SenderTimeout,
+        /// Something bounds the WAL that a slot may keep (F4, F5).
+        WalLimit,
+        /// No slot of a pipeline that is gone keeps WAL (F5).
+        LeftSlots,
         /// The tables exist.
         TablesExist,
         /// They are ordinary tables.
@@ -61,6 +69,8 @@ crate::reasons! {
         RowSecurity,
         /// The rows that the tables had at the start were read.
         TableRows,
+        /// An UPDATE carries all values of its row.
+        LargeValues,
         /// Generated columns are not in the write-ahead log.
         GeneratedColumns,
         /// The publication holds the pipeline's tables and no others, or can be made to (F12).
@@ -81,6 +91,10 @@ crate::reasons! {
         SinkKey,
         /// The sink's tables have the source's columns.
         SinkColumns,
+        /// The columns take every value that the source's may have.
+        SinkTypes,
+        /// The columns take a NULL where the source's may have one.
+        SinkNulls,
     }
 }
 
@@ -127,6 +141,8 @@ pub struct Source<'a> {
     pub started: bool,
     /// Tables that were added after the rows of the others had been read.
     pub unloaded: &'a BTreeSet<TableName>,
+    /// Publications whose comment names a pipeline that is not there.
+    pub left: &'a BTreeSet<String>,
 }
 
 /// What a check of a sink may look at.
@@ -135,6 +151,8 @@ pub struct Target<'a> {
     pub sink: &'a Sink,
     pub view: &'a SinkView,
     pub source: &'a SourceView,
+    /// The pipeline was started before: what went well so far may go on to.
+    pub started: bool,
 }
 
 type SourceCheck = fn(&Source<'_>) -> Option<Failed>;
@@ -148,11 +166,15 @@ const SOURCE: &[SourceCheck] = &[
     server::slot_is_ours,
     server::slots_are_free,
     server::senders_are_free,
+    server::readers_are_let_go,
+    server::wal_is_bounded,
+    server::no_slot_is_left,
     tables::exist,
     tables::are_tables,
     tables::have_keys,
     tables::can_be_read,
     tables::show_all_rows,
+    tables::have_whole_updates,
     tables::have_no_generated_columns,
     publication::can_be_made,
     publication::heartbeat_can_be_written,
@@ -167,6 +189,9 @@ const SINK: &[SinkCheck] = &[
     sink::tables_can_be_written,
     sink::tables_have_the_key,
     sink::tables_have_the_columns,
+    types::columns_are_wide_enough,
+    types::columns_can_be_left_out,
+    types::columns_take_nulls,
 ];
 
 /// All checks of the source that fail.

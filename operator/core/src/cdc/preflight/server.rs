@@ -1,5 +1,8 @@
+use std::collections::BTreeSet;
+
 use super::{Check, Failed, Source, list, statements};
-use crate::cdc::sql;
+use crate::cdc::{names, sql};
+use crate::view::source::SourceView;
 
 pub(super) fn version_has_pgoutput(facts: &Source<'_>) -> Option<Failed> {
     let version = facts.view.server.version;
@@ -109,4 +112,63 @@ pub(super) fn senders_are_free(facts: &Source<'_>) -> Option<Failed> {
             server.max_wal_senders + 10
         ))
     })
+}
+
+/// How long the source connector waits for its slot (`slot.max.retries`), in milliseconds.
+const PATIENCE: i64 = 120_000;
+
+pub(super) fn readers_are_let_go(facts: &Source<'_>) -> Option<Failed> {
+    let timeout = facts.view.server.wal_sender_timeout;
+    (timeout == 0 || timeout > PATIENCE).then(|| {
+        let how = match timeout {
+            0 => "is off".to_owned(),
+            timeout => format!("is {} s", timeout / 1000),
+        };
+        let message = format!(
+            "wal_sender_timeout {how}: a reader whose machine or network has gone keeps the slot so long, and the one that takes its \
+             place cannot begin"
+        );
+        Failed::warn(Check::SenderTimeout, message)
+            .mend("ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();")
+    })
+}
+
+pub(super) fn wal_is_bounded(facts: &Source<'_>) -> Option<Failed> {
+    let bounded = facts.view.server.max_slot_wal_keep_size >= 0 || facts.wanted.max_retained_wal.is_some();
+    (!bounded).then(|| {
+        Failed::warn(
+            Check::WalLimit,
+            "nothing bounds the write-ahead log that the slot keeps while the pipeline does not read: it may fill the database's disk",
+        )
+        .mend(
+            "Set spec.objectives.maxRetainedWal to be told in time, or in the server: ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; \
+             SELECT pg_reload_conf();",
+        )
+    })
+}
+
+pub(super) fn no_slot_is_left(facts: &Source<'_>) -> Option<Failed> {
+    let left = left_slots(facts.view, facts.left);
+    (!left.is_empty()).then(|| {
+        let whose = left.iter().map(|(slot, of)| format!("{slot} (CdcPipeline {of})")).collect::<Vec<_>>();
+        let message = format!(
+            "there are replication slots of pipelines that are gone, nobody reads them, and they keep write-ahead log: {}",
+            list(&whose)
+        );
+        let drop = left.iter().flat_map(|(slot, _)| [sql::drop_slot(slot), sql::drop_publication(slot)]);
+        Failed::warn(Check::LeftSlots, message)
+            .mend(format!("If no other Sluice has them: {}", statements(drop)))
+    })
+}
+
+/// Slots of these publications that nobody reads, and the pipeline that each was. A slot is named as its publication, unless somebody
+/// named one of them.
+pub fn left_slots(view: &SourceView, publications: &BTreeSet<String>) -> Vec<(String, String)> {
+    let one = |name: &String| {
+        let slot = view.slots.get(name)?;
+        let comment = view.publications.get(name)?.comment.as_deref()?;
+        let (namespace, of) = names::of_comment(comment)?;
+        (!slot.active).then(|| (name.clone(), format!("{namespace}/{of}")))
+    };
+    publications.iter().filter_map(one).collect()
 }

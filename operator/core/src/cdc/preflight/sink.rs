@@ -6,7 +6,7 @@ use super::{Check, Failed, Target, list, statements};
 use crate::cdc::sql;
 use crate::view::source::{Table, TableKind, TableName};
 
-fn qualified(facts: &Target<'_>, table: &str) -> String {
+pub(super) fn qualified(facts: &Target<'_>, table: &str) -> String {
     sql::table(&TableName::new(&facts.sink.schema, table))
 }
 
@@ -17,7 +17,7 @@ fn missing<'a>(facts: &'a Target<'_>) -> Vec<&'a str> {
 }
 
 /// The sink's tables beside the source's, where both are there.
-fn pairs<'a>(facts: &'a Target<'_>) -> impl Iterator<Item = (&'a str, &'a Table, &'a Table)> {
+pub(super) fn pairs<'a>(facts: &'a Target<'_>) -> impl Iterator<Item = (&'a str, &'a Table, &'a Table)> {
     facts.wanted.tables.iter().filter_map(|name| {
         Some((name.name.as_str(), facts.view.tables.get(&name.name)?, facts.source.tables.get(name)?))
     })

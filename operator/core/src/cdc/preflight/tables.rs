@@ -109,6 +109,24 @@ pub(super) fn show_all_rows(facts: &Source<'_>) -> Option<Failed> {
     })
 }
 
+pub(super) fn have_whole_updates(facts: &Source<'_>) -> Option<Failed> {
+    let large = those(facts, |t| t.kind == TableKind::Table && t.toasted && t.replica_identity != "f");
+    (!large.is_empty()).then(|| {
+        let message = format!(
+            "{} {} large values outside of the rows, and an UPDATE that does not touch one does not carry it: the source connector reads \
+             it from the table, as it is by then; of a row that is gone by then the topic has {PLACEHOLDER}",
+            list(&large),
+            if large.len() == 1 { "has" } else { "have" }
+        );
+        let full = |name: &&TableName| format!("ALTER TABLE {} REPLICA IDENTITY FULL", sql::table(name));
+        Failed::warn(Check::LargeValues, message)
+            .mend(format!("Where that matters, at the cost of more WAL: {}", statements(large.iter().map(full))))
+    })
+}
+
+/// Debezium's (`unavailable.value.placeholder`).
+const PLACEHOLDER: &str = "__debezium_unavailable_value";
+
 pub(super) fn have_no_generated_columns(facts: &Source<'_>) -> Option<Failed> {
     let generated = those(facts, |table| table.columns.iter().any(|column| column.generated));
     (!generated.is_empty()).then(|| {

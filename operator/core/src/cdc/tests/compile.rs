@@ -23,6 +23,21 @@ fn no_password_is_in_what_is_compiled_only_its_place() {
 }
 
 #[test]
+fn tls_is_the_drivers_sslmode_on_both_sides() {
+    let encrypted = wanted(|spec| {
+        let ca = json!({"name": "shop-ca", "key": "ca.crt"});
+        spec["source"]["postgres"]["tls"] = json!({"mode": "VerifyFull", "ca": ca});
+        spec["sinks"][0]["postgres"]["tls"] = json!({"mode": "VerifyCa", "ca": ca});
+    });
+    assert_eq!(config(&encrypted, "database.sslmode").unwrap(), "verify-full");
+    assert_eq!(config(&encrypted, "database.sslrootcert").unwrap(), "${secretFile:shop-ca:ca.crt}");
+    let sink = &compile(&encrypted, "kafka").sinks[0];
+    let url = sink.spec.config["connection.url"].as_str();
+    assert!(url.ends_with("&sslmode=verify-ca&sslrootcert=${secretFile:shop-ca:ca.crt}"), "{url}");
+    assert_eq!(config(&wanted(|_| {}), "database.sslmode"), None, "as before");
+}
+
+#[test]
 fn table_names_are_matched_literally() {
     let wanted = wanted(|spec| spec["tables"] = json!(["public.a$b", "Inv.Stock"]));
     assert_eq!(config(&wanted, "table.include.list").unwrap(), r"Inv\.Stock,public\.a\$b");

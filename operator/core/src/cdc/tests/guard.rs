@@ -71,10 +71,10 @@ fn a_slot_that_was_made_again_keeps_nothing_from_before() {
                 (Some(Lsn(900)), Some(Lsn(950)), active);
         })
     };
-    for active in [false, true] {
-        let gap = gap(&made_again(active), Stored::At(Lsn(500)), false).unwrap();
-        assert_eq!((gap.reason, gap.bytes(), gap.passable), (CdcReason::SlotAhead, Some(450), false));
-    }
+    let found = gap(&made_again(false), Stored::At(Lsn(500)), false).unwrap();
+    assert_eq!((found.reason, found.bytes(), found.passable), (CdcReason::SlotAhead, Some(450), false));
+    // Debezium would not have begun; it has read on since its offset was asked for
+    assert_eq!(gap(&made_again(true), Stored::At(Lsn(500)), false), None);
 }
 
 #[test]

@@ -8,4 +8,5 @@ mod preflight;
 mod running;
 mod teardown;
 mod validate;
+mod warned;
 pub(super) mod world;

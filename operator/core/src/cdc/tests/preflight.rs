@@ -18,13 +18,14 @@ fn of_source(change: impl FnOnce(&mut SourceView)) -> Vec<Failed> {
 fn failing(wanted: &Wanted, change: impl FnOnce(&mut SourceView), running: bool) -> Vec<Failed> {
     let mut view = source();
     change(&mut view);
-    let unloaded = BTreeSet::new();
+    let none = BTreeSet::new();
     preflight::source(&preflight::Source {
         wanted,
         view: &view,
         running,
         started: false,
-        unloaded: &unloaded,
+        unloaded: &none,
+        left: &BTreeSet::from(["sluice_prod_old".to_owned()]),
     })
 }
 
@@ -35,7 +36,8 @@ fn of_sink(change: impl FnOnce(&mut SinkView)) -> Vec<Failed> {
 fn sink_failing(wanted: &Wanted, change: impl FnOnce(&mut SinkView)) -> Vec<Failed> {
     let (mut view, source) = (sink(), source());
     change(&mut view);
-    preflight::sink(&preflight::Target { wanted, sink: &wanted.sinks[0], view: &view, source: &source })
+    let (sink, view, source) = (&wanted.sinks[0], &view, &source);
+    preflight::sink(&preflight::Target { wanted, sink, view, source, started: false })
 }
 
 #[track_caller]
@@ -101,10 +103,9 @@ fn a_slot_is_taken_over_only_where_something_says_that_it_is_ours() {
     let checks = |comment: Option<String>, started: bool| {
         let mut view = source();
         slot(&mut view, comment);
-        let unloaded = BTreeSet::new();
-        let facts =
-            preflight::Source { wanted: &wanted, view: &view, running: false, started, unloaded: &unloaded };
-        preflight::source(&facts)
+        let (wanted, view) = (&wanted, &view);
+        let (unloaded, left) = (&BTreeSet::new(), &BTreeSet::new());
+        preflight::source(&preflight::Source { wanted, view, running: false, started, unloaded, left })
     };
     assert_eq!(
         checks(Some(wanted.comment()), false),
@@ -146,6 +147,7 @@ fn a_slot_that_cannot_be_ours_is_named() {
         running: false,
         started: true,
         unloaded: &unloaded,
+        left: &BTreeSet::new(),
     };
     assert_eq!(preflight::source(&facts), [], "what a slot of ours has lost is the guard's question");
 }

@@ -70,7 +70,7 @@ pub fn source() -> SourceView {
         "server": {
             "version": 150_018, "in_recovery": false, "wal_level": "logical", "max_replication_slots": 10,
             "max_wal_senders": 10, "used_wal_senders": 0, "wal_sender_timeout": 60_000,
-            "max_slot_wal_keep_size": -1, "database": "shop",
+            "max_slot_wal_keep_size": 10_240, "database": "shop",
         },
         "role": {"name": "sluice", "superuser": false, "replication": true, "provider_replication": false, "create": true},
         "heartbeat": {"creatable": true},
@@ -181,6 +181,7 @@ impl World {
             gap_told: self.gap_told,
             budget_told: self.budget_told,
             now: Timestamp::UNIX_EPOCH,
+            left: Default::default(),
             unloaded: cdc::snapshot::unloaded(wanted, self.status.as_ref()),
             started: self.status.as_ref().is_some_and(|status| status.started),
             claimed: self.claimed.clone(),

@@ -20,7 +20,7 @@ pub struct SourceView {
     /// Those we asked for and that exist.
     #[serde(default)]
     pub tables: BTreeMap<TableName, Table>,
-    /// Those we asked for and that exist.
+    /// Those we asked for and that exist, and all others that say that they are a pipeline's.
     #[serde(default)]
     pub publications: BTreeMap<String, Publication>,
     /// All of the server: they share its limits.
@@ -200,8 +200,12 @@ pub enum Trouble {
     Busy,
     /// User or password are wrong.
     PasswordRefused,
-    /// `pg_hba.conf` does not let us in, or only with TLS.
+    /// `pg_hba.conf` does not let us in, or only with TLS, or only without.
     NotAdmitted,
+    /// The server speaks no TLS, and we were told to.
+    NoTls,
+    /// Who answers has a certificate that we were not told to trust, or one for another name.
+    Untrusted,
     DatabaseMissing,
     /// All its connections are taken.
     TooManyConnections,
@@ -209,7 +213,7 @@ pub enum Trouble {
     NotUp,
     /// The role lacks a right that looking needs.
     PrivilegeMissing,
-    /// The Secret, or its key, is not there.
+    /// The Secret with the password or with the CA, or its key, is not there, or holds something else.
     SecretMissing,
     /// It answered with an error that we do not know better.
     Failed,

@@ -59,6 +59,8 @@ pub struct Table {
     /// Our role is the owner or a member of it.
     pub owned: bool,
     pub rights: Rights,
+    /// There are values that live outside of their rows, as far as `ANALYZE` has seen. Of sources only.
+    pub toasted: bool,
     /// Row-level security hides rows from our role.
     pub row_security: bool,
     /// The planner's estimate; -1: never analyzed.
@@ -104,6 +106,8 @@ pub struct Column {
     /// Every PostgreSQL has `base_type`.
     pub built_in: bool,
     pub not_null: bool,
+    /// It has a default, or the database numbers it: an INSERT may leave it out. Of sinks only.
+    pub filled: bool,
     /// Computed by the database: never in the write-ahead log.
     pub generated: bool,
     /// Large values live outside the row; an update that does not touch them does not carry them.

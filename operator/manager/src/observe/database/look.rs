@@ -91,7 +91,7 @@ async fn look<V: Eyes>(world: &World<V>, round: &mut Round, asked: bool) {
 
 async fn seen<V: Eyes>(world: &World<V>, round: &mut Round, asked: bool) -> Result<V, Failure> {
     // the Secret has changed: what it says now must be what lets us in
-    if world.password().is_none() || round.session.as_ref().is_some_and(Session::is_closed) {
+    if world.keys().is_none() || round.session.as_ref().is_some_and(Session::is_closed) {
         round.session = None;
     }
     let session = match &mut round.session {

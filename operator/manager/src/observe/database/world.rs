@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use sluice_clients::postgres::Password;
+use sluice_clients::postgres::{Password, Tls};
 use sluice_core::cdc::Look;
 use sluice_core::view::Sight;
 use sluice_core::view::source::{SourceView, TableName, Trouble};
-use sluice_crds::cdc_pipeline::PostgresConnection;
+use sluice_crds::cdc_pipeline::{DatabaseTls, PostgresConnection};
+use sluice_crds::common::SecretKeyRef;
 use tokio::sync::Notify;
 
 use super::entry::{self, Failure};
@@ -26,6 +27,7 @@ pub struct Place {
     pub user: String,
     pub secret: String,
     pub secret_key: String,
+    pub tls: Option<DatabaseTls>,
     /// Of a sink.
     pub schema: Option<String>,
 }
@@ -41,8 +43,20 @@ impl Place {
             user: connection.user.clone(),
             secret: connection.password.name.clone(),
             secret_key: connection.password.key.clone(),
+            tls: connection.tls.clone(),
             schema: schema.map(str::to_owned),
         }
+    }
+
+    /// The CA's Secret.
+    pub fn ca(&self) -> Option<&SecretKeyRef> {
+        self.tls.as_ref()?.ca.as_ref()
+    }
+
+    /// Whether it says who we are, or whom we trust.
+    pub fn names_secret(&self, namespace: &str, name: &str) -> bool {
+        let named = self.secret == name || self.ca().is_some_and(|ca| ca.name == name);
+        self.namespace == namespace && named
     }
 
     /// The host as the Connect workers understand it.
@@ -75,12 +89,19 @@ impl<V> Seen<V> {
     }
 }
 
+/// What the Secrets say: who we are, and whom we trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Keys {
+    pub password: Password,
+    pub tls: Tls,
+}
+
 #[derive(Default)]
-struct Passwords {
-    /// As the Secret said when it was read last; forgotten when it changes, and when the database refuses it.
-    current: Option<Password>,
+struct KeyRing {
+    /// As the Secrets said when they were read last; forgotten when one changes, and when they do not let us in.
+    current: Option<Keys>,
     /// What let us in last.
-    worked: Option<Password>,
+    worked: Option<Keys>,
 }
 
 /// A database as we see it and reach it.
@@ -89,7 +110,7 @@ pub struct World<V> {
     pub(super) shared: Arc<Shared>,
     seen: ArcSwap<Seen<V>>,
     interests: Mutex<HashMap<Key, Interest>>,
-    passwords: Mutex<Passwords>,
+    keys: Mutex<KeyRing>,
     nudge: Notify,
 }
 
@@ -101,7 +122,7 @@ impl<V> World<V> {
             shared,
             seen: ArcSwap::from_pointee(unseen),
             interests: Mutex::default(),
-            passwords: Mutex::default(),
+            keys: Mutex::default(),
             nudge: Notify::new(),
         }
     }
@@ -174,27 +195,27 @@ impl<V> World<V> {
         self.seen.store(Arc::new(Seen { sight, trouble: Some(failure.trouble) }));
     }
 
-    pub(super) fn password(&self) -> Option<Password> {
-        self.passwords.lock().expect("no panic while noting").current.clone()
+    pub(super) fn keys(&self) -> Option<Keys> {
+        self.keys.lock().expect("no panic while noting").current.clone()
     }
 
-    pub(super) fn set_password(&self, password: Option<Password>) {
-        self.passwords.lock().expect("no panic while noting").current = password;
+    pub(super) fn set_keys(&self, keys: Option<Keys>) {
+        self.keys.lock().expect("no panic while noting").current = keys;
     }
 
-    pub(super) fn password_worked(&self, password: Password) {
-        self.passwords.lock().expect("no panic while noting").worked = Some(password);
+    pub(super) fn keys_worked(&self, keys: Keys) {
+        self.keys.lock().expect("no panic while noting").worked = Some(keys);
     }
 
-    /// The password with which those who leave may still clean up: a Secret is often deleted in one go with its pipeline.
-    pub(super) fn parting_password(&self) -> Option<Password> {
-        let worked = self.passwords.lock().expect("no panic while noting").worked.clone();
+    /// What those who leave may still clean up with: a Secret is often deleted in one go with its pipeline.
+    pub(super) fn parting_keys(&self) -> Option<Keys> {
+        let worked = self.keys.lock().expect("no panic while noting").worked.clone();
         worked.filter(|_| self.question().leaving)
     }
 
     /// The Secret has changed: the next look enters anew.
     pub fn secret_changed(&self) {
-        self.set_password(None);
+        self.set_keys(None);
         self.look_soon();
     }
 

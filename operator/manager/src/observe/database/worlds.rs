@@ -65,7 +65,7 @@ impl<V: Eyes> Worlds<V> {
     pub fn secret_changed(&self, secret: &Key) {
         let entries = self.entries.lock().expect("no panic while holding the worlds");
         for (place, entry) in entries.iter() {
-            if place.namespace == secret.namespace && place.secret == secret.name {
+            if place.names_secret(&secret.namespace, &secret.name) {
                 entry.world.secret_changed();
             }
         }

@@ -84,6 +84,7 @@ fn connection(host: &str, database: &str) -> PostgresConnection {
         port: 5432,
         database: database.into(),
         user: ROLE.into(),
+        tls: None,
         password: SecretKeyRef { name: format!("{host}-{ROLE}"), key: "password".into() },
     }
 }
