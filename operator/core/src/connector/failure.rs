@@ -1,7 +1,7 @@
 //! What kind of failure a trace tells of, and so what is done about it: only what a restart can mend is restarted.
 //!
-//! The words are those of Kafka Connect 4.3, Debezium 3.6 and PostgreSQL 13 to 18, collected by provoking the failures on the real
-//! ones (`operator/clients/tests/pipeline/failures.rs`).
+//! The words are those of Kafka Connect 4.3, Debezium 3.6 and PostgreSQL 13 to 18; `operator/clients/tests/pipeline/failures.rs`
+//! provokes failures on the real ones and compares.
 
 use std::fmt;
 
