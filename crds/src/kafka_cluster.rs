@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::Scalar;
 use crate::certificates::{CertificateStatus, Certificates};
 use crate::common::{DeletionPolicy, Jvm, NetworkPolicy, PodTemplate, Resources};
+pub use crate::health::{DiskStatus, Health, TopicSize};
 pub use crate::listener::{Authentication, Listener, ListenerStatus};
+pub use crate::rollout::{Rollout, RolloutPolicy};
 use crate::schema;
 
 /// Brokers and controllers of one Kafka cluster.
@@ -104,6 +106,9 @@ pub struct KafkaClusterSpec {
     /// Who reaches the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkPolicy>,
+    /// How nodes are restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutPolicy>,
     /// What happens to the volumes when this object is deleted: `Retain` (default) or `Delete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -220,7 +225,7 @@ pub struct KafkaClusterStatus {
     /// Generation of the spec that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, and where they apply `Reconciling` and `Stalled`.
+    /// `Ready`, and where they apply `Reconciling`, `Stalled` and `Degraded`.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// Kafka's cluster id: as it was first seen, and before that the one that is meant.
@@ -253,6 +258,9 @@ pub struct KafkaClusterStatus {
     /// Health of the partitions, from Kafka.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<PartitionHealth>,
+    /// How the cluster is, beyond whether it is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// The rolling restart that is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
@@ -310,6 +318,9 @@ pub struct QuorumStatus {
     pub leader: Option<i32>,
     /// Node ids that vote.
     pub voters: Vec<i32>,
+    /// Voters that have not caught up with the leader's log for 5 seconds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<i32>,
 }
 
 /// A node that needs attention.
@@ -347,20 +358,4 @@ pub struct PartitionHealth {
     /// The first few of them, worst first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
-}
-
-/// A rolling restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Rollout {
-    /// Why nodes are restarted, all reasons together.
-    pub reasons: Vec<String>,
-    /// Nodes still to be restarted, in order.
-    pub left: Vec<i32>,
-    /// The node that is being restarted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub restarting: Option<i32>,
-    /// What the rollout waits for, if it does.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub waiting_for: String,
 }

@@ -70,6 +70,11 @@ pub enum Change {
         config: Vec<String>,
     },
     Delete,
+    /// Replaces what is set on one broker while it runs
+    Broker {
+        id: i32,
+        config: Vec<String>,
+    },
 }
 
 /// Every topic; blocking calls of librdkafka on a thread of their own.
@@ -127,18 +132,28 @@ pub async fn meddle(args: Meddle) -> Result<()> {
             admin.create_partitions([&NewPartitions::new(name, *partitions)], &options).await?
         }
         Change::Delete => admin.delete_topics(&[name], &options).await?,
-        Change::Config { config } => {
-            let new = pairs(config)?
-                .into_iter()
-                .fold(AlterConfig::new(ResourceSpecifier::Topic(name)), |c, (key, value)| c.set(key, value));
-            for result in admin.alter_configs([&new], &options).await? {
-                result.map_err(|(_, code)| anyhow::anyhow!("alter configs of {name}: {code}"))?;
-            }
-            return Ok(());
+        Change::Config { config } => return replace(&admin, ResourceSpecifier::Topic(name), config).await,
+        Change::Broker { id, config } => {
+            return replace(&admin, ResourceSpecifier::Broker(*id), config).await;
         }
     };
     for result in done {
         result.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
+    }
+    Ok(())
+}
+
+async fn replace(
+    admin: &AdminClient<DefaultClientContext>,
+    what: ResourceSpecifier<'_>,
+    config: &[String],
+) -> Result<()> {
+    let mut new = AlterConfig::new(what);
+    for (key, value) in pairs(config)? {
+        new = new.set(key, value);
+    }
+    for result in admin.alter_configs([&new], &options()).await? {
+        result.map_err(|(what, code)| anyhow::anyhow!("alter configs of {what:?}: {code}"))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`,
+//! `cluster`, `change`, `machine`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`,
 //! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -9,10 +9,12 @@ use futures::future::LocalBoxFuture;
 use crate::scene::Scene;
 
 mod away;
+mod change;
 mod cluster;
 mod connector;
 mod guard;
 mod input;
+mod machine;
 mod pipeline;
 mod roll;
 mod secure;
@@ -61,6 +63,10 @@ cases! {
         "produce and consume on every listener kind (plain, TLS, SCRAM with and without TLS, mTLS): all records arrive";
     "K2" Shared Beside 8 cluster::k02_a_dynamic_key_restarts_nothing,
         "a dynamic broker key changes: describeConfigs shows it, no pod UID changes";
+    "K3" Own Beside 75 change::k03_a_listener_is_added_one_by_one,
+        "a listener is added: brokers roll one by one with the reason in status; an acks=all producer never fails";
+    "K4" Own Beside 120 change::k04_nobody_leaves_an_isr_that_has_none_to_spare,
+        "a partition's ISR has shrunk to min.insync.replicas: no broker in it restarts or is evicted until it has recovered";
     "K5" Own Beside 90 roll::k05_a_bad_option_takes_one_broker_at_most,
         "a bad JVM option or image: at most one broker goes down, status names it, reverting heals";
     "K6" Own Alone 110 roll::k06_a_roll_survives_the_operator,
@@ -71,6 +77,10 @@ cases! {
         "all brokers' pods are deleted while the operator is down: Kafka returns without it; a refused spec takes nobody down";
     "K14" Own Beside 5 cluster::k14_what_kafka_does_not_know_is_refused,
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
+    "K15" Own Beside 35 change::k15_volumes_grow_and_do_not_shrink,
+        "a volume grows: PVCs grow without a restart; shrinking is refused at the field";
+    "K16" Own Alone 180 machine::k16_a_machine_is_drained_and_later_dies,
+        "a node is drained with a PDB; a node dies and returns: no data lost, status told the truth meanwhile";
     "S1" Own Beside 70 secure::s1_nobody_gets_in_without_a_certificate,
         "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate, a forged one or a user's lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,

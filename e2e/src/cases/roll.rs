@@ -69,7 +69,7 @@ async fn one_falls_and_is_healed(s: &Scene<'_>, harm: Value, heal: Value, state:
 }
 
 /// Waits for `look`, and at every sample until then looks who is down: that must never be two.
-async fn one_down_at_most<T>(
+pub async fn one_down_at_most<T>(
     s: &Scene<'_>,
     what: &str,
     within: Duration,
@@ -89,7 +89,7 @@ async fn one_down_at_most<T>(
 }
 
 /// Which of the three nodes do not serve; a pod that is not there does not either.
-async fn down(s: &Scene<'_>) -> Result<Vec<String>, String> {
+pub async fn down(s: &Scene<'_>) -> Result<Vec<String>, String> {
     let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
     let serves = |name: &String| pods.iter().any(|pod| pod.name_any() == *name && is_ready(pod));
     Ok((0..3).map(|id| format!("kafka-nodes-{id}")).filter(|name| !serves(name)).collect())

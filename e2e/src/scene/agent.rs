@@ -19,7 +19,7 @@ use crate::kubernetes::operator::is_ready;
 use crate::wait::{said, seconds};
 
 pub const IMAGE: &str = "docker.io/sluice/e2e:dev";
-const POD: &str = "agent";
+pub const POD: &str = "agent";
 const BINARY: &str = "/usr/local/bin/e2e";
 
 #[derive(Clone)]

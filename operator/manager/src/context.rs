@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _, ResourceExt};
+use sluice_core::cluster::same_quorum;
 use sluice_core::connect::credentials;
 use sluice_core::topic::name_of;
 use sluice_core::view::Sight;
@@ -383,17 +384,4 @@ fn parsing_turned<K>(before: Option<&DeserializeGuard<K>>, now: &DeserializeGuar
 fn is_at(connector: &Connector, connect: &Key) -> bool {
     connector.spec.connect_ref.name == connect.name
         && connector.namespace().as_deref() == Some(connect.namespace.as_str())
-}
-
-/// Whether leader and members are the same; offsets always move.
-fn same_quorum(before: &ClusterView, after: &ClusterView) -> bool {
-    let members = |view: &ClusterView| {
-        view.quorum.as_ref().map(|quorum| {
-            let ids = |replicas: &[sluice_core::view::kafka::QuorumReplica]| {
-                replicas.iter().map(|replica| (replica.id, replica.directory)).collect::<Vec<_>>()
-            };
-            (quorum.leader, ids(&quorum.voters), ids(&quorum.observers))
-        })
-    };
-    members(before) == members(after)
 }

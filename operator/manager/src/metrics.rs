@@ -55,6 +55,13 @@ impl ClusterLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct NodeLabels {
+    pub namespace: String,
+    pub cluster: String,
+    pub node: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ObjectLabels {
     namespace: String,
     name: String,
@@ -104,6 +111,9 @@ pub struct Metrics {
     pub pipeline_wal_budget_exceeded: Family<ObjectLabels, Gauge>,
     pub leader: Gauge<u64, AtomicU64>,
     pub kafka_up: Family<ClusterLabels, Gauge>,
+    pub disk_size_bytes: Family<NodeLabels, Gauge>,
+    pub disk_used_bytes: Family<NodeLabels, Gauge>,
+    pub quorum_lag_ms: Family<NodeLabels, Gauge>,
     pub connect_up: Family<ObjectLabels, Gauge>,
     pub source_up: Family<ObjectLabels, Gauge>,
     pub ready: Family<ReadyLabels, Gauge>,
@@ -134,6 +144,9 @@ impl Default for Metrics {
             pipeline_wal_budget_exceeded: Family::default(),
             leader: Gauge::default(),
             kafka_up: Family::default(),
+            disk_size_bytes: Family::default(),
+            disk_used_bytes: Family::default(),
+            quorum_lag_ms: Family::default(),
             connect_up: Family::default(),
             source_up: Family::default(),
             ready: Family::default(),
@@ -181,6 +194,17 @@ impl Metrics {
     fn register_state(&self, registry: &mut Registry) {
         registry.register("kafka_up", "1 while the Kafka cluster answers Sluice", self.kafka_up.clone());
         registry.register(
+            "kafka_disk_size_bytes",
+            "Size of the broker's disk, as the broker tells it",
+            self.disk_size_bytes.clone(),
+        );
+        registry.register("kafka_disk_used_bytes", "What of it is used", self.disk_used_bytes.clone());
+        registry.register(
+            "kafka_quorum_lag_milliseconds",
+            "For how long the voter has not caught up with the quorum's leader",
+            self.quorum_lag_ms.clone(),
+        );
+        registry.register(
             "connect_up",
             "1 while the Connect cluster answers Sluice",
             self.connect_up.clone(),
@@ -212,6 +236,9 @@ impl Metrics {
     /// Forgets what the next scrape reads anew.
     pub fn clear_state(&self) {
         self.kafka_up.clear();
+        self.disk_size_bytes.clear();
+        self.disk_used_bytes.clear();
+        self.quorum_lag_ms.clear();
         self.connect_up.clear();
         self.source_up.clear();
         self.ready.clear();

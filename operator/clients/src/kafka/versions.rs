@@ -9,9 +9,9 @@ use kafka_protocol::messages::{
     AddRaftVoterRequest, AlterClientQuotasRequest, AlterUserScramCredentialsRequest, ApiVersionsRequest,
     CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest,
     DeleteTopicsRequest, DescribeAclsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeQuorumRequest, DescribeUserScramCredentialsRequest,
-    FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
+    DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
+    DescribeUserScramCredentialsRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -51,6 +51,8 @@ speak! {
     DescribeConfigsRequest = "DescribeConfigs" 4..=4 reads;
     // 2: directory ids (KIP-853)
     DescribeQuorumRequest = "DescribeQuorum" 2..=2 reads;
+    // 4: size of the disk and what is left of it (KIP-827)
+    DescribeLogDirsRequest = "DescribeLogDirs" 4..=4 reads;
     // 4: several groups at once (KIP-699)
     FindCoordinatorRequest = "FindCoordinator" 4..=6 reads;
     // 10: a timeout (KIP-1075)

@@ -4,6 +4,7 @@
 mod support;
 
 mod configs;
+mod disk;
 mod offsets;
 mod tls;
 mod topics;

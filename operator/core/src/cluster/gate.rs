@@ -30,6 +30,12 @@ pub enum Refusal {
     },
     /// We do not know how many replicas this topic needs.
     MinIsrUnknown(String),
+    /// These brokers serve, and have not caught up yet with a partition that this node keeps.
+    NotCaughtUp {
+        topic: String,
+        partition: usize,
+        behind: Vec<NodeId>,
+    },
     /// The quorum would lose its majority.
     Majority {
         voters: usize,
@@ -48,6 +54,12 @@ impl Refusal {
                 "partition {topic}-{partition}, which has {in_sync} replicas in sync and needs {min_isr} (min.insync.replicas) without this node"
             ),
             Self::MinIsrUnknown(topic) => format!("the configuration of topic {topic} to be known"),
+            Self::NotCaughtUp { topic, partition, behind } => {
+                format!(
+                    "partition {topic}-{partition}: broker {} has not caught up with it yet",
+                    list(behind)
+                )
+            }
             Self::Majority { voters, others } => format!(
                 "the controller quorum: without this node {others} of {voters} voters are caught up, which is no majority"
             ),
@@ -62,11 +74,13 @@ pub fn list(ids: &[NodeId]) -> String {
 }
 
 /// Whether a node may be restarted now. `view` is what Kafka says, no older than the last change; `Err` says why
-/// there is none.
+/// there is none. `together` is how many brokers of one zone may be down at a time: what is asked of partitions and
+/// quorum then holds for all of them.
 pub fn may_restart(
     id: NodeId,
     nodes: &BTreeMap<NodeId, Node>,
     view: Result<&ClusterView, &str>,
+    together: usize,
 ) -> Result<(), Refusal> {
     let node = nodes.get(&id);
     if node.is_some_and(Node::is_dead) {
@@ -77,20 +91,56 @@ pub fn may_restart(
         Err(_) if nothing_to_lose(id, nodes) => return Ok(()),
         Err(why) => return Err(Refusal::Blind(why.to_owned())),
     };
-    let serves = |id: NodeId, node: &Node| {
-        node.serves() && (!node.broker || view.brokers.get(&id).is_some_and(|broker| !broker.fenced))
-    };
-    let down: Vec<_> = nodes
-        .iter()
-        .filter(|(other, node)| **other != id && !serves(**other, node))
-        .map(|(id, _)| *id)
-        .collect();
+    let down: Vec<_> = nodes.values().filter(|other| other.id != id && !serves(other, view)).collect();
+    let ids: Vec<_> = down.iter().map(|node| node.id).collect();
     // the one that is already out may go first: nobody has to do without it who does not already
-    if node.is_none_or(|node| serves(id, node)) && !down.is_empty() {
-        return Err(Refusal::OthersDown(down));
+    if node.is_none_or(|node| serves(node, view) && !joins(node, &down, together)) && !down.is_empty() {
+        return Err(Refusal::OthersDown(ids));
     }
-    quorum_can_spare(id, &down, view.quorum.as_ref())?;
-    partitions_can_spare(id, &down, view)
+    quorum_can_spare(id, &ids, view.quorum.as_ref())?;
+    partitions_can_spare(id, &ids, view)
+}
+
+/// By Kubernetes' word and, where it is a broker, by Kafka's.
+fn serves(node: &Node, view: &ClusterView) -> bool {
+    node.serves() && (!node.broker || view.brokers.get(&node.id).is_some_and(|broker| !broker.fenced))
+}
+
+/// Whether a broker may be down together with those that are: all of them are of its zone, whose loss partitions that
+/// are spread by racks survive, and none of them votes.
+fn joins(node: &Node, down: &[&Node], together: usize) -> bool {
+    let alike = |other: &&Node| !other.controller && !other.fails() && other.zone == node.zone;
+    down.len() < together && !node.controller && node.zone.is_some() && down.iter().all(alike)
+}
+
+/// How many pods of a cluster Kubernetes may evict at a time (`maxUnavailable` of its PodDisruptionBudget): one, and
+/// none while a node that comes up, a partition or the quorum has none to spare.
+///
+/// A node that is down uses the budget up; it may be evicted itself as long as nothing runs in it. Once it runs the
+/// budget is closed *before* the node is ready, and opened by Kafka's word: Kubernetes must never think that all is
+/// well while replicas still catch up.
+pub fn evictions(nodes: &BTreeMap<NodeId, Node>, view: Result<&ClusterView, &str>) -> i32 {
+    let idle = |node: &Node| !node.runs && node.state != NodeState::Terminating;
+    let down: Vec<_> = nodes.values().filter(|node| !node.serves()).collect();
+    if !down.is_empty() {
+        return i32::from(down.iter().all(|node| idle(node)));
+    }
+    let spared = |view: &ClusterView| {
+        nodes.values().all(|node| serves(node, view))
+            && nodes.keys().all(|id| quorum_can_spare(*id, &[], view.quorum.as_ref()).is_ok())
+            && spares_any(view)
+    };
+    i32::from(view.is_ok_and(spared))
+}
+
+/// Whether every partition can do without any one of its replicas.
+pub fn spares_any(view: &ClusterView) -> bool {
+    let spares = |partition: &PartitionView, min_isr: Option<i32>| {
+        let (replicas, in_sync) = (partition.replicas.len(), partition.isr.len());
+        // where even a whole partition has none to spare, it must at least be whole
+        in_sync >= replicas || min_isr.is_some_and(|min| in_sync > effective(min, partition))
+    };
+    view.topics.values().all(|topic| topic.partitions.iter().all(|p| spares(p, topic.min_isr)))
 }
 
 /// Where no broker is ready there is nobody to ask, and no client is served: a mistake that keeps the whole cluster
@@ -128,13 +178,25 @@ fn partitions_can_spare(id: NodeId, down: &[NodeId], view: &ClusterView) -> Resu
             let min_isr = effective(min_isr, partition);
             let in_sync = others_in_sync(partition, id, down);
             // where even a whole partition has none to spare, it must at least be whole
+            let topic = name.clone();
             if in_sync < min_isr.min(partition.replicas.len().saturating_sub(1)) {
-                let topic = name.clone();
                 return Err(Refusal::MinIsr { topic, partition: number, in_sync, min_isr });
+            }
+            // also where enough are in sync: who was restarted a moment ago is to be back before the next one goes
+            let behind = |other: &NodeId| {
+                *other != id && !down.contains(other) && !partition.isr.contains(other) && is_up(*other, view)
+            };
+            let behind: Vec<_> = partition.replicas.iter().copied().filter(behind).collect();
+            if !behind.is_empty() {
+                return Err(Refusal::NotCaughtUp { topic, partition: number, behind });
             }
         }
     }
     Ok(())
+}
+
+fn is_up(id: NodeId, view: &ClusterView) -> bool {
+    view.brokers.get(&id).is_some_and(|broker| !broker.fenced)
 }
 
 /// A partition never needs more replicas than it has (`Partition.effectiveMinIsr`).
@@ -186,6 +248,22 @@ pub fn caught_up(replica: &QuorumReplica, quorum: &QuorumView) -> bool {
         (Some(then), Some(now)) => now - then <= CAUGHT_UP_MS,
         _ => false,
     }
+}
+
+/// For how many milliseconds each voter has not caught up with the leader, by the leader's clock.
+pub fn lags(quorum: &QuorumView) -> Vec<(NodeId, i64)> {
+    let told = |replica: &QuorumReplica| replica.last_caught_up_ms;
+    let now = quorum.voters.iter().chain(&quorum.observers).filter_map(told).max();
+    let lag = |voter: &QuorumReplica| Some((voter.id, now? - told(voter)?));
+    quorum.voters.iter().filter_map(lag).collect()
+}
+
+/// Voters that do not keep up with the leader.
+pub fn behind(quorum: &QuorumView) -> Vec<NodeId> {
+    let mut behind: Vec<_> = quorum.voters.iter().filter(|v| !caught_up(v, quorum)).map(|v| v.id).collect();
+    behind.sort_unstable();
+    behind.dedup();
+    behind
 }
 
 /// Topics of which a broker holds replicas, and how many partitions in all.

@@ -3,13 +3,16 @@
 //!
 //! Model: `wanted`, `config` (Kafka's keys), `version`, `jvm`, `inputs` (what a pod must be restarted for), `names`.
 //! Decisions: `node` (what each pod shows) → `gate` (may a node be stopped?) → `roll` (restarts), `quorum` (votes),
-//! `scale` (nodes that leave), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`.
+//! `scale` (nodes that leave), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`;
+//! `health`, `disks` and `degraded` are what status says beside it.
 
 mod access;
 pub mod certificates;
 mod claims;
 pub mod config;
+mod degraded;
 pub mod desired;
+mod disks;
 mod dynamic;
 mod foreign;
 pub mod gate;
@@ -36,8 +39,10 @@ mod wanted;
 pub use access::{AccessChange, changes as access_changes};
 pub use claims::GrowClaim;
 pub use dynamic::ConfigChange;
+pub use gate::lags;
 pub use node::without_pod;
 pub use plan::{Plan, Step, Told, plan};
+pub use quorum::is_same as same_quorum;
 pub use reason::ClusterReason;
 pub use scale::Obsolete;
 pub use seen::{Certificates, DynamicConfigs, Seen, Unmade};

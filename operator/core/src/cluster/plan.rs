@@ -12,6 +12,7 @@ use super::claims::{self, Claims, GrowClaim};
 use super::desired::{self, Objects, Standing};
 use super::dynamic::{self, ConfigChange};
 use super::foreign;
+use super::gate;
 use super::inputs::RestartReason;
 use super::names::CONTROLLER_PORT;
 use super::node::{self, Node};
@@ -123,8 +124,10 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     let nodes = node::all(wanted, seen, now);
     let view = fresh(wanted, seen, &nodes, now);
     let view = view.as_ref().map(|view| *view).map_err(String::as_str);
-    let restarting = previous.and_then(|s| s.rollout.as_ref()).and_then(|r| r.restarting);
-    let mut roll = roll::roll(&Ground { wanted, seen, nodes: &nodes, view, restarting });
+    let rollout = previous.and_then(|status| status.rollout.as_ref());
+    let restarting = rollout.map(|rollout| rollout.restarting.as_slice()).unwrap_or_default();
+    let proven = rollout.is_some_and(|rollout| !rollout.done.is_empty());
+    let mut roll = roll::roll(&Ground { wanted, seen, nodes: &nodes, view, restarting, proven });
     let leaving = previous.map(|s| s.leaving.as_slice()).unwrap_or_default();
     let scale = scale::scale_in(wanted, seen, &nodes, leaving);
     let claims = claims::claims(wanted, seen);
@@ -147,6 +150,8 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     let mut standing = Standing::of(wanted, seen, previous);
     standing.kept.clone_from(&scale.kept);
     standing.held.clone_from(&scale.held);
+    standing.evictions = gate::evictions(&nodes, view);
+    let closed = standing.evictions == 0;
     let founded = standing.founded;
     let verdict = verdict::verdict(&Found {
         wanted,
@@ -174,11 +179,13 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         access,
         grow: claims.grow,
         step,
-        // the words of an event change without waking anybody
-        requeue: match (closely, seen.unmade.is_empty()) {
-            (true, _) => Some(Duration::from_secs(2)),
-            (false, false) => Some(Duration::from_secs(30)),
-            (false, true) => None,
+        requeue: match (closely, closed, seen.unmade.is_empty()) {
+            (true, ..) => Some(Duration::from_secs(2)),
+            // a voter catches up without waking anybody
+            (_, true, _) => Some(Duration::from_secs(10)),
+            // and so change the words of an event
+            (.., false) => Some(Duration::from_secs(30)),
+            _ => None,
         },
         closely,
         verdict,

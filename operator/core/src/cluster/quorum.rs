@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::gate;
 use super::node::Node;
 use super::wanted::Wanted;
-use crate::view::kafka::{KafkaUuid, NodeId, QuorumReplica, QuorumView};
+use crate::view::kafka::{ClusterView, KafkaUuid, NodeId, QuorumReplica, QuorumView};
 
 /// How far behind the leader's log a controller may be when it becomes a voter. The leader writes two records a
 /// second when nothing else happens; it refuses a voter that is too far behind.
@@ -64,6 +64,18 @@ pub fn next(
         quorum.voters.iter().filter(|v| !controllers.contains(&v.id) && !keeps(v.id)).collect();
     leaving.sort_by_key(|v| (Some(v.id) == quorum.leader, std::cmp::Reverse(v.id)));
     leaving.first().map(|voter| remove(voter, nodes, quorum, "it is no controller in spec.pools any more"))
+}
+
+/// Whether leader, members, and who of them keeps up are the same; offsets always move.
+pub fn is_same(before: &ClusterView, after: &ClusterView) -> bool {
+    let ids = |replicas: &[QuorumReplica]| -> Vec<_> {
+        replicas.iter().map(|replica| (replica.id, replica.directory)).collect()
+    };
+    let told = |view: &ClusterView| {
+        let quorum = view.quorum.as_ref()?;
+        Some((quorum.leader, ids(&quorum.voters), ids(&quorum.observers), gate::behind(quorum)))
+    };
+    told(before) == told(after)
 }
 
 fn remove(

@@ -35,6 +35,16 @@ crate::reasons! {
         ScaleInBlocked,
         /// A node cannot start or be scheduled. The roll has stopped.
         NodeFailing,
+        /// `Degraded`: a broker cannot use its disk.
+        DiskFailed,
+        /// `Degraded`: a broker's disk is used to 85 percent or more.
+        DiskFilling,
+        /// `Degraded`: a node does not serve, and no roll is the cause.
+        NodeDown,
+        /// `Degraded`: a broker serves, and some of its replicas are not in sync.
+        ReplicasBehind,
+        /// `Degraded`: a controller does not keep up with the quorum's log.
+        ControllerBehind,
         /// A partition has no leader: its records can be neither read nor written.
         OfflinePartitions,
         /// A partition has fewer replicas in sync than `min.insync.replicas`: `acks=all` fails.

@@ -35,8 +35,10 @@ pub struct Ground<'a> {
     pub nodes: &'a BTreeMap<NodeId, Node>,
     /// Kafka as it is after the last change, or why we do not know.
     pub view: Result<&'a ClusterView, &'a str>,
-    /// The node of which status already says that it is restarted.
-    pub restarting: Option<NodeId>,
+    /// The nodes of which status already says that they are restarted.
+    pub restarting: &'a [NodeId],
+    /// Whether a node that was made from what is wanted now is known to come back.
+    pub proven: bool,
 }
 
 pub fn roll(ground: &Ground<'_>) -> Roll {
@@ -74,10 +76,10 @@ pub fn roll(ground: &Ground<'_>) -> Roll {
 
 /// What is broken comes first, because its replacement mends it. Then controllers before brokers, and the active
 /// controller last, so that it changes once.
-fn order(node: &Node, leader: Option<NodeId>, restarting: Option<NodeId>) -> impl Ord + use<> {
+fn order(node: &Node, leader: Option<NodeId>, restarting: &[NodeId]) -> impl Ord + use<> {
     (
         !node.is_dead(),
-        Some(node.id) != restarting,
+        !restarting.contains(&node.id),
         node.serves(),
         !node.controller,
         Some(node.id) == leader,
@@ -101,7 +103,9 @@ fn may_go(node: &Node, failed: Option<&Node>, ground: &Ground<'_>) -> Result<(),
     if let Some(failed) = failed {
         return Err(format!("pod {}, which does not start", failed.pod));
     }
-    gate::may_restart(node.id, ground.nodes, ground.view).map_err(|refusal| refusal.text())
+    // the first node of a roll shows whether what is wanted works: it goes alone
+    let together = if ground.proven { ground.wanted.max_unavailable } else { 1 };
+    gate::may_restart(node.id, ground.nodes, ground.view, together).map_err(|refusal| refusal.text())
 }
 
 /// Whether a pod that is deleted now comes back as what is wanted: the StatefulSet controller may not have seen our

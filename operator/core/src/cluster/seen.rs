@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::pki::Phase;
 use crate::view::Sight;
-use crate::view::kafka::{Acl, ClusterView, NodeId};
+use crate::view::kafka::{Acl, ClusterView, DiskView, NodeId};
 
 /// Everything a pass knows. Kubernetes objects are those of this cluster, found by their labels; of claims, also
 /// those that an earlier cluster of this name left behind.
@@ -29,6 +29,8 @@ pub struct Seen {
     /// When the look began that `kafka`'s newest view came from, the quorum in it included: nothing in the view is
     /// older. What was asked less often than the rest does not count.
     pub looked_at: Option<Timestamp>,
+    /// Disks of brokers, each as it was told last.
+    pub disks: BTreeMap<NodeId, DiskView>,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,
     /// Every rule of access; `None` until they were described once.

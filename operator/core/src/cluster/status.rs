@@ -6,10 +6,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::certificates::CertificateStatus;
-use sluice_crds::kafka_cluster::{ListenerStatus, NodeStatus, PoolStatus, QuorumStatus, Rollout, Summary};
+use sluice_crds::kafka_cluster::{
+    Health, ListenerStatus, NodeStatus, PoolStatus, QuorumStatus, Rollout, Summary,
+};
 use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 
 use super::ClusterReason;
+use super::degraded;
+use super::disks;
+use super::gate;
 use super::health;
 use super::inputs::RestartReason;
 use super::names;
@@ -87,9 +92,27 @@ pub fn status(
     let verdict = with_outcome(&plan.verdict, outcome);
     let view = seen.kafka.latest();
     let nodes = &plan.told.nodes;
+    let rollout = rollout(plan, before.rollout.as_ref());
+    let disks = disks::told(
+        &seen.disks,
+        before.health.as_ref().map(|health| health.disks.as_slice()).unwrap_or_default(),
+    );
+    let degraded = degraded::degraded(&degraded::Ground {
+        nodes,
+        view: seen.kafka.current().map(AsRef::as_ref),
+        disks: &seen.disks,
+        told: &disks,
+        rollout: rollout.as_ref(),
+        looked_at: seen.looked_at,
+        conditions: &before.conditions,
+    });
+    let mut conditions = condition::build(&verdict, wanted.generation, now, &before.conditions);
+    conditions.extend(degraded.map(|(reason, message)| {
+        condition::further("Degraded", true, reason, message, wanted.generation, now, &before.conditions)
+    }));
     KafkaClusterStatus {
         observed_generation: wanted.generation,
-        conditions: condition::build(&verdict, wanted.generation, now, &before.conditions),
+        conditions,
         cluster_id: Some(cluster_id(wanted, seen, before.bootstrapped)),
         version: Some(wanted.version.kafka.to_owned()),
         bootstrapped: plan.told.founded,
@@ -107,7 +130,9 @@ pub fn status(
         quorum: view.and_then(|v| quorum(v)).or(before.quorum),
         nodes: attention(nodes, seen.kafka.current().map(AsRef::as_ref)),
         partitions: view.map(|view| health::partitions(view)).or(before.partitions),
-        rollout: rollout(plan, before.rollout.as_ref()),
+        // what was told holds until something else is seen
+        health: if disks.is_empty() { before.health } else { Some(Health { disks }) },
+        rollout,
         leaving: plan.told.scale.leaving.clone(),
         certificates: certificates(&seen.certificates),
     }
@@ -238,7 +263,7 @@ fn quorum(view: &ClusterView) -> Option<QuorumStatus> {
     let quorum = view.quorum.as_ref()?;
     let mut voters: Vec<_> = quorum.voters.iter().map(|voter| voter.id).collect();
     voters.sort_unstable();
-    Some(QuorumStatus { leader: quorum.leader, voters })
+    Some(QuorumStatus { leader: quorum.leader, voters, behind: gate::behind(quorum) })
 }
 
 fn pools(seen: &Seen, nodes: &BTreeMap<NodeId, Node>) -> Vec<PoolStatus> {
@@ -303,22 +328,30 @@ fn attention(nodes: &BTreeMap<NodeId, Node>, view: Option<&ClusterView>) -> Vec<
         .collect()
 }
 
+/// What, why, done and left: from the nodes as they are, and from what status said before.
 fn rollout(plan: &Plan, before: Option<&Rollout>) -> Option<Rollout> {
-    let roll = &plan.told.roll;
-    // the node that was restarted last belongs to the roll until it is back
-    let coming_back = before
-        .and_then(|b| b.restarting)
-        .filter(|id| plan.told.nodes.get(id).is_some_and(|node| !node.serves() && !node.leaving));
-    let restarting = roll.next.or(coming_back);
-    if roll.left.is_empty() && restarting.is_none() {
+    let (roll, nodes) = (&plan.told.roll, &plan.told.nodes);
+    let told = |ids: fn(&Rollout) -> &[NodeId]| before.map(ids).unwrap_or_default().iter().copied();
+    // nodes that were restarted belong to the roll until they are back
+    let coming_back = |id: &NodeId| nodes.get(id).is_some_and(|node| !node.serves() && !node.leaving);
+    let mut restarting: Vec<_> = told(|b| &b.restarting).filter(coming_back).chain(roll.next).collect();
+    restarting.sort_unstable();
+    restarting.dedup();
+    if roll.left.is_empty() && restarting.is_empty() {
         return None;
     }
+    let is_done = |id: &NodeId| nodes.contains_key(id) && !roll.left.contains(id) && !restarting.contains(id);
+    let mut done: Vec<_> =
+        told(|b| &b.done).chain(told(|b| &b.left)).chain(told(|b| &b.restarting)).filter(is_done).collect();
+    done.sort_unstable();
+    done.dedup();
     let reasons = match (roll.reasons.is_empty(), before) {
         (true, Some(before)) => before.reasons.clone(),
         _ => roll.reasons.iter().map(RestartReason::text).collect(),
     };
     Some(Rollout {
         reasons,
+        done,
         left: roll.left.clone(),
         restarting,
         waiting_for: if roll.next.is_some() {

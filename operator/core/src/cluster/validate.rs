@@ -64,6 +64,11 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         config,
         authority: authority(spec.certificates.as_ref()),
         network_policy: spec.network_policy.as_ref().is_none_or(|policy| policy.enabled),
+        max_unavailable: spec
+            .rollout
+            .as_ref()
+            .and_then(|rollout| usize::try_from(rollout.max_unavailable).ok())
+            .map_or(1, |most| most.max(1)),
         delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
         paused: spec.paused,
     })

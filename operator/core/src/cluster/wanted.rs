@@ -28,6 +28,8 @@ pub struct Wanted {
     pub config: Config,
     pub authority: AuthorityWish,
     pub network_policy: bool,
+    /// How many brokers of one zone may be down together in a roll.
+    pub max_unavailable: usize,
     pub delete_volumes: bool,
     pub paused: bool,
 }

@@ -31,7 +31,9 @@ pub async fn observed(context: &Arc<Context>, key: &Key, owner: &Owner) -> Resul
 
 /// Repairs what stands around the pods as it was declared last.
 pub async fn repaired(context: &Context, key: &Key, owner: &Owner) -> Result<(), Error> {
-    match desired::remains(owner, &look::stateful_sets(context, key)) {
+    let sight = context.kafka.get(key).map(|world| world.sight());
+    let view = sight.as_deref().and_then(|sight| sight.current());
+    match desired::remains(owner, &look::stateful_sets(context, key), view.map(AsRef::as_ref)) {
         Some(remains) => act::objects(context, &remains).await,
         None => Ok(()),
     }

@@ -30,6 +30,7 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
             |world| Sight::clone(&world.sight()),
         ),
         looked_at: world.and_then(World::looked_at),
+        disks: world.map(|world| Arc::unwrap_or_clone(world.disks())).unwrap_or_default(),
         dynamic: world.and_then(World::dynamic),
         access: world.and_then(World::access),
         certificates: Certificates::default(),

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use sluice_core::cluster;
 use sluice_crds::{CdcPipeline, ConnectCluster, KafkaCluster};
 
 use super::{Key, Shelf};
 use crate::context::Context;
-use crate::metrics::{ClusterLabels, Metrics, ObjectLabels, ReadyLabels, SecretLabels, WatchLabel};
+use crate::metrics::{
+    ClusterLabels, Metrics, NodeLabels, ObjectLabels, ReadyLabels, SecretLabels, WatchLabel,
+};
+use crate::observe::kafka::World;
 
 /// Reads off stores and observers what a scrape shows of them. What cannot be seen has no figures: the last ones would look
 /// like present ones, just when they matter.
@@ -41,6 +45,9 @@ fn clusters(metrics: &Metrics, scope: &Context) {
         if let Some(up) = up {
             metrics.kafka_up.get_or_create(&labels).set(up.into());
         }
+        if let Some(world) = scope.kafka.get(&key).filter(|_| up == Some(true)) {
+            nodes(metrics, &key, &world);
+        }
         let status = cluster.and_then(|cluster| cluster.status.as_ref());
         for certificate in status.into_iter().flat_map(|status| &status.certificates) {
             let labels =
@@ -48,6 +55,20 @@ fn clusters(metrics: &Metrics, scope: &Context) {
             metrics.certificate_expires.get_or_create(&labels).set(certificate.not_after.0.as_second());
         }
     });
+}
+
+/// What is known of each node; what is lost of sight has no figures.
+fn nodes(metrics: &Metrics, key: &Key, world: &World) {
+    let labels = |node| NodeLabels { namespace: key.namespace.clone(), cluster: key.name.clone(), node };
+    for (id, disk) in world.disks().iter().filter(|(_, disk)| disk.total_bytes > 0) {
+        metrics.disk_size_bytes.get_or_create(&labels(*id)).set(disk.total_bytes);
+        metrics.disk_used_bytes.get_or_create(&labels(*id)).set(disk.total_bytes - disk.usable_bytes);
+    }
+    let sight = world.sight();
+    for (id, ms) in sight.current().and_then(|view| view.quorum.as_ref()).into_iter().flat_map(cluster::lags)
+    {
+        metrics.quorum_lag_ms.get_or_create(&labels(id)).set(ms);
+    }
 }
 
 fn connects(metrics: &Metrics, scope: &Context) {

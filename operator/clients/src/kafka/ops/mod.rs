@@ -1,7 +1,7 @@
 //! What can be asked and changed, one file per subject: the request is built and the answer read by pure
 //! functions, tested by tables; what Kafka makes of them is tested on real brokers.
 //!
-//! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, and `look`, which puts the first two together.
+//! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, `log_dirs`, and `look`, which puts the first two together.
 //! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
 //! `batch` splits what is too much for one request.
 
@@ -13,6 +13,7 @@ pub mod configs;
 pub mod create;
 pub mod delete;
 pub mod groups;
+pub mod log_dirs;
 pub mod look;
 pub mod offsets;
 pub mod partitions;

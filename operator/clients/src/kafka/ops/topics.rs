@@ -1,9 +1,11 @@
 //! Topics as `Metadata` shows them.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
 use kafka_protocol::messages::{BrokerId, MetadataRequest};
-use sluice_core::view::kafka::{NodeId, PartitionView, TopicView};
+use sluice_core::view::kafka::{BrokerView, NodeId, PartitionView, TopicView};
 use tokio::time::Instant;
 
 use super::super::{Client, Error, ItemError, Items};
@@ -13,6 +15,14 @@ use super::super::{Client, Error, ItemError, Items};
 pub enum Topics<'a> {
     All,
     Named(&'a [&'a str]),
+}
+
+/// All of an answer.
+pub(super) struct Metadata {
+    pub cluster_id: String,
+    /// Those that serve: fenced ones are not listed.
+    pub brokers: BTreeMap<NodeId, BrokerView>,
+    pub topics: Items<TopicView>,
 }
 
 impl Client {
@@ -30,6 +40,10 @@ impl Client {
         topics: Topics<'_>,
         until: Instant,
     ) -> Result<Items<TopicView>, Error> {
+        Ok(self.whole_metadata(topics, until).await?.topics)
+    }
+
+    pub(super) async fn whole_metadata(&self, topics: Topics<'_>, until: Instant) -> Result<Metadata, Error> {
         let answer = self.any(&request(topics), until).await?;
         ItemError::check(answer.body.error_code, None).map_err(|e| answer.refused(e))?;
         let mut items = Vec::with_capacity(answer.body.topics.len());
@@ -41,7 +55,20 @@ impl Client {
             };
             items.push((name, item));
         }
-        Ok(items)
+        let brokers = answer.body.brokers.iter().filter_map(|broker| {
+            let view = BrokerView {
+                host: broker.host.as_str().to_owned(),
+                port: u16::try_from(broker.port).ok()?,
+                rack: super::owned(broker.rack.as_ref()),
+                fenced: false,
+            };
+            Some((*broker.node_id, view))
+        });
+        Ok(Metadata {
+            cluster_id: super::owned(answer.body.cluster_id.as_ref()).unwrap_or_default(),
+            brokers: brokers.collect(),
+            topics: items,
+        })
     }
 }
 

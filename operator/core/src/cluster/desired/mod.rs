@@ -46,16 +46,16 @@ pub fn build(wanted: &Wanted, standing: &Standing) -> Objects {
         network_policy: home.map(|home| network_policy::build(&wanted.owner, &wanted.listeners, home)),
         config_maps: pools().map(|pool| config_map::build(wanted, pool, standing)).collect(),
         stateful_sets: pools().map(|pool| stateful_set::build(wanted, pool, standing)).collect(),
-        ..around(&wanted.owner, &wanted.listeners)
+        ..around(&wanted.owner, &wanted.listeners, standing.evictions)
     }
 }
 
 /// What stands around the pods, and nothing that they are made of.
-fn around(owner: &Owner, listeners: &[Listener]) -> Objects {
+fn around(owner: &Owner, listeners: &[Listener], evictions: i32) -> Objects {
     Objects {
         service_account: shared::service_account(owner),
         services: vec![services::nodes(owner, listeners), services::bootstrap(owner, listeners)],
-        pod_disruption_budget: shared::pod_disruption_budget(owner),
+        pod_disruption_budget: shared::pod_disruption_budget(owner, evictions),
         network_policy: None,
         config_maps: vec![],
         stateful_sets: vec![],

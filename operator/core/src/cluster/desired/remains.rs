@@ -4,15 +4,19 @@
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use super::{Objects, around};
+use crate::cluster::gate;
 use crate::cluster::names::{self, BROKER_LABEL, CONTAINER, INTERNAL_PORT};
 use crate::cluster::wanted::Listener;
 use crate::meta::Owner;
+use crate::view::kafka::ClusterView;
 
 /// Services, identity and disruption budget as they were declared last; `None` where this cluster has no pool yet.
 ///
 /// A ConfigMap or StatefulSet that is deleted meanwhile comes back only with a spec that is right: what was declared
 /// is nowhere else.
-pub fn remains(owner: &Owner, sets: &[StatefulSet]) -> Option<Objects> {
+///
+/// `view` says whether Kafka can spare a node; without one none is evicted.
+pub fn remains(owner: &Owner, sets: &[StatefulSet], view: Option<&ClusterView>) -> Option<Objects> {
     let ours: Vec<_> = ours(owner, sets).collect();
     if ours.is_empty() {
         return None;
@@ -23,7 +27,9 @@ pub fn remains(owner: &Owner, sets: &[StatefulSet]) -> Option<Objects> {
             all.push(listener);
         }
     }
-    Some(around(owner, &all))
+    let spared =
+        |view: &ClusterView| gate::spares_any(view) && view.brokers.values().all(|broker| !broker.fenced);
+    Some(around(owner, &all, i32::from(view.is_some_and(spared))))
 }
 
 /// `host:port` of every broker that should run, sorted.

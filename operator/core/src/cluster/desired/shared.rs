@@ -17,12 +17,13 @@ pub fn service_account(owner: &Owner) -> ServiceAccount {
     }
 }
 
-/// One node at a time, over all pools: a drain must not take a broker of one pool and a controller of another.
-pub fn pod_disruption_budget(owner: &Owner) -> PodDisruptionBudget {
+/// Over all pools: a drain must not take a broker of one pool and a controller of another. `evictions` is one, or none
+/// while Kafka cannot spare a node.
+pub fn pod_disruption_budget(owner: &Owner, evictions: i32) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: owner.child(names::whole(&owner.name), COMPONENT),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(evictions)),
             selector: Some(LabelSelector {
                 match_labels: Some(owner.selector(COMPONENT)),
                 ..Default::default()

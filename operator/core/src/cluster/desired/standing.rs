@@ -35,6 +35,8 @@ pub struct Standing {
     pub kept: BTreeMap<String, i32>,
     /// Pools whose StatefulSet is not built: an older one with other node ids has the name.
     pub held: Vec<String>,
+    /// How many pods may be evicted at a time.
+    pub evictions: i32,
     /// The claim templates of StatefulSets that exist: immutable. Volumes grow by their claims.
     pub claim_templates: BTreeMap<String, Vec<PersistentVolumeClaim>>,
     /// Older revisions of the configuration that pods of the pool still run: key of the ConfigMap → text.
@@ -46,7 +48,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// `kept` and `held` are the plan's to say and stay empty.
+    /// `kept`, `held` and `evictions` are the plan's to say and stay empty.
     pub fn of(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>) -> Self {
         let mut claim_templates = BTreeMap::new();
         for set in &seen.stateful_sets {
@@ -62,6 +64,7 @@ impl Standing {
             founded,
             kept: BTreeMap::new(),
             held: vec![],
+            evictions: 0,
             claim_templates,
             revisions: seen.config_maps.iter().filter_map(|map| revisions(map, seen)).collect(),
             zones: seen.zones.clone(),

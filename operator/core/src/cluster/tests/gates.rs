@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::cluster::gate::{Refusal, may_restart};
+use crate::cluster::gate::{Refusal, evictions, may_restart};
 use crate::cluster::node::{Node, NodeState};
 use crate::view::kafka::{
     BrokerView, ClusterView, KafkaUuid, NodeId, PartitionView, QuorumReplica, QuorumView, TopicView,
@@ -28,7 +28,7 @@ fn node(id: NodeId, controller: bool, broker: bool, state: NodeState) -> Node {
         leaving: false,
         state,
         message: String::new(),
-        zone: None,
+        zone: Some(format!("zone-{}", id % 2)),
         runs: matches!(state, NodeState::Ready | NodeState::Starting | NodeState::Terminating),
         ready_since: None,
         restart: vec![],
@@ -98,9 +98,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_the_gate_allows_costs_no_partition_and_no_majority(world in worlds()) {
+    fn what_the_gate_allows_costs_no_partition_and_no_majority(world in worlds(), together in 1..4_usize) {
         for (id, node) in &world.nodes {
-            if node.is_dead() || may_restart(*id, &world.nodes, Ok(&world.view)).is_err() {
+            if node.is_dead() || may_restart(*id, &world.nodes, Ok(&world.view), together).is_err() {
                 continue;
             }
             for (name, topic) in &world.view.topics {
@@ -126,8 +126,28 @@ proptest! {
                 prop_assert!(left * 2 > voters || (voters <= 2 && left == voters - 1), "{id}: {quorum:?}");
             }
             if world.serves(*id) {
-                prop_assert!(world.nodes.keys().all(|other| other == id || world.serves(*other)));
+                let down: Vec<_> =
+                    world.nodes.values().filter(|o| o.id != *id && !world.serves(o.id)).collect();
+                prop_assert!(down.len() < together, "{id}: {down:?}");
+                let alike = |other: &&Node| other.zone == node.zone && !other.controller && !node.controller;
+                prop_assert!(down.iter().all(alike), "{id}: {down:?}");
             }
+        }
+    }
+
+    /// Kubernetes picks whom it evicts: whoever it is, what the gate asks for must hold.
+    #[test]
+    fn while_a_pod_may_be_evicted_any_of_them_may_go(world in worlds()) {
+        let serving = || world.nodes.values().filter(|node| node.serves());
+        if evictions(&world.nodes, Ok(&world.view)) == 0 || serving().count() < world.nodes.len() {
+            // with one down the budget is used up
+            return Ok(());
+        }
+        for node in serving() {
+            let answer = may_restart(node.id, &world.nodes, Ok(&world.view), 1);
+            // a whole partition can be spared before it is known how many replicas it needs
+            let unknown = matches!(answer, Err(Refusal::MinIsrUnknown(_) | Refusal::NotCaughtUp { .. }));
+            prop_assert!(answer.is_ok() || unknown, "{}: {answer:?}", node.id);
         }
     }
 
@@ -135,7 +155,7 @@ proptest! {
     fn a_node_that_serves_never_goes_while_we_are_blind_and_a_broker_serves(world in worlds()) {
         let serves = world.nodes.values().any(|node| node.broker && node.serves());
         for node in world.nodes.values().filter(|node| serves && !node.is_dead()) {
-            let answer = may_restart(node.id, &world.nodes, Err("Kafka to answer"));
+            let answer = may_restart(node.id, &world.nodes, Err("Kafka to answer"), 1);
             prop_assert_eq!(answer, Err(Refusal::Blind("Kafka to answer".into())));
         }
     }
@@ -158,6 +178,6 @@ fn in_a_cluster_that_is_whole_every_node_may_go() {
         ..ClusterView::default()
     };
     for id in 0..3 {
-        assert_eq!(may_restart(id, &nodes, Ok(&view)), Ok(()));
+        assert_eq!(may_restart(id, &nodes, Ok(&view), 1), Ok(()));
     }
 }

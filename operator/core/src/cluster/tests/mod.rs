@@ -1,6 +1,7 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
 mod access;
+mod degraded;
 mod gates;
 mod objects;
 mod parts;
@@ -8,11 +9,13 @@ mod properties;
 mod scenarios;
 mod sights;
 mod sim;
+mod specs;
 mod start;
+mod together;
 mod validation;
 
 use serde_json::{Value, json};
-use sluice_crds::KafkaCluster;
+use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 
 use super::*;
 

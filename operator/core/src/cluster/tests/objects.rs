@@ -2,15 +2,18 @@
 
 use insta::assert_yaml_snapshot;
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
 use super::*;
 use crate::cluster::desired::{MayFound, Objects, Standing, build};
+use crate::view::kafka::ClusterView;
 
 fn combined() -> Objects {
     let wanted = wanted(json!({
         "pools": [{ "name": "kafka", "replicas": 3, "resources": { "limits": { "memory": "2Gi" } } }],
         "config": { "num.partitions": 6, "log.retention.ms": 604_800_000 },
     }));
-    build(&wanted, &Standing { may_found: MayFound::First(0), ..Standing::default() })
+    build(&wanted, &Standing { may_found: MayFound::First(0), evictions: 1, ..Standing::default() })
 }
 
 fn dedicated() -> Objects {
@@ -41,7 +44,7 @@ fn dedicated() -> Objects {
         "deletionPolicy": "Delete",
     }));
     let zones = [("node-a".to_owned(), "z1".to_owned()), ("node-b".to_owned(), "z2".to_owned())].into();
-    build(&wanted, &Standing { founded: true, zones, ..Standing::default() })
+    build(&wanted, &Standing { founded: true, evictions: 1, zones, ..Standing::default() })
 }
 
 #[test]
@@ -108,17 +111,22 @@ fn what_stands_around_the_pods_is_known_from_the_stateful_sets_alone() {
     ] {
         let owner = wanted(json!({ "pools": [{ "name": "kafka", "replicas": 3 }] })).owner;
         let sets = &objects.stateful_sets;
-        let kept = desired::remains(&owner, sets).unwrap();
+        let kept = desired::remains(&owner, sets, Some(&ClusterView::default())).unwrap();
         assert_eq!(kept.service_account, objects.service_account);
         assert_eq!(kept.services, objects.services);
         assert_eq!(kept.pod_disruption_budget, objects.pod_disruption_budget);
+        let blind = desired::remains(&owner, sets, None).unwrap().pod_disruption_budget.spec.unwrap();
+        assert_eq!(blind.max_unavailable, Some(IntOrString::Int(0)));
         assert_eq!((kept.config_maps.len(), kept.stateful_sets.len()), (0, 0));
         let hosts: Vec<_> = brokers.iter().map(|pod| format!("{pod}.shop-nodes.web.svc:9091")).collect();
         assert_eq!(desired::brokers(&owner, sets), hosts);
 
         let mut stranger = owner.clone();
         stranger.reference.uid = "another-life".into();
-        assert_eq!((desired::remains(&stranger, sets), desired::brokers(&stranger, sets)), (None, vec![]));
+        assert_eq!(
+            (desired::remains(&stranger, sets, None), desired::brokers(&stranger, sets)),
+            (None, vec![])
+        );
     }
 }
 

@@ -291,6 +291,7 @@ fn a_broker_whose_rack_is_not_its_zone_is_told_and_not_restarted() {
     let zones = [("a", "z1"), ("b", "z2"), ("c", "")];
     seen.zones = zones.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let mut view = sim.view();
+    view.brokers.get_mut(&0).unwrap().rack = None;
     view.brokers.get_mut(&1).unwrap().rack = Some("z2".into());
     seen.kafka = crate::view::Sight::Clear(std::sync::Arc::new(view));
     let plan = plan(&sim.wanted(), &seen, sim.status.as_ref(), at(sim.now));

@@ -55,7 +55,10 @@ fn topics() -> impl Strategy<Value = Vec<(usize, usize, usize)>> {
 }
 
 fn running(nodes: i32, topics: &[(usize, usize, usize)]) -> Sim {
-    let mut sim = Sim::running(spec(nodes, None));
+    with_topics(Sim::running(spec(nodes, None)), nodes, topics)
+}
+
+fn with_topics(mut sim: Sim, nodes: i32, topics: &[(usize, usize, usize)]) -> Sim {
     let nodes = usize::try_from(nodes).unwrap();
     for (i, (first, replicas, min_isr)) in topics.iter().enumerate() {
         let replicas: Vec<i32> =
@@ -63,6 +66,18 @@ fn running(nodes: i32, topics: &[(usize, usize, usize)]) -> Sim {
         sim = sim.topic(&format!("topic-{i}"), *min_isr, &[&replicas]);
     }
     sim
+}
+
+/// Three controllers, and brokers that may go together.
+fn apart(brokers: i32, together: i32, config: u8) -> Value {
+    json!({
+        "pools": [
+            { "name": "b", "replicas": brokers, "firstNodeId": 0, "roles": ["broker"] },
+            { "name": "c", "replicas": 3, "firstNodeId": 100, "roles": ["controller"] },
+        ],
+        "rollout": { "maxUnavailable": together },
+        "config": { "num.partitions": config },
+    })
 }
 
 fn spec(nodes: i32, config: Option<u8>) -> Value {
@@ -82,7 +97,11 @@ fn happen(sim: &mut Sim, event: &Event) -> (bool, bool) {
         Event::Image(false) => sim.edit("/image", json!("bad:1")),
         Event::RestartAt(n) => sim.edit("/restartedAt", json!(format!("2026-11-21T09:00:0{n}Z"))),
         Event::Replicas(n) => sim.edit("/pools/0/replicas", json!(n)),
-        Event::Crash(n) => sim.stop(vec![format!("shop-kafka-{n}")]),
+        Event::Crash(n) => {
+            let is_it = |pod: &&String| names::node_id(pod) == Some((*n).into());
+            let pods = sim.pods.keys().filter(is_it).cloned().collect();
+            sim.stop(pods);
+        }
         Event::Lag(n) => {
             sim.laggards.insert((*n).into());
             for (_, in_sync) in sim.topics.iter_mut().flat_map(|t| &mut t.partitions) {
@@ -102,9 +121,9 @@ fn happen(sim: &mut Sim, event: &Event) -> (bool, bool) {
 }
 
 /// Whatever happened: with a good spec and no more faults it ends as declared, and then nothing moves.
-fn must_settle(sim: &mut Sim, nodes: i32) {
+fn must_settle(sim: &mut Sim, spec: Value) {
     sim.laggards.clear();
-    sim.spec = spec(nodes, Some(7));
+    sim.spec = spec;
     sim.generation += 1;
     sim.settle();
     sim.run(5);
@@ -148,7 +167,33 @@ proptest! {
                 sim.tick();
             }
         }
-        must_settle(&mut sim, nodes);
+        must_settle(&mut sim, spec(nodes, Some(7)));
+    }
+
+    #[test]
+    fn neither_do_brokers_that_go_together(
+        brokers in 1..8_i32,
+        together in 1..5_i32,
+        topics in topics(),
+        events in prop::collection::vec(faults(), 1..25),
+    ) {
+        let mut sim = with_topics(Sim::running(apart(brokers, together, 1)), brokers, &topics);
+        // scaling has its own stories
+        for event in events.iter().filter(|event| !matches!(event, Event::Replicas(_))) {
+            let (pass, act) = happen(&mut sim, event);
+            let seconds = if let Event::Seconds(n) = event { *n } else { 1 };
+            for _ in 0..seconds {
+                if pass {
+                    let plan = sim.plan();
+                    sim.tell(&plan);
+                    if act {
+                        sim.act(&plan);
+                    }
+                }
+                sim.tick();
+            }
+        }
+        must_settle(&mut sim, apart(brokers, together, 9));
     }
 
     /// What Kubernetes' watches and Kafka's observer show may each be seconds old.
@@ -197,6 +242,6 @@ proptest! {
                 history.push(sim.seen());
             }
         }
-        must_settle(&mut sim, nodes);
+        must_settle(&mut sim, spec(nodes, Some(7)));
     }
 }

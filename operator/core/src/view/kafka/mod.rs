@@ -2,17 +2,19 @@
 //! `DescribeQuorum`.
 //!
 //! `next` makes a view of the one before it and a new look, and tells which topics changed. `acl` is a
-//! rule of access, `users` who there is, `uuid` Kafka's way to write ids.
+//! rule of access, `disk` what lies on a broker, `users` who there is, `uuid` Kafka's way to write ids.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod acl;
+mod disk;
 mod next;
 mod users;
 mod uuid;
 
 pub use acl::{Acl, Operation, Pattern, Permission, ResourceKind};
+pub use disk::{DiskView, LogDir, ReplicaOnDisk};
 pub use next::{Look, TopicConfigs};
 pub use users::UsersView;
 

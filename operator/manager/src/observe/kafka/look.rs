@@ -9,6 +9,7 @@ use sluice_core::view::Sight;
 use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs, UsersView};
 use tracing::{debug, info};
 
+use super::disks::Disks;
 use super::world::{News, Pace, World};
 use crate::context::Context;
 use crate::metrics::ClusterLabels;
@@ -16,7 +17,7 @@ use crate::scope::chain;
 use crate::user;
 
 /// Time between looks. Steady: a change behind our back is seen within 10 s (twice this and a request, with 2,000
-/// topics), at less than one request a second: four a round, and now and then one for each broker.
+/// topics), at less than one request a second: three a round, and now and then one for each broker.
 const BRISK: Duration = Duration::from_millis(700);
 const STEADY: Duration = Duration::from_millis(4_700);
 /// A look that takes longer has failed.
@@ -69,7 +70,9 @@ struct Round {
     /// When we last asked for the quorum.
     quorum: Option<Instant>,
     requests: u64,
+    /// What the cluster's status shows has changed, other than by the view.
     dynamic_changed: bool,
+    disks: Disks,
     /// About rules and users.
     news: Option<News>,
 }
@@ -83,15 +86,17 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
         || !was_clear
         || round.quorum.is_none_or(|looked| world.stepped_since(looked))
         || round.number.is_multiple_of(2);
-    match seen(client, round, quorum).await {
+    match seen(world, client, round, quorum).await {
         Ok(look) => {
             world.looked(look, began);
             if !was_clear {
                 info!(cluster = %world.key, "Kafka answers");
             }
             describe(world, client, round).await;
+            round.requests += round.disks.look(world, client).await;
+            round.dynamic_changed |= std::mem::take(&mut round.disks.news);
             match dynamic(world, client, round).await {
-                Ok(changed) => round.dynamic_changed = changed,
+                Ok(changed) => round.dynamic_changed |= changed,
                 Err(error) => debug!(cluster = %world.key, error = %chain(&error), "configs not described"),
             }
         }
@@ -107,9 +112,11 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
     }
 }
 
-async fn seen(client: &Client, round: &mut Round, quorum: bool) -> Result<Look, Error> {
-    let mut look = client.look().await?;
-    round.requests += 2;
+async fn seen(world: &World, client: &Client, round: &mut Round, quorum: bool) -> Result<Look, Error> {
+    let sight = world.sight();
+    let known = sight.current().filter(|_| world.pace() == Pace::Steady && round.number % RARELY != 1);
+    let (mut look, requests) = client.look(known.map(AsRef::as_ref)).await?;
+    round.requests += requests;
     if quorum {
         round.quorum = Some(Instant::now());
         look.quorum = Some(client.describe_quorum().await?);

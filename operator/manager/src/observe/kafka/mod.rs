@@ -1,7 +1,8 @@
-//! One Kafka cluster: `look` (the rounds of an observer) fills the [`World`]; `batch` gathers the changes that many
+//! One Kafka cluster: `look` (the rounds of an observer; `disks` takes turns) fills the [`World`]; `batch` gathers the changes that many
 //! Topics want into few requests and shows their result in the view at once; `worlds` starts and ends them.
 
 mod batch;
+mod disks;
 mod look;
 mod world;
 mod worlds;

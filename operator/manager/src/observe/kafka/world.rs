@@ -9,7 +9,9 @@ use sluice_clients::kafka::Client;
 use sluice_core::cluster::DynamicConfigs;
 use sluice_core::user::Changes;
 use sluice_core::view::Sight;
-use sluice_core::view::kafka::{Acl, ClusterView, Look, TopicConfigs, TopicView, UsersView};
+use sluice_core::view::kafka::{
+    Acl, ClusterView, DiskView, Look, NodeId, TopicConfigs, TopicView, UsersView,
+};
 use tokio::sync::Notify;
 
 use crate::scope::Key;
@@ -49,6 +51,8 @@ pub struct World {
     stepped: Mutex<Option<Instant>>,
     /// What is set while the brokers run.
     dynamic: ArcSwapOption<DynamicConfigs>,
+    /// Disks of brokers, each as it was told last.
+    disks: ArcSwap<BTreeMap<NodeId, DiskView>>,
     /// Every rule of access.
     access: ArcSwapOption<BTreeSet<Acl>>,
     /// Who there is in Kafka.
@@ -70,6 +74,7 @@ impl World {
             looked_at: Mutex::default(),
             stepped: Mutex::default(),
             dynamic: ArcSwapOption::empty(),
+            disks: ArcSwap::from_pointee(BTreeMap::new()),
             access: ArcSwapOption::empty(),
             users: ArcSwapOption::empty(),
             settling: Mutex::default(),
@@ -130,6 +135,33 @@ impl World {
 
     pub fn access(&self) -> Option<Arc<BTreeSet<Acl>>> {
         self.access.load_full()
+    }
+
+    pub fn disks(&self) -> Arc<BTreeMap<NodeId, DiskView>> {
+        self.disks.load_full()
+    }
+
+    /// Takes in what a broker says of its disk. Whether it is worth a pass: more than that some bytes came or went.
+    pub(super) fn set_disk(&self, id: NodeId, disk: DiskView) -> bool {
+        let rough = |disk: &DiskView| (disk.used_percent(), disk.total_bytes, disk.failed.clone());
+        let before = self.disks.load();
+        let news = before.get(&id).map(rough) != Some(rough(&disk));
+        let mut disks = BTreeMap::clone(&before);
+        disks.insert(id, disk);
+        self.disks.store(Arc::new(disks));
+        news
+    }
+
+    /// Forgets the disks of others. Whether there was one.
+    pub(super) fn keep_disks(&self, keep: impl Fn(&NodeId) -> bool) -> bool {
+        let before = self.disks.load();
+        let gone = !before.keys().all(&keep);
+        if gone {
+            let mut disks = BTreeMap::clone(&before);
+            disks.retain(|id, _| keep(id));
+            self.disks.store(Arc::new(disks));
+        }
+        gone
     }
 
     pub fn users(&self) -> Option<Arc<UsersView>> {

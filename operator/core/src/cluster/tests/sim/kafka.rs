@@ -128,7 +128,10 @@ impl Sim {
         let brokers = self
             .registered
             .iter()
-            .map(|id| (*id, BrokerView { fenced: !self.is_up(*id), ..BrokerView::default() }))
+            .map(|id| {
+                let rack = Some(Self::zone(*id));
+                (*id, BrokerView { fenced: !self.is_up(*id), rack, ..BrokerView::default() })
+            })
             .collect();
         let partition = |(replicas, in_sync): &(Vec<NodeId>, Vec<NodeId>)| PartitionView {
             leader: in_sync.iter().find(|id| self.is_up(**id)).copied(),

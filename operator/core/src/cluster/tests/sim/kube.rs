@@ -146,8 +146,10 @@ impl Sim {
         if pod.phase == Phase::Terminating {
             meta["deletionTimestamp"] = at(pod.since).to_string().into();
         }
+        let id = names::node_id(name).unwrap();
         serde_json::from_value(json!({
             "metadata": meta,
+            "spec": { "containers": [], "nodeName": format!("machine-{id}") },
             "status": {
                 "conditions": [{
                     "type": "Ready", "status": ready, "lastTransitionTime": at(pod.since).to_string(),

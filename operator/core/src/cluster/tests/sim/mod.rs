@@ -255,16 +255,28 @@ impl Sim {
             pods,
             claims: vec![],
             config_maps: self.maps.values().cloned().collect(),
-            zones: BTreeMap::new(),
+            zones: self.pods.keys().filter_map(|name| names::node_id(name)).map(Self::machine).collect(),
             unmade: BTreeMap::new(),
             kafka: self.sight.clone(),
             looked_at: self.sight.current().map(|_| at(self.now)),
+            disks: BTreeMap::new(),
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
             access: self.sight.latest().map(|_| Arc::new(self.access.clone())),
             certificates: Certificates::default(),
             home: None,
             network_policy: None,
         }
+    }
+}
+
+impl Sim {
+    /// Three zones, in turn.
+    pub fn zone(id: NodeId) -> String {
+        format!("zone-{}", id % 3)
+    }
+
+    fn machine(id: NodeId) -> (String, String) {
+        (format!("machine-{id}"), Self::zone(id))
     }
 }
 
