@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod status;
+mod verify;
 
 use crate::Scalar;
 use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
@@ -17,6 +18,7 @@ pub use status::{
     Accepted, CdcPipelineStatus, GuardStatus, PreflightFinding, Remembered, Resnapshot, SinkStatus,
     SnapshotRun, SourceStatus, Summary, WalStatus,
 };
+pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
 
 /// A change-data-capture pipeline.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,10 @@ pub use status::{
         .message("onBudgetExceeded: DropSlot needs objectives.maxRetainedWal: without a budget nothing can exceed it"),
     validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.size() == 0) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
         .message("snapshot.mode: Never reads no rows: with it there can be no snapshots, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
+    validation = Rule::new("!has(self.verify) || self.verify.size() == 0 || (has(self.sinks) && self.sinks.size() > 0)")
+        .message("verify compares the source with the sinks: without sinks there is nothing to compare"),
+    validation = Rule::new("!has(self.repair) || self.repair != 'Resnapshot' || !has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never'")
+        .message("snapshot.mode: Never reads no rows: with it there can be no repair: Resnapshot"),
 )]
 pub struct CdcPipelineSpec {
     /// The ConnectCluster that runs the connectors, in the same namespace. Immutable.
@@ -93,6 +99,18 @@ pub struct CdcPipelineSpec {
     /// What the pipeline should keep to. Each becomes a condition.
     #[serde(default, skip_serializing_if = "Objectives::is_empty")]
     pub objectives: Objectives,
+    /// Comparisons of the source with all sinks, row by row. Each says in `status.verification` what it found, and the condition
+    /// `Verified` sums them up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub verify: Vec<Verify>,
+    /// What to do when a comparison finds rows that are missing or differ in a sink: `None` (default), or `Resnapshot`, which reads
+    /// all rows anew, once for each comparison. Rows that only the sink has stay: nothing tells it to delete them.
+    #[serde(default)]
+    pub repair: Repair,
     /// `Running` (default), `Paused` (tasks idle; the database keeps its WAL meanwhile) or `Stopped`.
     #[serde(default)]
     pub state: RunState,
