@@ -7,16 +7,20 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod sink;
 mod status;
+mod verify;
 
 use crate::Scalar;
 use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
 use crate::topic::{Adoption, CleanupPolicy, Retention};
 
+pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use status::{
     Accepted, CdcPipelineStatus, GuardStatus, PreflightFinding, Remembered, Resnapshot, SinkStatus,
     SnapshotRun, SourceStatus, Summary, WalStatus,
 };
+pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
 
 /// A change-data-capture pipeline.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +60,10 @@ pub use status::{
         .message("onBudgetExceeded: DropSlot needs objectives.maxRetainedWal: without a budget nothing can exceed it"),
     validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.size() == 0) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
         .message("snapshot.mode: Never reads no rows: with it there can be no snapshots, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
+    validation = Rule::new("!has(self.verify) || self.verify.size() == 0 || (has(self.sinks) && self.sinks.size() > 0)")
+        .message("verify compares the source with the sinks: without sinks there is nothing to compare"),
+    validation = Rule::new("!has(self.repair) || self.repair != 'Resnapshot' || !has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never'")
+        .message("snapshot.mode: Never reads no rows: with it there can be no repair: Resnapshot"),
 )]
 pub struct CdcPipelineSpec {
     /// The ConnectCluster that runs the connectors, in the same namespace. Immutable.
@@ -93,6 +101,18 @@ pub struct CdcPipelineSpec {
     /// What the pipeline should keep to. Each becomes a condition.
     #[serde(default, skip_serializing_if = "Objectives::is_empty")]
     pub objectives: Objectives,
+    /// Comparisons of the source with all sinks, row by row. Each says in `status.verification` what it found, and the condition
+    /// `Verified` sums them up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub verify: Vec<Verify>,
+    /// What to do when a comparison finds rows that are missing or differ in a sink: `None` (default), or `Resnapshot`, which reads
+    /// all rows anew, once for each comparison. Rows that only the sink has stay: nothing tells it to delete them.
+    #[serde(default)]
+    pub repair: Repair,
     /// `Running` (default), `Paused` (tasks idle; the database keeps its WAL meanwhile) or `Stopped`.
     #[serde(default)]
     pub state: RunState,
@@ -336,65 +356,6 @@ impl Default for Topics {
     }
 }
 
-/// Where changes go.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Sink {
-    /// Name of the sink, unique in the pipeline.
-    #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
-    pub name: String,
-    /// A PostgreSQL database, written by upsert on the primary key.
-    pub postgres: PostgresSink,
-    /// Most tasks it may run.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 100))]
-    pub tasks_max: i32,
-    /// What to do with a record that cannot be read (no converter or transform understands it): with a
-    /// dead-letter topic it goes there and the flow continues; without one (default) the sink stops and says so.
-    /// A row that the database refuses, by a constraint or a type, always stops the sink: Debezium's JDBC sink does
-    /// not report such rows to Connect. Nothing is skipped; the pipeline says what the database said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dead_letter: Option<DeadLetter>,
-}
-
 fn one() -> i32 {
     1
-}
-
-/// A PostgreSQL database to write to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PostgresSink {
-    /// Where and as whom.
-    #[serde(flatten)]
-    pub connection: PostgresConnection,
-    /// Schema that the tables are in. Default: `public`.
-    #[serde(default = "public_schema")]
-    #[schemars(length(min = 1, max = 63))]
-    pub schema: String,
-    /// Whether missing tables are created and missing columns added: `Basic` (default) or `None`.
-    #[serde(default)]
-    pub schema_evolution: SchemaEvolution,
-}
-
-fn public_schema() -> String {
-    "public".into()
-}
-
-/// `Basic` creates missing tables and adds missing columns; `None` leaves the schema alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SchemaEvolution {
-    #[default]
-    Basic,
-    None,
-}
-
-/// A topic for records that cannot be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DeadLetter {
-    /// Name of the topic. Default: `<prefix>.<sink>.dead-letter`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 249), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
-    pub topic: Option<String>,
 }

@@ -95,6 +95,7 @@ async fn a_pipeline_needs_a_source_and_tables() {
                 "schema": "public", "schemaEvolution": "Basic",
             },
         }],
+        "repair": "None",
         "state": "Running",
         "deletionPolicy": "Retain",
         "paused": false,

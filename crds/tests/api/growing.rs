@@ -125,6 +125,8 @@ async fn a_pipeline_changes_tables_password_host_and_sinks() {
             json!({ "snapshots": [{ "id": "2026-01-01" }] }),
             json!({ "sinks": [sink("one"), sink("two")] }),
             json!({ "sinks": [sink("two")] }),
+            json!({ "verify": [{ "id": "now" }, { "id": "nightly", "schedule": "30 3 * * *", "mode": "Count" }] }),
+            json!({ "verify": [{ "id": "nightly", "tables": ["public.orders"] }], "repair": "Resnapshot" }),
             json!({ "topics": { "partitions": 3, "retention": { "time": "1d" } } }),
         ],
     )

@@ -233,6 +233,11 @@ async fn values_of_no_known_name() {
             with(pipeline("p"), &json!({ "source": { "onBudgetExceeded": "Drop" } })),
             "supported values: \"Warn\", \"DropSlot\"",
         ),
+        (
+            with(pipeline("p"), &json!({ "sinks": [sink("s")], "verify": [{ "id": "a", "mode": "Sum" }] })),
+            "supported values: \"Checksum\", \"Count\"",
+        ),
+        (with(pipeline("p"), &json!({ "repair": "Delete" })), "supported values: \"None\", \"Resnapshot\""),
     ])
     .await;
 }
@@ -250,6 +255,14 @@ async fn policies_that_have_nothing_to_act_on() {
         (new(&[&never, &drops, &budget]), reads_none),
         (new(&[&never, &source(json!({ "onGap": "Resnapshot" }))]), reads_none),
         (new(&[&never, &json!({ "snapshots": [{ "id": "a" }] })]), reads_none),
+        (
+            new(&[&never, &json!({ "repair": "Resnapshot" })]),
+            "snapshot.mode: Never reads no rows: with it there can be no repair: Resnapshot",
+        ),
+        (
+            new(&[&json!({ "verify": [{ "id": "a" }] })]),
+            "verify compares the source with the sinks: without sinks there is nothing to compare",
+        ),
     ])
     .await;
     let session = Session::start().await;

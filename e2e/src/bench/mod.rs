@@ -1,7 +1,8 @@
 //! Measures Sluice on the cluster at hand. How each figure comes about stands in `docs/benchmarks/README.md`.
 //!
 //! `cluster` (apply → Ready, a deleted child) → `memory` → `topics` (250 and 2,000, with them `idle`: requests while nothing
-//! changes) → `users` (2,000) → `flow` (a failed task, commit to sink) → `cluster` (again after deletion); `machine` says on what.
+//! changes) → `users` (2,000) → `flow` (a failed task, commit to sink) → `verify` (a million rows compared) → `cluster` (again after
+//! deletion); `machine` says on what.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ mod machine;
 mod memory;
 mod topics;
 mod users;
+mod verify;
 mod watch;
 
 /// Namespace of all that is measured.
@@ -131,6 +133,8 @@ async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
         bench.place.task.rename("flow");
         flow::failure(bench, &kafka).await?;
         flow::latency(bench).await?;
+        bench.place.task.rename("a million rows");
+        verify::million(bench).await?;
     }
     if wanted(Part::Cluster) {
         bench.place.task.rename("cluster again");

@@ -1,6 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `change`, `machine`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink` (P) · `input`, `unparsable`,
+//! `cluster`, `change`, `machine`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink`,
+//! `verify` (P) · `input`, `unparsable`,
 //! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -21,6 +22,7 @@ mod secure;
 mod sink;
 mod topic;
 mod unparsable;
+mod verify;
 
 pub struct Case {
     pub id: &'static str,
@@ -121,6 +123,8 @@ cases! {
         "a poison record at the sink: it lands in the dead-letter topic, the flow continues, the count is in status";
     "P11" Shared Beside 70 guard::p11_the_same_request_runs_once,
         "the same resnapshot id applied ten times runs once";
+    "P12" Shared Beside 90 verify::p12_source_and_sink_are_compared,
+        "source and sink agree: Verified=True; one row changed in the sink behind our back: found and named";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,

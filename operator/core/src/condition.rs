@@ -86,17 +86,22 @@ pub fn build(
         .collect()
 }
 
-/// A condition of a kind's own beside `Ready`.
+/// A condition of a kind's own beside `Ready`. `holds`: `None` where nobody knows.
 pub fn further(
     kind: &str,
-    holds: bool,
+    holds: impl Into<Option<bool>>,
     reason: impl Reason,
     message: impl Into<String>,
     generation: Option<i64>,
     now: Timestamp,
     previous: &[Condition],
 ) -> Condition {
-    let (status, verdict) = (if holds { "True" } else { "False" }, Verdict::ready(reason, message));
+    let status = match holds.into() {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "Unknown",
+    };
+    let verdict = Verdict::ready(reason, message);
     one(kind, status, &verdict, generation, now, previous)
 }
 

@@ -80,7 +80,7 @@ pub struct SecretLabels {
 }
 
 /// Names and meanings of [`Metrics::of_pipelines`].
-const OF_PIPELINES: [(&str, &str); 8] = [
+const OF_PIPELINES: [(&str, &str); 10] = [
     ("cdc_lag_bytes", "WAL between the source's position and what the pipeline has confirmed"),
     ("cdc_retained_wal_bytes", "WAL that the pipeline's slot keeps on the source's disk"),
     ("cdc_wal_growth_bytes_per_second", "By how much that grows"),
@@ -88,6 +88,11 @@ const OF_PIPELINES: [(&str, &str); 8] = [
     ("cdc_wal_budget_exceeded", "1 while the slot keeps more, or is about to be lost"),
     ("cdc_gap", "1 while changes are missing between what was read and what can be read"),
     ("cdc_left_slots", "Unread replication slots in the pipeline's source whose own pipeline is gone"),
+    ("cdc_sink_lag_records", "Records in the topics that the sink that is furthest behind has not committed"),
+    (
+        "cdc_verified",
+        "1 while the last comparisons found the same rows in source and sinks, 0 while they differ",
+    ),
     ("cdc_dead_letters", "Records in the pipeline's dead-letter topics"),
 ];
 
@@ -103,6 +108,8 @@ pub struct Metrics {
     pub under_min_isr_partitions: Family<ClusterLabels, Gauge>,
     pub pipeline_lag_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_retained_wal_bytes: Family<ObjectLabels, Gauge>,
+    pub pipeline_sink_lag_records: Family<ObjectLabels, Gauge>,
+    pub pipeline_verified: Family<ObjectLabels, Gauge>,
     pub pipeline_dead_letters: Family<ObjectLabels, Gauge>,
     pub pipeline_gap: Family<ObjectLabels, Gauge>,
     pub pipeline_left_slots: Family<ObjectLabels, Gauge>,
@@ -136,6 +143,8 @@ impl Default for Metrics {
             under_min_isr_partitions: Family::default(),
             pipeline_lag_bytes: Family::default(),
             pipeline_retained_wal_bytes: Family::default(),
+            pipeline_sink_lag_records: Family::default(),
+            pipeline_verified: Family::default(),
             pipeline_dead_letters: Family::default(),
             pipeline_gap: Family::default(),
             pipeline_left_slots: Family::default(),
@@ -258,7 +267,7 @@ impl Metrics {
     }
 
     /// All gauges that each pipeline has, in the order of [`OF_PIPELINES`].
-    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 8] {
+    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 10] {
         [
             &self.pipeline_lag_bytes,
             &self.pipeline_retained_wal_bytes,
@@ -267,6 +276,8 @@ impl Metrics {
             &self.pipeline_wal_budget_exceeded,
             &self.pipeline_gap,
             &self.pipeline_left_slots,
+            &self.pipeline_sink_lag_records,
+            &self.pipeline_verified,
             &self.pipeline_dead_letters,
         ]
     }

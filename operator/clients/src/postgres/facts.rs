@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
+use sluice_core::cdc::verify::pair::Described;
 use sluice_core::view::source::{Identity, Pulse, SinkView, SourceView, TableName};
 use tokio_postgres::Transaction;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::error::Error;
 use super::session::Session;
-use super::{sink_sql, source_sql};
+use super::{compare_sql, sink_sql, source_sql};
 
 /// What pipelines want to know of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,18 @@ impl Session {
         read("look at the sink", &text)
     }
 
+    /// A table as far as comparing it needs; `None`: there is none.
+    pub async fn described(&mut self, table: &TableName) -> Result<Option<Described>, Error> {
+        let text = self
+            .look("describe a table", async |transaction| {
+                let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+                    [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
+                one(transaction, compare_sql::DESCRIBE, &parameters).await
+            })
+            .await?;
+        if text.is_empty() { Ok(None) } else { read("describe a table", &text).map(Some) }
+    }
+
     /// Some providers keep these functions to themselves; then there is no identity, and everything else still is.
     async fn identity(&mut self) -> Result<Option<Identity>, Error> {
         let asked = self.look("ask which cluster this is", async |transaction| {
@@ -81,6 +94,6 @@ async fn one(
     rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0))
 }
 
-fn read<T: DeserializeOwned>(doing: &'static str, text: &str) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(doing: &'static str, text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|source| Error::Unreadable { doing, source })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::tls::TlsStream;
-use tokio_postgres::{Client, Connection, NoTls, Socket, Transaction};
+use tokio_postgres::{Client, Connection, NoTls, Row, Socket, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::Error;
@@ -39,6 +39,11 @@ impl Session {
         Ok(Self { client, driver, address, call: target.call })
     }
 
+    /// Gives each call from now on so long.
+    pub fn give(&mut self, call: Duration) {
+        self.call = call;
+    }
+
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
@@ -56,6 +61,24 @@ impl Session {
             transaction.commit().await.map_err(refused)
         };
         within(call, "run statements", &address, work).await
+    }
+
+    /// Rows of text, of a query that wants these settings.
+    pub(super) async fn texts(
+        &mut self,
+        doing: &'static str,
+        settings: &str,
+        query: &str,
+    ) -> Result<Vec<Vec<String>>, Error> {
+        self.look(doing, async |transaction| {
+            if !settings.is_empty() {
+                transaction.batch_execute(settings).await?;
+            }
+            let rows = transaction.query_typed(query, &[]).await?;
+            let texts = |row: &Row| (0..row.len()).map(|at| row.try_get(at)).collect();
+            rows.iter().map(texts).collect()
+        })
+        .await
     }
 
     /// Runs `ask` in a transaction that sees one moment and changes nothing.

@@ -8,7 +8,7 @@
 //! slot keeps.
 //!
 //! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
-//! has come. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is.
+//! has come. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `verify`: whether the sinks hold what the source holds.
 
 pub mod budget;
 mod child;
@@ -31,6 +31,7 @@ mod teardown;
 mod tests;
 mod told;
 mod validate;
+pub mod verify;
 mod wanted;
 
 pub use child::{Child, Says};

@@ -31,6 +31,14 @@ crate::reasons! {
         BudgetExceeded,
         /// Condition `WalBudget`: the server is about to give the slot up (`max_slot_wal_keep_size`).
         LimitNear,
+        /// Condition `Verified`: the last comparison found the same rows in source and sinks.
+        RowsAgree,
+        /// Condition `Verified`: rows are missing in a sink, differ, or are only there.
+        RowsDiffer,
+        /// Condition `Verified`: something could not be compared; nothing that could differs.
+        NotComparable,
+        /// Condition `Verified`: no comparison has come to its end yet.
+        NotVerified,
         /// `spec.state` is `Paused`: the connectors rest, the database keeps its WAL.
         PipelinePaused,
         /// `spec.state` is `Stopped`: the connectors have ended, the database keeps its WAL.
@@ -73,6 +81,10 @@ crate::reasons! {
         Deleting,
         /// The pipeline is being deleted, and a database or Connect does not answer to give up what is in it.
         DeletionBlocked,
+        /// `spec.verify` has a schedule that cannot be read, or never comes.
+        ScheduleInvalid,
+        /// `spec.verify` names a table that is not in `spec.tables`.
+        TableUnknown,
         /// A value in the spec cannot be meant.
         InvalidSpec,
         /// Several tables, topics or sinks want the same name.

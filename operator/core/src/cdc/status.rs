@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::guard::Guarded;
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
+use super::verify::VERIFIED;
 use super::{Wanted, claim, lag, since, snapshot};
 use crate::condition::{self, Verdict, whole_seconds};
 use crate::reason::Reason as _;
@@ -85,6 +86,7 @@ pub fn status(
             lag_since: behind.since,
             lag_from: behind.from,
         }),
+        verification: previous.verification,
         sinks: sinks(wanted, gauges, pipeline.status.as_ref()),
         observed_generation: told.observed_generation,
     }
@@ -95,7 +97,8 @@ pub fn told(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPip
     let previous = pipeline.status.clone().unwrap_or_default();
     let generation = pipeline.metadata.generation;
     let mut conditions = condition::build(verdict, generation, now, &previous.conditions);
-    conditions.extend(previous.conditions.iter().filter(|other| other.type_ == WAL_BUDGET).cloned());
+    let further = |other: &&Condition| [WAL_BUDGET, VERIFIED].contains(&other.type_.as_str());
+    conditions.extend(previous.conditions.iter().filter(further).cloned());
     CdcPipelineStatus { observed_generation: generation, conditions, ..previous }
 }
 
@@ -152,6 +155,9 @@ pub fn settled(
         }
         for sink in &mut still.sinks {
             sink.lag_records = None;
+        }
+        for run in &mut still.verification {
+            run.progress_rows = None;
         }
         still
     };

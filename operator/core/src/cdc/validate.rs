@@ -5,6 +5,7 @@ use sluice_crds::cdc_pipeline as api;
 use sluice_crds::topic::Retention;
 
 use super::compile::APP;
+use super::verify::{BadSchedule, Request, Schedule};
 use super::wanted::{Sink, Source, Topics, Wanted};
 use super::{CdcReason, claim, names, sql};
 use crate::finding::Finding;
@@ -68,6 +69,7 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
     collisions(&tables, &topics.prefix, &sinks, &mut findings);
     circles(&source, &tables, &sinks, &mut findings);
     connections(&source, &sinks, &mut findings);
+    let verify = verify(&spec.verify, &tables, &mut findings);
 
     let wanted = Wanted {
         owner,
@@ -79,6 +81,8 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
         max_retained_wal,
         topics,
         sinks,
+        verify,
+        repair: spec.repair,
         state: spec.state,
         restarted_at: spec.restarted_at.clone(),
         deletion: spec.deletion_policy,
@@ -147,6 +151,31 @@ fn sinks(spec: &[api::Sink], prefix: &str) -> Vec<Sink> {
         }),
     };
     spec.iter().map(sink).collect()
+}
+
+fn verify(spec: &[api::Verify], tables: &BTreeSet<TableName>, findings: &mut Findings) -> Vec<Request> {
+    let mut requests = Vec::new();
+    for (at, entry) in spec.iter().enumerate() {
+        let schedule = entry.schedule.as_deref().and_then(|text| {
+            let refused = |error: BadSchedule| Finding::new(CdcReason::ScheduleInvalid, error.to_string());
+            let at = format!("spec.verify[{at}].schedule");
+            Schedule::read(text).map_err(|error| findings.push(refused(error).at(at))).ok()
+        });
+        let mut of = BTreeSet::new();
+        for (which, text) in entry.tables.iter().enumerate() {
+            match text.parse::<TableName>() {
+                Ok(table) if tables.contains(&table) => drop(of.insert(table)),
+                _ => {
+                    let finding =
+                        Finding::new(CdcReason::TableUnknown, format!("{text} is not in spec.tables"));
+                    findings.push(finding.at(format!("spec.verify[{at}].tables[{which}]")));
+                }
+            }
+        }
+        let of = if entry.tables.is_empty() { tables.clone() } else { of };
+        requests.push(Request { id: entry.id.clone(), schedule, tables: of, mode: entry.mode });
+    }
+    requests
 }
 
 /// A sink whose connector would have the source's name.

@@ -1,12 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sluice_crds::cdc_pipeline::{OnBudgetExceeded, OnGap, PostgresConnection, SchemaEvolution, SnapshotMode};
+use sluice_crds::cdc_pipeline::{
+    OnBudgetExceeded, OnGap, PostgresConnection, Repair, SchemaEvolution, SnapshotMode,
+};
 use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
 
 use super::names;
 use super::sql;
+use super::verify::Request;
 use crate::meta::Owner;
 use crate::view::source::{SourceView, TableName};
 
@@ -25,6 +28,9 @@ pub struct Wanted {
     pub max_retained_wal: Option<i64>,
     pub topics: Topics,
     pub sinks: Vec<Sink>,
+    /// `spec.verify`
+    pub verify: Vec<Request>,
+    pub repair: Repair,
     pub state: RunState,
     pub restarted_at: Option<Time>,
     pub deletion: DeletionPolicy,

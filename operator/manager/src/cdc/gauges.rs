@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, TopicPartition};
+use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::Lag;
+use sluice_crds::CdcPipelineStatus;
 use tracing::debug;
 
 use super::look::Found;
@@ -106,6 +108,9 @@ fn export(context: &Context, found: &Found, gauges: &Gauges) {
         metrics.pipeline_lag_bytes.get_or_create(&labels).set(bytes);
         metrics.pipeline_retained_wal_bytes.get_or_create(&labels).set(retained);
     }
+    if let Some(behind) = gauges.sinks.iter().filter_map(|sink| sink.lag_records).max() {
+        metrics.pipeline_sink_lag_records.get_or_create(&labels).set(behind);
+    }
     let letters: Vec<i64> = gauges.sinks.iter().filter_map(|sink| sink.dead_letters).collect();
     if !letters.is_empty() {
         metrics.pipeline_dead_letters.get_or_create(&labels).set(letters.iter().sum());
@@ -127,6 +132,23 @@ pub fn told(context: &Context, found: &Found, plan: &Plan) {
         metrics.pipeline_wal_budget_exceeded.get_or_create(&labels).set(budget.is_exceeded().into());
         if let Some(bytes) = budget.budget {
             metrics.pipeline_wal_budget_bytes.get_or_create(&labels).set(bytes);
+        }
+    }
+}
+
+/// What the comparisons say; nothing where they say nothing.
+pub fn verified(context: &Context, found: &Found, status: &CdcPipelineStatus) {
+    let (labels, gauge) = (ObjectLabels::of(&found.key), &context.shared.metrics.pipeline_verified);
+    let condition = status.conditions.iter().find(|condition| condition.type_ == VERIFIED);
+    match condition.map(|condition| condition.status.as_str()) {
+        Some("True") => {
+            gauge.get_or_create(&labels).set(1);
+        }
+        Some("False") => {
+            gauge.get_or_create(&labels).set(0);
+        }
+        _ => {
+            gauge.remove(&labels);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Passes over each `CdcPipeline`: `reconcile` is the table of contents, `look` gathers what core wants to know, `act` carries a plan
-//! out, `gauges` measures how far sinks are, `teardown` is the end (`namespace`: and perhaps of more). `notes` is what a pass remembers of the one before.
+//! out, `gauges` measures how far sinks are, `teardown` is the end (`namespace`: and perhaps of more). `notes` is what a pass remembers of the one before, `verify`
+//! compares source and sinks.
 
 mod act;
 mod gauges;
@@ -8,6 +9,7 @@ mod namespace;
 mod notes;
 mod reconcile;
 mod teardown;
+mod verify;
 
 pub use namespace::is_going as namespace_is_going;
 pub use notes::Notes;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sluice_core::cdc::Gauges;
 
+use super::verify::Desk;
 use crate::scope::Key;
 
 /// The least time between writes of a status in which only figures moved.
@@ -12,6 +13,8 @@ const FIGURES: Duration = Duration::from_secs(10);
 /// What passes remember. Nothing is lost with it: it only paces them.
 #[derive(Default)]
 pub struct Notes {
+    /// Comparisons that run.
+    pub verifying: Desk,
     notes: Mutex<HashMap<Key, Note>>,
 }
 
@@ -24,6 +27,7 @@ struct Note {
 
 impl Notes {
     pub fn forget(&self, pipeline: &Key) {
+        self.verifying.leave(pipeline);
         self.notes.lock().expect("no panic while noting").remove(pipeline);
     }
 

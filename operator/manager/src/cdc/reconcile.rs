@@ -13,6 +13,7 @@ use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
 use super::act::{self, Done};
 use super::look::Found;
+use super::verify::{self, Verifying};
 use super::{gauges, teardown};
 use crate::act::finalizer;
 use crate::context::Context;
@@ -102,7 +103,9 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let spoken = status.is_some_and(|s| condition::speak_of(&s.conditions, pipeline.metadata.generation));
     // until the databases have been looked at for the first time, what status says still holds
     if !(spoken && plan.verdict.reason == CdcReason::Looking.as_str()) {
-        tell(&context, pipeline, &wanted, &found, &plan, &gauges).await?;
+        let turn = verify::turn(&context, pipeline, &wanted, &found, &plan);
+        tell(&context, pipeline, &wanted, &found, &plan, &gauges, &turn).await?;
+        turn.go_on(&context, &found);
     }
     Ok(Action::requeue(again))
 }
@@ -131,8 +134,13 @@ async fn tell(
     found: &Found,
     plan: &Plan,
     gauges: &Gauges,
+    turn: &Verifying,
 ) -> Result<(), Error> {
-    let mut status = cdc::status(pipeline, wanted, plan, gauges, Context::now());
+    let now = Context::now();
+    let mut status = cdc::status(pipeline, wanted, plan, gauges, now);
+    cdc::verify::tell(&mut status, &wanted.verify, turn.runs.clone(), pipeline.metadata.generation, now);
+    gauges::verified(context, found, &status);
+    status.resnapshot = status.resnapshot.or_else(|| turn.resnapshot.clone());
     if let Some(written) = &pipeline.status {
         status = cdc::settled(written, status, context.cdc.figures_are_due(&found.key));
     }
@@ -157,6 +165,10 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
     if let Some((holds, budget)) = cdc::budget_turned(before, status) {
         let severity = if holds { Severity::Normal } else { Severity::Warning };
         context.event(pipeline, severity, &budget.reason, "WatchWal", &budget.message).await;
+    }
+    if let Some((holds, verified)) = cdc::verify::turned(before, status) {
+        let severity = if holds { Severity::Normal } else { Severity::Warning };
+        context.event(pipeline, severity, &verified.reason, "Verify", &verified.message).await;
     }
     let accepted = |status: Option<&CdcPipelineStatus>| status?.guard.as_ref()?.accepted.clone();
     if let Some(gap) = accepted(Some(status)).filter(|gap| accepted(before).as_ref() != Some(gap)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use sluice_clients::postgres::{Password, Tls};
+use sluice_clients::postgres::{Password, Session, Tls};
 use sluice_core::cdc::Look;
 use sluice_core::view::Sight;
 use sluice_core::view::source::{SourceView, TableName, Trouble};
@@ -217,6 +217,13 @@ impl<V> World<V> {
     pub fn secret_changed(&self) {
         self.set_keys(None);
         self.look_soon();
+    }
+
+    /// A session of one's own, with so long for each call.
+    pub async fn session(&self, call: Duration) -> Result<Session, Failure> {
+        let mut session = entry::enter(self).await?;
+        session.give(call);
+        Ok(session)
     }
 
     /// Carries out statements in one transaction, on a session of its own.
