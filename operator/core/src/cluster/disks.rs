@@ -56,7 +56,7 @@ mod tests {
         let disk = DiskView {
             total_bytes: 1000 << 20,
             usable_bytes: (1000 - used * 10) << 20,
-            fullest: vec![("orders".into(), used * 10 << 20), ("small".into(), 7)],
+            fullest: vec![("orders".into(), (used * 10) << 20), ("small".into(), 7)],
             ..DiskView::default()
         };
         [(1, disk)].into()
