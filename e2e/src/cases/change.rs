@@ -124,8 +124,8 @@ pub async fn k15_volumes_grow_and_do_not_shrink(s: &Scene<'_>) -> Result<()> {
     s.eventually("the volume to have grown", seconds(60), async || {
         let claims =
             s.space.list::<PersistentVolumeClaim>("app.kubernetes.io/instance=kafka").await.map_err(said)?;
-        let sizes: Vec<_> = claims.iter().map(capacity).collect();
-        if sizes == ["1536Mi"] { Ok(()) } else { Err(format!("{sizes:?}")) }
+        let there: Vec<_> = claims.iter().map(capacity).collect();
+        if there == ["1536Mi"] { Ok(()) } else { Err(format!("{there:?}")) }
     })
     .await?;
     s.ready::<KafkaCluster>("kafka", seconds(20)).await?;
