@@ -1,21 +1,16 @@
 //! Kafka clusters that are changed while somebody writes.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Result, ensure};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
-use kube::api::Api;
 use serde_json::json;
 use sluice_crds::kafka_cluster::Rollout;
 use sluice_crds::{KafkaCluster, Topic};
 
 use super::roll::one_down_at_most;
 use crate::kubernetes::conditions::ready;
-use crate::kubernetes::{self, operator::is_ready};
-use crate::scene::kafka::Kafka;
-use crate::scene::{Expect, Scene, kafka};
-use crate::wait::{chain, said, seconds};
+use crate::scene::{Scene, kafka};
+use crate::wait::{said, seconds};
 
 /// A topic that a broker may be missing from, and somebody who writes to it until told to end.
 pub async fn safe_topic(s: &Scene<'_>, name: &str) -> Result<()> {
@@ -55,61 +50,6 @@ pub async fn k03_a_listener_is_added_one_by_one(s: &Scene<'_>) -> Result<()> {
     let consumed = s.agent().consume(&more.unwrap_or_default(), "safe", "listener").await?;
     ensure!(consumed.distinct == produced.acked, "{} records acknowledged, {consumed:?}", produced.acked);
     Ok(())
-}
-
-pub async fn k04_nobody_leaves_an_isr_that_has_none_to_spare(s: &Scene<'_>) -> Result<()> {
-    let kafka = kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
-    // broker 2 comes back, and may fetch next to nothing of this topic: whoever writes to it is always ahead
-    let throttled =
-        ["create", "1", "3", "min.insync.replicas=2", "follower.replication.throttled.replicas=*"];
-    s.agent().meddle(&kafka.bootstrap, "held", &throttled).await?;
-    s.agent()
-        .meddle(&kafka.bootstrap, "-", &["broker", "2", "follower.replication.throttled.rate=1"])
-        .await?;
-    let producing = s.agent().start_producing(&kafka.bootstrap, "held", "held").await?;
-    s.space.kill::<Pod>("kafka-nodes-2").await?;
-    s.eventually("broker 2 to be back and out of the ISR", seconds(90), async || {
-        let isr = isr(s, &kafka).await?;
-        let pod: Pod = s.space.get("kafka-nodes-2").await.map_err(said)?;
-        if is_ready(&pod) && isr == BTreeSet::from([0, 1]) { Ok(()) } else { Err(format!("ISR {isr:?}")) }
-    })
-    .await?;
-    let before = kafka::uids(s, "kafka").await?;
-
-    s.merge::<KafkaCluster>("kafka", json!({"spec": {"config": {"queued.max.requests": 600}}})).await?;
-    let waits = Expect::refused(&["RollWaiting"], &["held-0", "Config(queued.max.requests)"]);
-    s.says::<KafkaCluster>("kafka", &waits, seconds(60)).await?;
-    let evictable: Api<Pod> = Api::namespaced(kubernetes::impatient().await?, &s.space.name);
-    for pod in ["kafka-nodes-0", "kafka-nodes-1"] {
-        let answer = evictable.evict(pod, &Default::default()).await;
-        ensure!(
-            matches!(&answer, Err(kube::Error::Api(status)) if status.code == 429),
-            "the eviction of {pod} should have been refused: {answer:?}"
-        );
-    }
-    s.stays("the brokers of the ISR stay", seconds(15), async || {
-        let isr = isr(s, &kafka).await?;
-        let now = kafka::uids(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
-        let stayed = before.iter().filter(|(pod, _)| pod != "kafka-nodes-2").all(|pod| now.contains(pod));
-        if stayed && isr == BTreeSet::from([0, 1]) { Ok(()) } else { Err(format!("ISR {isr:?}, {now:?}")) }
-    })
-    .await?;
-
-    s.agent().meddle(&kafka.bootstrap, "-", &["broker", "2"]).await?;
-    s.ready::<KafkaCluster>("kafka", seconds(180)).await?;
-    let after = kafka::uids(s, "kafka").await?;
-    ensure!(after.iter().all(|pod| !before.contains(pod)), "not every pod was restarted: {after:?}");
-    let produced = producing.finish().await?;
-    ensure!(produced.failed == 0 && produced.acked > 0, "acks=all failed: {produced:?}");
-    let consumed = s.agent().consume(&kafka.bootstrap, "held", "held").await?;
-    ensure!(consumed.distinct == produced.acked, "{} records acknowledged, {consumed:?}", produced.acked);
-    Ok(())
-}
-
-async fn isr(s: &Scene<'_>, kafka: &Kafka) -> Result<BTreeSet<i32>, String> {
-    let topic = s.agent().topic(&kafka.bootstrap, "held").await.map_err(|e| chain(e.as_ref()))?;
-    let partitions = topic.into_iter().flat_map(|topic| topic.partitions);
-    Ok(partitions.flat_map(|partition| partition.isr).collect())
 }
 
 pub async fn k15_volumes_grow_and_do_not_shrink(s: &Scene<'_>) -> Result<()> {

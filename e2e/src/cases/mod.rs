@@ -67,8 +67,6 @@ cases! {
         "a dynamic broker key changes: describeConfigs shows it, no pod UID changes";
     "K3" Own Beside 75 change::k03_a_listener_is_added_one_by_one,
         "a listener is added: brokers roll one by one with the reason in status; an acks=all producer never fails";
-    "K4" Own Beside 120 change::k04_nobody_leaves_an_isr_that_has_none_to_spare,
-        "a partition's ISR has shrunk to min.insync.replicas: no broker in it restarts or is evicted until it has recovered";
     "K5" Own Beside 90 roll::k05_a_bad_option_takes_one_broker_at_most,
         "a bad JVM option or image: at most one broker goes down, status names it, reverting heals";
     "K6" Own Alone 110 roll::k06_a_roll_survives_the_operator,

@@ -1,13 +1,23 @@
 //! What lies on a real broker's disk.
 
 use super::support::kafka::shared;
+use super::support::wait::until;
 use super::{create, topic};
 
 #[tokio::test]
 async fn the_disk_of_a_broker_is_told_with_its_size_and_its_replicas() {
     let client = shared().await.client();
     create(&client, topic("weighed", 3)).await;
-    let dirs = client.describe_log_dirs(1).await.unwrap();
+    // a broker makes the logs of a new topic one after the other
+    let dirs = until(
+        "the broker has made all three logs",
+        async || client.describe_log_dirs(1).await.unwrap(),
+        |dirs| {
+            let mut topics = dirs.iter().flat_map(|dir| &dir.topics);
+            topics.any(|(name, replicas)| name == "weighed" && replicas.len() == 3)
+        },
+    );
+    let dirs = dirs.await;
     let [dir] = dirs.as_slice() else { panic!("one directory: {dirs:?}") };
     let (total, usable) = (dir.total_bytes.unwrap(), dir.usable_bytes.unwrap());
     assert!(0 < usable && usable < total, "{usable} of {total}");

@@ -49,10 +49,11 @@ pub fn keys(side: &Side, range: &Range, limit: u32) -> String {
     format!("{}{} ORDER BY {} LIMIT {limit}", rows(side), within(side, range), names(side))
 }
 
-/// The same of these keys.
+/// The same of these keys. As a table, which the server joins: a list of keys of several columns is a thousand conditions, each tried
+/// on every row.
 pub fn at<'a>(side: &Side, keys: impl Iterator<Item = &'a Key>) -> String {
     let keys: Vec<String> = keys.map(|key| values(side, key)).collect();
-    format!("{} WHERE ({}) IN ({})", rows(side), names(side), keys.join(", "))
+    format!("{} WHERE ({}) IN (VALUES {})", rows(side), names(side), keys.join(", "))
 }
 
 fn rows(side: &Side) -> String {
