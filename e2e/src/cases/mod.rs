@@ -1,6 +1,6 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `change`, `machine`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink`,
+//! `cluster`, `change`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink`,
 //! `verify` (P) · `input`, `unparsable`,
 //! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
@@ -15,7 +15,6 @@ mod cluster;
 mod connector;
 mod guard;
 mod input;
-mod machine;
 mod pipeline;
 mod roll;
 mod secure;
@@ -79,8 +78,6 @@ cases! {
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
     "K15" Own Beside 35 change::k15_volumes_grow_and_do_not_shrink,
         "a volume grows: PVCs grow without a restart; shrinking is refused at the field";
-    "K16" Own Alone 180 machine::k16_a_machine_is_drained_and_later_dies,
-        "a node is drained with a PDB; a node dies and returns: no data lost, status told the truth meanwhile";
     "S1" Own Beside 70 secure::s1_nobody_gets_in_without_a_certificate,
         "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate, a forged one or a user's lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,
