@@ -17,7 +17,7 @@ pub use plan::{Changes, Given, Plan, Seen, is_for_now, plan};
 pub use reason::UserReason;
 pub use status::{change_failed, name_taken, rejected, status};
 pub use teardown::{Teardown, left_behind, teardown};
-pub use validate::{Login, Wanted, validate};
+pub use validate::{Login, Wanted, principal, validate};
 
 /// `app.kubernetes.io/name` of what belongs to a User.
 pub const APP: &str = "kafka-user";

@@ -58,6 +58,17 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether rules are made or dropped: those that brokers learn of one by one.
+    pub fn touch_rules(&self) -> bool {
+        !self.make.is_empty() || !self.drop.is_empty()
+    }
+
+    /// Whether who goes by these rules knows of the change.
+    pub fn are_in(&self, rules: &BTreeSet<Acl>) -> bool {
+        self.make.iter().all(|rule| rules.contains(rule))
+            && !self.drop.iter().any(|rule| rules.contains(rule))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -132,6 +132,18 @@ fn files(plan: &Plan) -> std::collections::BTreeMap<String, String> {
 }
 
 #[test]
+fn a_broker_that_has_some_of_the_rules_does_not_go_by_the_change() {
+    let mut world = World::new();
+    let first = world.act(&wanted(shop())).changes;
+    let one: BTreeSet<Acl> = first.make.iter().take(1).cloned().collect();
+    assert!(first.touch_rules() && !first.are_in(&one) && first.are_in(&world.access));
+    let all = world.access.clone();
+    let second = world.act(&wanted(json!({}))).changes;
+    assert!(second.touch_rules() && !second.are_in(&all) && !second.are_in(&one));
+    assert!(second.are_in(&BTreeSet::new()));
+}
+
+#[test]
 fn what_is_declared_is_made_and_then_nothing_is_left_to_do() {
     let (wanted, mut world) = (wanted(shop()), World::new());
     let first = world.act(&wanted);

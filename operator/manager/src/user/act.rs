@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use sluice_clients::kafka::{self, ItemError};
-use sluice_core::user::Changes;
+use sluice_core::user::{self, Changes};
+use tokio::time::{Instant, sleep};
 
 use crate::observe::kafka::World;
 use crate::scope::chain;
@@ -12,7 +15,11 @@ pub enum Refusal {
     ForNow(String),
 }
 
-/// Changes what Kafka knows of a user. All of it may be done twice.
+/// How long brokers have to learn of a rule: they fetch what the controller wrote.
+const SPREAD: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Changes what Kafka knows of a user, and waits until each broker goes by it. All of it may be done twice.
 pub async fn carry_out(world: &World, name: &str, changes: &Changes) -> Result<(), Refusal> {
     let client = &world.client;
     if let Some(password) = &changes.password {
@@ -33,7 +40,30 @@ pub async fn carry_out(world: &World, name: &str, changes: &Changes) -> Result<(
     if !changes.quotas.is_empty() {
         taken(client.alter_user_quotas(name, &changes.quotas).await)?;
     }
+    if changes.touch_rules() {
+        spread(world, &user::principal(name), changes).await?;
+    }
     world.user_changed(name, changes);
+    Ok(())
+}
+
+/// Returns once every broker that serves goes by the rules: a client may come to any of them.
+async fn spread(world: &World, principal: &str, changes: &Changes) -> Result<(), Refusal> {
+    let deadline = Instant::now() + SPREAD;
+    let sight = world.sight();
+    let brokers = sight.current().into_iter().flat_map(|view| &view.brokers);
+    for (id, _) in brokers.filter(|(_, broker)| !broker.fenced) {
+        loop {
+            let rules = world.client.describe_acls_at(*id, principal).await;
+            if changes.are_in(&rules.map_err(|error| Refusal::ForNow(chain(&error)))?) {
+                break;
+            }
+            if Instant::now() >= deadline {
+                return Err(Refusal::ForNow(format!("broker {id} does not go by the new rules yet")));
+            }
+            sleep(GLANCE).await;
+        }
+    }
     Ok(())
 }
 

@@ -6,8 +6,9 @@ use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
 use kafka_protocol::messages::describe_acls_response::DescribeAclsResource;
 use kafka_protocol::messages::{CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest};
-use sluice_core::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
+use sluice_core::view::kafka::{Acl, NodeId, Operation, Pattern, Permission, ResourceKind};
 
+use super::super::client::Answer;
 use super::super::{Client, Error, ItemError};
 
 /// Rules per request; each is one record, and the controller refuses more than 10,000 as a whole.
@@ -19,18 +20,13 @@ const ANY: i8 = 1;
 impl Client {
     /// `DescribeAcls`: every rule. Those that Sluice could not have made (of tokens, of users) are left out.
     pub async fn describe_acls(&self) -> Result<BTreeSet<Acl>, Error> {
-        let request = DescribeAclsRequest::default()
-            .with_resource_type_filter(ANY)
-            .with_resource_name_filter(None)
-            .with_pattern_type_filter(ANY)
-            .with_principal_filter(None)
-            .with_host_filter(None)
-            .with_operation(ANY)
-            .with_permission_type(ANY);
-        let answer = self.any(&request, self.until::<DescribeAclsRequest>()).await?;
-        ItemError::check(answer.body.error_code, answer.body.error_message.as_deref())
-            .map_err(|e| answer.refused(e))?;
-        Ok(answer.body.resources.iter().flat_map(read).collect())
+        rules(&self.any(&about(None), self.until::<DescribeAclsRequest>()).await?)
+    }
+
+    /// `DescribeAcls`: the rules for this principal that this broker goes by. Brokers learn of a change one by one,
+    /// after the controller has taken it.
+    pub async fn describe_acls_at(&self, broker: NodeId, principal: &str) -> Result<BTreeSet<Acl>, Error> {
+        rules(&self.node(broker, &about(Some(principal)), self.until::<DescribeAclsRequest>()).await?)
     }
 
     /// `CreateAcls`. A rule that is there already does no harm.
@@ -58,6 +54,24 @@ impl Client {
         }
         Ok(items)
     }
+}
+
+/// A filter for all rules, or for those of one principal.
+fn about(principal: Option<&str>) -> DescribeAclsRequest {
+    DescribeAclsRequest::default()
+        .with_resource_type_filter(ANY)
+        .with_resource_name_filter(None)
+        .with_pattern_type_filter(ANY)
+        .with_principal_filter(principal.map(super::text))
+        .with_host_filter(None)
+        .with_operation(ANY)
+        .with_permission_type(ANY)
+}
+
+fn rules(answer: &Answer<DescribeAclsRequest>) -> Result<BTreeSet<Acl>, Error> {
+    ItemError::check(answer.body.error_code, answer.body.error_message.as_deref())
+        .map_err(|e| answer.refused(e))?;
+    Ok(answer.body.resources.iter().flat_map(read).collect())
 }
 
 fn read(resource: &DescribeAclsResource) -> Vec<Acl> {
