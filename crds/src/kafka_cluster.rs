@@ -12,6 +12,7 @@ use crate::certificates::{CertificateStatus, Certificates};
 use crate::common::{DeletionPolicy, Jvm, NetworkPolicy, PodTemplate, Resources};
 pub use crate::health::{DiskStatus, Health, TopicSize};
 pub use crate::listener::{Authentication, Listener, ListenerStatus};
+use crate::rebalance::{Rebalance, RebalanceStatus};
 pub use crate::rollout::{Rollout, RolloutPolicy};
 use crate::schema;
 
@@ -106,6 +107,9 @@ pub struct KafkaClusterSpec {
     /// Who reaches the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkPolicy>,
+    /// When and how fast replicas move between brokers. Default: by themselves, at 50 MiB a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<Rebalance>,
     /// How nodes are restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutPolicy>,
@@ -148,6 +152,10 @@ pub struct Pool {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub first_node_id: Option<i32>,
+    /// How much of the replicas each of its brokers is to carry, relative to brokers of other pools. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: Option<i32>,
     /// Where the nodes keep their data. Default: a persistent volume of 10Gi of the default class.
     #[serde(default)]
     pub storage: Storage,
@@ -264,6 +272,9 @@ pub struct KafkaClusterStatus {
     /// The rolling restart that is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
+    /// How evenly replicas lie, the plan that mends it, and how far it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<RebalanceStatus>,
     /// Nodes that were taken out of the spec and are not gone yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]

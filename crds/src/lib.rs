@@ -1,6 +1,6 @@
 //! The API of `sluice.dev/v1alpha1`: what YAML can say. Types only.
 //!
-//! One file per kind; `certificates`, `health`, `listener` and `rollout` are parts of a KafkaCluster; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
+//! One file per kind; `certificates`, `health`, `listener`, `rebalance` and `rollout` are parts of a KafkaCluster; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
 //! taste, `scalar` is a config value as people write it (`2`, `true`, `"7d"`).
 //! `all` returns every CRD, ready to be applied.
 
@@ -12,6 +12,7 @@ pub mod connector;
 pub mod health;
 pub mod kafka_cluster;
 pub mod listener;
+pub mod rebalance;
 pub mod rollout;
 mod scalar;
 mod schema;

@@ -14,6 +14,7 @@ mod growing;
 mod immutable;
 mod merging;
 mod objects;
+mod rebalance;
 mod refused;
 mod schema;
 mod session;

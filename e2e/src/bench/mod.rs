@@ -1,8 +1,8 @@
 //! Measures Sluice on the cluster at hand. How each figure comes about stands in `docs/benchmarks/README.md`.
 //!
 //! `cluster` (apply → Ready, a deleted child) → `memory` → `topics` (250 and 2,000, with them `idle`: requests while nothing
-//! changes) → `users` (2,000) → `flow` (a failed task, commit to sink) → `verify` (a million rows compared) → `cluster` (again after
-//! deletion); `machine` says on what.
+//! changes) → `users` (2,000) → `flow` (a failed task, commit to sink) → `verify` (a million rows compared) → `planner` (moves, seconds) →
+//! `cluster` (again after deletion); `machine` says on what.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ mod flow;
 mod idle;
 mod machine;
 mod memory;
+mod planner;
 mod topics;
 mod users;
 mod verify;
@@ -35,7 +36,7 @@ pub struct Args {
     /// Where the figures go, one flat JSON object; default docs/benchmarks/latest.json
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Measure only this, and write no file: cluster, topics, rest, users or flow
+    /// Measure only this, and write no file: cluster, topics, rest, users, flow or planner
     #[arg(long)]
     only: Option<Part>,
     /// Leave the namespace as it is at the end
@@ -50,6 +51,7 @@ enum Part {
     Rest,
     Users,
     Flow,
+    Planner,
 }
 
 pub struct Bench<'a> {
@@ -101,6 +103,13 @@ pub async fn main(args: Args) -> Result<ExitCode> {
 
 async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
     let wanted = |part| only.is_none_or(|only| only == part);
+    if wanted(Part::Planner) {
+        bench.place.task.rename("planner");
+        tokio::task::block_in_place(|| planner::plans(bench))?;
+    }
+    if only == Some(Part::Planner) {
+        return Ok(());
+    }
     bench.place.task.rename("cluster");
     let kafka = cluster::fresh(bench).await?;
     if wanted(Part::Cluster) {

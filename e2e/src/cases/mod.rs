@@ -1,6 +1,6 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `change`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink`,
+//! `cluster`, `change`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink`,
 //! `verify` (P) · `input`, `unparsable`,
 //! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
@@ -16,6 +16,7 @@ mod connector;
 mod guard;
 mod input;
 mod pipeline;
+mod rebalance;
 mod roll;
 mod secure;
 mod sink;
@@ -70,6 +71,14 @@ cases! {
         "a bad JVM option or image: at most one broker goes down, status names it, reverting heals";
     "K6" Own Alone 110 roll::k06_a_roll_survives_the_operator,
         "the operator is killed between two nodes and while one is down: the roll finishes, each pod restarted exactly once";
+    "K7" Own Beside 50 rebalance::k07_a_broker_that_holds_replicas_is_not_scaled_in,
+        "a broker that holds replicas is scaled in with rebalancing off: refused, condition says which topics, nothing touched";
+    "K8" Own Beside 90 rebalance::k08_a_new_broker_gets_its_share,
+        "3→4 brokers with 60 partitions RF 3: moves = lower bound, each broker in {floor, ceil}, no throttle left, no producer error";
+    "K9" Own Alone 100 rebalance::k09_the_plan_survives_the_operator,
+        "the operator is killed while partitions move: the same plan finishes, no throttle left";
+    "K10" Own Beside 120 rebalance::k10_two_brokers_leave_in_one_edit,
+        "5→3 in one edit: pods leave only when they hold nothing; 3→2 below a replication factor is refused";
     "K12" Own Beside 30 cluster::k12_children_are_repaired,
         "a Service, ConfigMap or PDB is deleted or edited: repaired within 5 s";
     "K13" Own Alone 90 roll::k13_kafka_returns_without_the_operator,
@@ -92,6 +101,8 @@ cases! {
         "partitions decreased, name changed: refused by the API server; RF above the brokers: Ready=False, Kafka unchanged";
     "T3" Shared Beside 20 topic::t03_drift_is_seen,
         "a config or partition count is changed behind our back: seen and handled as declared within 10 s";
+    "T4" Shared Beside 45 rebalance::t04_replicas_follow_the_declaration,
+        "replication factor 1→3→2 while producing: no error, throttled, progress in status";
     "T5" Shared Beside 8 topic::t05_the_older_claim_wins,
         "two Topics claim one name: the older wins, the other says so";
     "T6" Own Beside 40 topic::t06_deletion_follows_its_policy,

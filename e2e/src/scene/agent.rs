@@ -94,6 +94,16 @@ impl Agent {
         self.ask(&args).await
     }
 
+    /// As many records of as many bytes, all alike.
+    pub async fn fill(&self, bootstrap: &str, topic: &str, count: u64, bytes: usize) -> Result<()> {
+        let (count, value) = (count.to_string(), "x".repeat(bytes));
+        let args =
+            ["produce", "--bootstrap", bootstrap, "--topic", topic, "--count", &count, "--value", &value];
+        let produced: Produced = self.ask(&args).await?;
+        anyhow::ensure!(produced.failed == 0, "{produced:?}");
+        Ok(())
+    }
+
     pub async fn start_producing(&self, bootstrap: &str, topic: &str, prefix: &str) -> Result<Producing> {
         let args =
             [BINARY, "agent", "produce", "--bootstrap", bootstrap, "--topic", topic, "--prefix", prefix];

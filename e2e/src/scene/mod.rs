@@ -4,12 +4,15 @@
 //! A `Scene` is one case on it: a `Place` (namespace, deadlines, what to clean up) and the stage.
 //! `kafka`, `user`, `connect`, `postgres` and `pipeline` build what scenarios need in a place; `agent` works beside the data.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use kube::Client;
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -112,6 +115,14 @@ impl Scene<'_> {
         self.task.waits_for("the shared PostgreSQL");
         let options = postgres::Options::default();
         once(&stage.postgres, async { postgres::bring_up(&stage.home, "postgres", options).await }).await
+    }
+
+    /// Zone of each Kubernetes node, by its name.
+    pub async fn zones(&self) -> Result<BTreeMap<String, String>> {
+        let nodes = Api::<Node>::all(self.stage.client.clone()).list(&ListParams::default()).await?;
+        let zone =
+            |node: &Node| node.labels().get("topology.kubernetes.io/zone").cloned().unwrap_or_default();
+        Ok(nodes.items.iter().map(|node| (node.name_any(), zone(node))).collect())
     }
 
     pub async fn operator(&self) -> Result<Operator> {

@@ -8,7 +8,7 @@ pub use serde_yaml::Error;
 
 /// One document, without a `---` line.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, Error> {
-    serde_yaml::to_string(value)
+    serde_yaml::to_string(value).map(|text| for_kubernetes(&text))
 }
 
 /// A custom resource as a person would write it: fields of `spec` that only repeat a default are left out.
@@ -28,9 +28,28 @@ where
         });
         match droppable {
             Some(path) => document = without(&document, &path),
-            None => return serde_yaml::to_string(&document),
+            None => return to_string(&document),
         }
     }
+}
+
+/// Kubernetes and Helm read YAML 1.1, where `Off` is false; the library writes 1.2, where it is a word.
+fn for_kubernetes(text: &str) -> String {
+    const BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let start = line.rfind(": ").or_else(|| line.rfind("- ")).map_or(line.len(), |at| at + 2);
+        let (before, word) = line.split_at(start);
+        let is_word =
+            BOOLEANS.contains(&word.to_ascii_lowercase().as_str()) && !["true", "false"].contains(&word);
+        out.push_str(before);
+        if is_word {
+            out.push('"');
+        }
+        out.push_str(word);
+        out.push_str(if is_word { "\"\n" } else { "\n" });
+    }
+    out
 }
 
 /// Every document of a file.
@@ -113,5 +132,16 @@ mod tests {
         let text = to_short_string(&thing).unwrap();
         assert_eq!(text, "spec:\n  name: a\n  inner:\n    list:\n    - 7\n");
         assert_eq!(documents::<Thing>(&text).unwrap(), [thing]);
+    }
+
+    #[test]
+    fn a_word_that_kubernetes_would_take_for_a_boolean_is_quoted() {
+        let value = serde_json::json!({ "mode": "Off", "modes": ["Auto", "Off"], "kept": true, "text": "turn it: off" });
+        let text = to_string(&value).unwrap();
+        assert!(
+            text.contains("mode: \"Off\"") && text.contains("- \"Off\"") && text.contains("kept: true"),
+            "{text}"
+        );
+        assert_eq!(documents::<serde_json::Value>(&text).unwrap(), [value]);
     }
 }

@@ -180,6 +180,9 @@ impl Code {
     pub const RESOURCE_NOT_FOUND: Self = Self(91);
     pub const NON_EMPTY_GROUP: Self = Self(68);
     pub const GROUP_ID_NOT_FOUND: Self = Self(69);
+    pub const PREFERRED_LEADER_NOT_AVAILABLE: Self = Self(80);
+    pub const ELECTION_NOT_NEEDED: Self = Self(84);
+    pub const NO_REASSIGNMENT_IN_PROGRESS: Self = Self(85);
     pub const UNKNOWN_TOPIC_ID: Self = Self(100);
     pub const DUPLICATE_VOTER: Self = Self(126);
     pub const VOTER_NOT_FOUND: Self = Self(127);

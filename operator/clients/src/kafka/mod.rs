@@ -35,6 +35,7 @@ pub use ops::configs::{BrokerConfig, ConfigSource};
 pub use ops::create::NewTopic;
 pub use ops::groups::Committed;
 pub use ops::offsets::{At, Offsets, TopicPartition};
+pub use ops::reassign::Reassign;
 pub use ops::topics::Topics;
 pub use ops::voters::VoterListener;
 pub use options::Options;

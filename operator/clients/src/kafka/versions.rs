@@ -6,12 +6,13 @@
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
-    AddRaftVoterRequest, AlterClientQuotasRequest, AlterUserScramCredentialsRequest, ApiVersionsRequest,
-    CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest,
-    DeleteTopicsRequest, DescribeAclsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
-    DescribeUserScramCredentialsRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
+    AddRaftVoterRequest, AlterClientQuotasRequest, AlterPartitionReassignmentsRequest,
+    AlterUserScramCredentialsRequest, ApiVersionsRequest, CreateAclsRequest, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeAclsRequest,
+    DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
+    DescribeQuorumRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest, FindCoordinatorRequest,
+    IncrementalAlterConfigsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
+    OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -67,6 +68,10 @@ speak! {
     AddRaftVoterRequest = "AddRaftVoter" 0..=0 writes;
     RemoveRaftVoterRequest = "RemoveRaftVoter" 0..=0 writes;
     UnregisterBrokerRequest = "UnregisterBroker" 0..=0 writes;
+    AlterPartitionReassignmentsRequest = "AlterPartitionReassignments" 0..=0 writes;
+    ListPartitionReassignmentsRequest = "ListPartitionReassignments" 0..=0 reads;
+    // 2: flexible
+    ElectLeadersRequest = "ElectLeaders" 2..=2 writes;
     DeleteGroupsRequest = "DeleteGroups" 2..=2 writes;
     // 3: resource type User (KIP-373)
     DescribeAclsRequest = "DescribeAcls" 3..=3 reads;

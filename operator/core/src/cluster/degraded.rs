@@ -138,8 +138,12 @@ fn replicas_keep_up(ground: &Ground<'_>) -> Vec<Cause> {
     let Some(view) = ground.view.filter(|_| ground.rollout.is_none()) else { return vec![] };
     let mut behind: BTreeMap<NodeId, (usize, String)> = BTreeMap::new();
     for (name, topic) in &view.topics {
-        for (number, partition) in topic.partitions.iter().enumerate() {
-            let missing = partition.replicas.iter().filter(|id| !partition.isr.contains(id));
+        let moving = view.reassignments.as_ref().and_then(|all| all.get(name));
+        for (number, partition) in (0..).zip(&topic.partitions) {
+            // a replica that is being added is not behind
+            let added = moving.and_then(|moving| moving.get(&number)).map_or(&[][..], |m| &m.adding);
+            let missing =
+                partition.replicas.iter().filter(|id| !partition.isr.contains(id) && !added.contains(id));
             for id in missing.filter(|id| ground.should_keep_up(**id, view)) {
                 behind.entry(*id).or_insert_with(|| (0, format!("{name}-{number}"))).0 += 1;
             }

@@ -13,10 +13,14 @@ pub fn partitions(view: &ClusterView) -> PartitionHealth {
     let mut health = PartitionHealth::default();
     let mut worst: Vec<(u8, String)> = Vec::new();
     for (name, topic) in &view.topics {
-        for (number, partition) in topic.partitions.iter().enumerate() {
+        let moving = view.reassignments.as_ref().and_then(|all| all.get(name));
+        for (number, partition) in (0..).zip(&topic.partitions) {
             health.total += 1;
             let offline = partition.leader.is_none();
-            let under_replicated = partition.isr.len() < partition.replicas.len();
+            // a replica that is being added is not missing
+            let added = moving.and_then(|moving| moving.get(&number)).map_or(&[][..], |m| &m.adding);
+            let under_replicated =
+                partition.replicas.iter().any(|id| !partition.isr.contains(id) && !added.contains(id));
             let under_min_isr =
                 topic.min_isr.is_some_and(|min| partition.isr.len() < gate::effective(min, partition));
             health.offline += i32::from(offline);

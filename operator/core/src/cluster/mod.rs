@@ -3,7 +3,7 @@
 //!
 //! Model: `wanted`, `config` (Kafka's keys), `version`, `jvm`, `inputs` (what a pod must be restarted for), `names`.
 //! Decisions: `node` (what each pod shows) → `gate` (may a node be stopped?) → `roll` (restarts), `quorum` (votes),
-//! `scale` (nodes that leave), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`;
+//! `rebalance` (replicas that move), `scale` (nodes that leave), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`;
 //! `health`, `disks` and `degraded` are what status says beside it.
 
 mod access;
@@ -25,6 +25,7 @@ pub mod node;
 mod plan;
 mod quorum;
 mod reason;
+pub mod rebalance;
 mod roll;
 mod scale;
 mod seen;

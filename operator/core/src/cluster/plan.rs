@@ -17,6 +17,7 @@ use super::inputs::RestartReason;
 use super::names::CONTROLLER_PORT;
 use super::node::{self, Node};
 use super::quorum::{self, QuorumStep};
+use super::rebalance::{self, Act, Rebalance};
 use super::roll::{self, Ground, Roll};
 use super::scale::{self, Obsolete, ScaleIn};
 use super::seen::Seen;
@@ -60,6 +61,8 @@ pub enum Step {
     UnregisterBroker {
         id: NodeId,
     },
+    /// Replicas move: disturbs no node, and waits for its turn all the same.
+    Rebalance(Act),
     /// Something has to happen first.
     Wait(String),
 }
@@ -97,6 +100,7 @@ pub struct Told {
     pub nodes: BTreeMap<NodeId, Node>,
     pub roll: Roll,
     pub scale: ScaleIn,
+    pub rebalance: Rebalance,
     pub founded: bool,
 }
 
@@ -109,6 +113,7 @@ pub(super) struct Found<'a> {
     pub nodes: &'a BTreeMap<NodeId, Node>,
     pub roll: &'a Roll,
     pub scale: &'a ScaleIn,
+    pub rebalance: &'a Rebalance,
     pub quorum: Option<&'a QuorumStep>,
     /// Whether Kafka was looked at after the last node became ready.
     pub settled: bool,
@@ -129,7 +134,12 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
     let proven = rollout.is_some_and(|rollout| !rollout.done.is_empty());
     let mut roll = roll::roll(&Ground { wanted, seen, nodes: &nodes, view, restarting, proven });
     let leaving = previous.map(|s| s.leaving.as_slice()).unwrap_or_default();
-    let scale = scale::scale_in(wanted, seen, &nodes, leaving);
+    // one that is to leave and does not come back may be what a roll waits for, and moves what it held
+    let lost = nodes.values().any(|node| node.leaving && node.broker && !node.serves());
+    let rolling = roll.next.is_some() || !restarting.is_empty() || (!roll.left.is_empty() && !lost);
+    let rebalance =
+        rebalance::decide(&rebalance::Ground { wanted, seen, nodes: &nodes, view, rolling, previous, now });
+    let scale = scale::scale_in(wanted, seen, &nodes, leaving, rebalance.needs_brokers());
     let claims = claims::claims(wanted, seen);
     let keeps = |id| scale.leaving.iter().any(|node| node.id == id) && !scale.spent.contains(&id);
     let quorum = seen
@@ -145,7 +155,10 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         (Some(described), Some(_)) => access::changes(wanted, described),
         _ => AccessChange::default(),
     };
-    let step = next_step(wanted, &nodes, &mut roll, quorum.as_ref(), view);
+    let mut step = next_step(wanted, &nodes, &mut roll, quorum.as_ref(), view);
+    if let (Step::None | Step::Wait(_), Some(act)) = (&step, &rebalance.act) {
+        step = Step::Rebalance(act.clone());
+    }
 
     let mut standing = Standing::of(wanted, seen, previous);
     standing.kept.clone_from(&scale.kept);
@@ -161,6 +174,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         nodes: &nodes,
         roll: &roll,
         scale: &scale,
+        rebalance: &rebalance,
         quorum: quorum.as_ref(),
         settled: is_settled(seen, &nodes),
         alter: &alter,
@@ -169,7 +183,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         step: &step,
         founded,
     });
-    let closely = verdict.kind == VerdictKind::Reconciling;
+    let closely = verdict.kind == VerdictKind::Reconciling || rebalance.is_active();
     let mut plan = Plan {
         objects: Some(desired::build(wanted, &standing)),
         delete: scale.delete.clone(),
@@ -185,11 +199,11 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
             (_, true, _) => Some(Duration::from_secs(10)),
             // and so change the words of an event
             (.., false) => Some(Duration::from_secs(30)),
-            _ => None,
+            _ => rebalance.again.and_then(|s| u64::try_from(s).ok()).map(Duration::from_secs),
         },
         closely,
         verdict,
-        told: Told { nodes, roll, scale, founded },
+        told: Told { nodes, roll, scale, rebalance, founded },
     };
     let misplaced =
         foreign::of_an_earlier_life(wanted, seen).is_some() || foreign::another(wanted, seen).is_some();
@@ -230,6 +244,7 @@ impl Step {
             Self::UnregisterBroker { id } => {
                 format!("Unregistering broker {id}: it is gone and holds nothing")
             }
+            Self::Rebalance(act) => act.text(),
             Self::Wait(what) => format!("Waiting for {what}"),
         }
     }

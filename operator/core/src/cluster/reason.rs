@@ -31,8 +31,11 @@ crate::reasons! {
         VolumesGrowing,
         /// Nodes that were taken out of the spec are leaving.
         ScalingIn,
-        /// Nodes were taken out of the spec but still hold replicas. Nothing is stopped.
+        /// Nodes were taken out of the spec but still hold replicas, and these are not moved: because of
+        /// `spec.rebalance`, or because they cannot be. Nothing is stopped.
         ScaleInBlocked,
+        /// Fewer brokers would stay than a topic has replicas. Nothing is touched.
+        TooFewBrokers,
         /// A node cannot start or be scheduled. The roll has stopped.
         NodeFailing,
         /// `Degraded`: a broker cannot use its disk.

@@ -70,6 +70,8 @@ pub fn scale_in(
     seen: &Seen,
     nodes: &BTreeMap<NodeId, Node>,
     previous: &[LeavingNode],
+    // replicas still move, or a throttle has to be removed from brokers that must be there for that
+    moves: bool,
 ) -> ScaleIn {
     let mut scale = ScaleIn::default();
     for standing in seen.stateful_sets.iter().filter_map(standing) {
@@ -82,6 +84,15 @@ pub fn scale_in(
             let known =
                 previous.iter().find(|l| l.id == id).and_then(|l| l.empty_since.as_ref()).map(|t| t.0);
             let found = look(id, nodes.get(&id), seen, known);
+            let found = match found {
+                // it is empty, and was: others still move
+                Found::Free if moves => {
+                    scale.waits_for.push(format!("node {id}: other replicas still move"));
+                    keep = id + 1;
+                    Found::Free
+                }
+                found => found,
+            };
             if !matches!(found, Found::Free) {
                 keep = id + 1;
             }

@@ -8,9 +8,10 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::cluster::rebalance::Proposal;
 use crate::pki::Phase;
 use crate::view::Sight;
-use crate::view::kafka::{Acl, ClusterView, DiskView, NodeId};
+use crate::view::kafka::{Acl, ClusterView, DiskView, NodeId, Sizes};
 
 /// Everything a pass knows. Kubernetes objects are those of this cluster, found by their labels; of claims, also
 /// those that an earlier cluster of this name left behind.
@@ -33,6 +34,12 @@ pub struct Seen {
     pub disks: BTreeMap<NodeId, DiskView>,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,
+    /// How large partitions are; `None` until the brokers were asked once.
+    pub sizes: Option<Arc<Sizes>>,
+    /// Replicas that Topics declare, by the name of the topic: of those that own it and are not paused.
+    pub replication: BTreeMap<String, i32>,
+    /// The plan for this very moment; `None` where there is nothing to plan for yet.
+    pub proposal: Option<Arc<Proposal>>,
     /// Every rule of access; `None` until they were described once.
     pub access: Option<Arc<BTreeSet<Acl>>>,
     pub certificates: Certificates,

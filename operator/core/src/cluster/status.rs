@@ -133,6 +133,7 @@ pub fn status(
         // what was told holds until something else is seen
         health: if disks.is_empty() { before.health } else { Some(Health { disks }) },
         rollout,
+        rebalance: plan.told.rebalance.status.clone(),
         leaving: plan.told.scale.leaving.clone(),
         certificates: certificates(&seen.certificates),
     }

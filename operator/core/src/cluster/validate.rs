@@ -9,10 +9,12 @@ use sluice_crds::KafkaCluster;
 use sluice_crds::certificates::Certificates;
 use sluice_crds::common::{DeletionPolicy, PodTemplate};
 use sluice_crds::kafka_cluster::{self as api, Role, StorageType};
+use sluice_crds::rebalance::Rebalance;
 
 use super::ClusterReason;
 use super::config::{self, Config};
 use super::inputs::Inputs;
+use super::rebalance::Wish;
 use super::version::{self, Version};
 use super::wanted::{AuthorityWish, Listener, Pool, Storage, Wanted};
 use super::{desired, hash, jvm, names};
@@ -46,6 +48,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         }
         template_fits(&pool.template, &path, &mut findings);
     }
+    let rebalance = rebalance(spec.rebalance.as_ref(), &mut findings);
     let (Some(version), true) = (version, findings.is_empty()) else {
         return Err(findings);
     };
@@ -69,6 +72,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
             .as_ref()
             .and_then(|rollout| usize::try_from(rollout.max_unavailable).ok())
             .map_or(1, |most| most.max(1)),
+        rebalance,
         delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
         paused: spec.paused,
     })
@@ -79,6 +83,18 @@ fn authority(certificates: Option<&Certificates>) -> AuthorityWish {
         given: certificates.ca.as_ref().map(|ca| ca.secret_name.clone()),
         requested: certificates.renewed_at.as_ref().map(|time| time.0),
     })
+}
+
+fn rebalance(spec: Option<&Rebalance>, findings: &mut Findings) -> Wish {
+    let spec = spec.cloned().unwrap_or_default();
+    let throttle = units::bytes(&spec.throttle).map_err(|error| error.to_string()).and_then(|bytes| {
+        if bytes > 0 { Ok(bytes) } else { Err("nothing would ever arrive at this speed".to_owned()) }
+    });
+    let throttle = throttle.unwrap_or_else(|words| {
+        findings.push(invalid(words).at("spec.rebalance.throttle"));
+        1
+    });
+    Wish { mode: spec.mode, threshold: spec.threshold, throttle, approved: spec.approved_plan }
 }
 
 fn invalid(message: impl Into<String>) -> Finding<ClusterReason> {
@@ -202,6 +218,7 @@ fn read_pool(pool: &api::Pool, path: &str) -> Result<Pool, Finding<ClusterReason
         ids: ids(pool),
         controller: pool.roles.contains(&Role::Controller),
         broker: pool.roles.contains(&Role::Broker),
+        weight: pool.weight.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1).max(1),
         storage: Storage {
             kind: pool.storage.kind,
             size: pool.storage.size.clone(),

@@ -10,6 +10,7 @@ use super::gate;
 use super::health;
 use super::plan::{Found, Step, reasons_text};
 use super::quorum::QuorumStep;
+use super::rebalance::verdict as rebalance;
 use super::{access, certificates};
 use crate::condition::{Verdict, VerdictKind};
 use crate::reason::Reason as _;
@@ -32,7 +33,7 @@ const CHECKS: &[fn(&Found<'_>) -> Option<Verdict>] = &[
     kafka_is_seen_since,
     the_quorum_is_complete,
     brokers_are_registered,
-    leaving_nodes_are_empty,
+    rebalance::leaving_nodes_are_empty,
     partitions_have_leaders,
     partitions_have_enough_in_sync,
     leaving_nodes_are_gone,
@@ -65,13 +66,14 @@ fn fine(found: &Found<'_>) -> Verdict {
     if !elsewhere.is_empty() {
         parts.push(format!("not in the rack of their zone: {} (see status.nodes)", gate::list(&elsewhere)));
     }
+    parts.extend(rebalance::line(found.rebalance));
     if found.wanted.paused {
         parts.push("spec.paused is set: Sluice changes nothing".into());
     }
     Verdict::ready(Reason::AllNodesServe, parts.join("; "))
 }
 
-fn many(count: usize, noun: &str) -> String {
+pub(super) fn many(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -212,6 +214,9 @@ fn work_is_not_paused(found: &Found<'_>) -> Option<Verdict> {
     if found.nodes.values().any(|node| node.leaving) {
         work.push("let nodes leave".into());
     }
+    if found.rebalance.is_active() {
+        work.push("go on moving replicas".into());
+    }
     (!work.is_empty()).then(|| {
         Verdict::stalled(
             Reason::Paused,
@@ -289,25 +294,6 @@ fn brokers_are_registered(found: &Found<'_>) -> Option<Verdict> {
             format!("Brokers {} are not admitted by the controllers yet", gate::list(&absent)),
         )
     })
-}
-
-fn leaving_nodes_are_empty(found: &Found<'_>) -> Option<Verdict> {
-    let first = found.scale.blocked.first()?;
-    let nodes: Vec<_> = found.scale.blocked.iter().map(|b| b.id).collect();
-    let some: Vec<_> = first.topics.iter().take(5).map(String::as_str).collect();
-    let more = first.topics.len().saturating_sub(some.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Some(Verdict::stalled(
-        Reason::ScaleInBlocked,
-        format!(
-            "Nodes {} cannot leave: broker {} holds {} of {}{more}. Nothing is stopped. Move the replicas to other \
-             brokers (kafka-reassign-partitions), or set the pool's replicas back",
-            gate::list(&nodes),
-            first.id,
-            many(first.partitions, "replica"),
-            some.join(", ")
-        ),
-    ))
 }
 
 fn partitions_have_leaders(found: &Found<'_>) -> Option<Verdict> {

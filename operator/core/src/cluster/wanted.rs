@@ -9,6 +9,7 @@ use sluice_crds::kafka_cluster::{Authentication, StorageType};
 
 use super::config::Config;
 use super::inputs::Inputs;
+use super::rebalance::Wish;
 use super::version::Version;
 use crate::meta::Owner;
 use crate::view::kafka::NodeId;
@@ -30,6 +31,7 @@ pub struct Wanted {
     pub network_policy: bool,
     /// How many brokers of one zone may be down together in a roll.
     pub max_unavailable: usize,
+    pub rebalance: Wish,
     pub delete_volumes: bool,
     pub paused: bool,
 }
@@ -50,6 +52,8 @@ pub struct Pool {
     pub ids: Range<NodeId>,
     pub controller: bool,
     pub broker: bool,
+    /// Share of the replicas, relative to other pools.
+    pub weight: u32,
     pub storage: Storage,
     pub resources: Option<Resources>,
     /// Arguments of `java`, heap and collector included.

@@ -1,5 +1,5 @@
 //! Moves partitions so that every broker carries its share, with as few moves as possible, and proves that there
-//! are none fewer. Why it is made so, and what is exact: `docs/decisions/0009-the-rebalance-planner.md`.
+//! are none fewer. Why it is made so, and what is exact: `docs/decisions/0012-the-rebalance-planner.md`.
 //!
 //! `model` (brokers, partitions) → `check` (can there be a plan?) → `problem` (the model in numbers; `racks`: where a
 //! partition may lie) → `share` (what each broker should hold; over `fluid`) → `flow` (exact minimal movement) →
@@ -31,4 +31,4 @@ mod tests;
 pub use model::{Broker, Model, Options, Partition, RackRule};
 pub use plan::{Change, Held, Load, Plan};
 pub use reason::RebalanceReason;
-pub use solve::{lower_bound, plan};
+pub use solve::{lower_bound, misplaced, plan};

@@ -7,7 +7,7 @@ use super::check::findings;
 use super::flow::{Flow, Rule, start};
 use super::leaders::leaders;
 use super::lists::Lists;
-use super::model::{Model, Options};
+use super::model::{Model, Options, Partition};
 use super::plan::{Change, Plan};
 use super::polish::polish;
 use super::problem::Problem;
@@ -48,6 +48,18 @@ pub fn plan(model: &Model, options: Options) -> Result<Plan, Vec<Finding<Rebalan
     plan.lower_bound = usize::try_from(bound).unwrap_or(0);
     plan.prices = problem.ids.iter().copied().zip(prices).collect();
     wrong(&problem, &fair, &chosen, &plan).map_or(Ok(plan), |why| Err(vec![failed(why)]))
+}
+
+/// Partitions that have all their replicas, and not on as many racks as there are.
+pub fn misplaced(model: &Model, options: Options) -> usize {
+    if !findings(model).is_empty() {
+        return 0;
+    }
+    let problem = Problem::new(model, options);
+    let lies_wrong = |(set, partition): &(&[usize], &&Partition)| {
+        set.len() == partition.wanted && !problem.racks.holds(set)
+    };
+    problem.current.iter().zip(&problem.partitions).filter(lies_wrong).count()
 }
 
 /// What no plan for this model can go below, by a plan's `prices`. Any prices give a bound that holds; those of an

@@ -3,7 +3,9 @@ use std::fmt;
 
 use super::Wanted;
 use super::keys::THROTTLE_KEYS;
-use crate::view::kafka::TopicView;
+use crate::view::kafka::{Reassignment, TopicView};
+
+const MIN_ISR: &str = "min.insync.replicas";
 
 /// One way in which Kafka's topic is not as declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,21 +39,35 @@ impl fmt::Display for Difference {
     }
 }
 
+/// What the KafkaCluster is doing to a topic.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meanwhile<'a> {
+    /// Partitions whose replicas move, whoever moves them.
+    pub moving: Option<&'a BTreeMap<i32, Reassignment>>,
+    /// It asks for fewer replicas in sync, until those have arrived that are on their way.
+    pub lowered: bool,
+}
+
 /// What differs; `None` while the topic's configuration has not been read.
-pub fn diff(wanted: &Wanted, topic: &TopicView) -> Option<Vec<Difference>> {
+pub fn diff(wanted: &Wanted, topic: &TopicView, meanwhile: Meanwhile<'_>) -> Option<Vec<Difference>> {
     let present = topic.configs.as_ref()?;
     let mut differences = Vec::new();
     let partitions = count(topic.partitions.len());
     if partitions != wanted.partitions {
         differences.push(Difference::Partitions { kafka: partitions, wanted: wanted.partitions });
     }
-    let factor = count(topic.replication_factor());
+    // while it is changed some partitions have the new one and others do not; one that moves has the old and the new
+    let factors = (0..).zip(&topic.partitions).map(|(index, partition)| {
+        let moving = meanwhile.moving.and_then(|moving| moving.get(&index));
+        count(moving.map_or(partition.replicas.len(), |moving| moving.target().len()))
+    });
     if let Some(wanted) = wanted.replication_factor
-        && wanted != factor
+        && let Some(factor) = { factors }.find(|factor| *factor != wanted)
     {
         differences.push(Difference::ReplicationFactor { kafka: factor, wanted });
     }
-    differences.extend(configs(&wanted.configs, present));
+    let minded = |difference: &Difference| !matches!(difference, Difference::Config { key, .. } if meanwhile.lowered && key == MIN_ISR);
+    differences.extend(configs(&wanted.configs, present).filter(minded));
     Some(differences)
 }
 

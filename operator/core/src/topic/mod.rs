@@ -8,6 +8,7 @@ mod diff;
 mod keys;
 mod plan;
 mod reason;
+mod replicas;
 mod status;
 mod teardown;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use diff::Difference;
 pub use keys::TOPIC_KEYS;
 pub use plan::{Facts, Plan, Seen, Step, plan};
 pub use reason::TopicReason;
+pub use replicas::Replicas;
 pub use status::{rejected, status};
 pub use teardown::{Teardown, TeardownSeen, left_behind, teardown};
 pub use validate::{Wanted, name_of, validate};

@@ -5,6 +5,7 @@ use sluice_crds::common::DeletionPolicy;
 use sluice_crds::topic::Adoption;
 
 use super::diff::{Difference, count, diff};
+use super::replicas::{self, Replicas};
 use super::{TopicReason, Wanted};
 use crate::condition::Verdict;
 use crate::referent::{self, Referent};
@@ -17,6 +18,8 @@ pub struct Seen<'a> {
     pub cluster: Referent,
     /// `None`: nobody looks at that cluster yet.
     pub kafka: Option<&'a Sight<ClusterView>>,
+    /// What the KafkaCluster does about replicas.
+    pub replicas: Option<Replicas<'a>>,
     /// An older object that has the same topic name.
     pub elder: Option<&'a str>,
     /// Whether the object carries [`CREATED`](super::CREATED).
@@ -181,7 +184,8 @@ fn present(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, topic: &Topic
         lost: None,
         owned: remembered(status),
     };
-    let Some(differences) = diff(wanted, topic) else { return plan };
+    let meanwhile = replicas::meanwhile(wanted, seen);
+    let Some(differences) = diff(wanted, topic, meanwhile) else { return plan };
     let replaced = status.topic_id.as_ref().is_some_and(|known| *known != topic.id.to_string());
     let ours = !replaced && (status.topic_id.is_some() || seen.created_by_us);
     if !ours && let Some(mut verdict) = refused(wanted, &differences) {
@@ -216,7 +220,12 @@ fn present(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, topic: &Topic
     plan.finalizer = wants_finalizer(wanted);
     let (step, verdict) = change(wanted, &differences);
     plan.step = step;
-    plan.verdict = verdict;
+    // replicas take their time; everything else is not kept waiting
+    plan.verdict = if verdict.is_ready() {
+        replicas::verdict(wanted, topic, seen, &differences).unwrap_or(verdict)
+    } else {
+        verdict
+    };
     plan
 }
 
@@ -224,14 +233,6 @@ fn present(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, topic: &Topic
 fn change(wanted: &Wanted, differences: &[Difference]) -> (Step, Verdict) {
     for difference in differences {
         match difference {
-            Difference::ReplicationFactor { kafka, wanted } => {
-                let message = format!(
-                    "Kafka has replication factor {kafka}, spec.replicationFactor is {wanted}. Sluice does not change \
-                     the replication of an existing topic yet: set spec.replicationFactor: {kafka}, or move the \
-                     replicas with kafka-reassign-partitions"
-                );
-                return (Step::None, Verdict::stalled(TopicReason::ReplicationFactorDiffers, message));
-            }
             Difference::Partitions { kafka, wanted } if kafka > wanted => {
                 let message = format!(
                     "Kafka has {kafka} partitions, spec.partitions is {wanted}. Partitions cannot be removed: set \

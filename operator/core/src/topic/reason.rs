@@ -23,7 +23,10 @@ crate::reasons! {
         AdoptionRefused,
         /// There are fewer brokers than `spec.replicationFactor`.
         NotEnoughBrokers,
-        /// Kafka has another replication factor than declared. Sluice does not change it yet.
+        /// Replicas are being added or taken away, by the rebalancing of the KafkaCluster.
+        Replicating,
+        /// Kafka has another replication factor than declared, and the KafkaCluster moves no replicas: the message says
+        /// why.
         ReplicationFactorDiffers,
         /// Kafka has more partitions than declared, and partitions cannot be removed.
         PartitionsDiffer,

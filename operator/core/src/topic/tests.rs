@@ -56,6 +56,7 @@ fn look(sight: &Sight<ClusterView>) -> Seen<'_> {
     Seen {
         cluster: Referent::There,
         kafka: Some(sight),
+        replicas: None,
         elder: None,
         created_by_us: false,
         has_finalizer: false,

@@ -11,6 +11,7 @@ use sluice_core::cluster::desired::Objects;
 use sluice_core::cluster::names::CONTROLLER_LISTENER;
 use sluice_core::cluster::{Doing, GrowClaim, Obsolete, Outcome, Plan, Step, Wanted};
 
+use super::moves;
 use crate::act::apply::{deadline, is_status};
 use crate::context::Context;
 use crate::error::Error;
@@ -85,6 +86,20 @@ pub async fn step(context: &Context, key: &Key, world: &World, wanted: &Wanted, 
             world.client.remove_raft_voter(&wanted.cluster_id, (*id, *directory)).await
         }
         Step::UnregisterBroker { id } => world.client.unregister_broker(*id).await,
+        Step::Rebalance(act) => {
+            let done = moves::act(world, act).await;
+            world.stepped();
+            world.look_soon();
+            return match done {
+                Ok(Ok(())) => Outcome::Done,
+                Ok(Err(item)) => Outcome::Failed {
+                    doing: Doing::Step,
+                    error: chain(&item),
+                    refused: !item.code.is_retriable(),
+                },
+                Err(error) => answered(Doing::Step, &error),
+            };
+        }
     };
     world.stepped();
     match done {

@@ -15,7 +15,7 @@ use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 use tracing::info;
 
 use super::failures::AGAIN;
-use super::{act, keep, look};
+use super::{act, keep, look, moves};
 use crate::act::live;
 use crate::context::Context;
 use crate::error::Error;
@@ -37,8 +37,10 @@ pub async fn reconcile(object: Arc<DeserializeGuard<KafkaCluster>>, context: Arc
     }
     let key = Key::of(&*object);
     match &object.0 {
+        // what was written before something was done is not in our copy yet
+        Ok(cluster) if context.written.is_ahead_of(cluster) => Ok(Action::requeue(SOON)),
         Ok(cluster) => match cluster::validate(cluster) {
-            Ok(wanted) => pass(&context, cluster, &key, &wanted).await,
+            Ok(wanted) => Box::pin(pass(&context, cluster, &key, &wanted)).await,
             Err(findings) => refused(&context, cluster, &key, &findings).await,
         },
         Err(invalid) => unparsable(&context, &object, &key, &invalid.error).await,
@@ -100,6 +102,8 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
     let mut seen = look::look(context, key, Some(&world));
     seen.certificates = certified.seen.clone();
     seen.unmade = context.missing.look(context, key, &seen).await;
+    seen.replication = moves::replication(context, key, &seen);
+    seen.proposal = moves::proposal(context, &world, wanted, &seen, cluster.status.as_ref());
     let now = Context::now();
     // what this pass has written so far: each status follows from the one before
     let mut written = cluster.status.clone();
@@ -171,6 +175,7 @@ async fn disturb(
         Step::AddVoter { .. } => "AddVoter",
         Step::RemoveVoter { .. } => "RemoveVoter",
         Step::UnregisterBroker { .. } => "UnregisterBroker",
+        Step::Rebalance(_) => "Rebalance",
         Step::None | Step::Wait(_) => return outcome,
     };
     // a failure shows in `Ready`, and turns of that are told
@@ -187,8 +192,7 @@ async fn finish(
     written: Option<&KafkaClusterStatus>,
     status: &KafkaClusterStatus,
 ) -> Result<(), Error> {
-    let metrics = &context.shared.metrics;
-    if report::status::patch(context.client(), metrics, cluster, written, status).await? {
+    if report::status::write(context, cluster, written, status).await?.is_some() {
         context.turned(cluster, written.map(|s| &s.conditions), &status.conditions).await;
     }
     Ok(())

@@ -132,6 +132,7 @@ impl Watches {
                 context.shelves.clusters.wake(&Key::of(now.as_ref()));
                 context.cluster_changed(before.as_deref(), now);
                 crate::user::cluster_changed(context, before.as_deref(), now);
+                crate::topic::cluster_changed(context, before.as_deref(), now);
             }
             News::Gone(last) => {
                 context.vault.forget(last.meta().uid.as_deref());

@@ -89,6 +89,10 @@ pub async fn reconcile(object: Arc<DeserializeGuard<Topic>>, context: Arc<Contex
         return Ok(Action::requeue(SOON));
     }
     tell(&context, &topic, &plan.verdict, plan.owned.as_ref()).await?;
+    if plan.verdict.reason == TopicReason::Replicating.as_str() {
+        // it moves the replicas
+        context.shelves.clusters.wake(&cluster);
+    }
     Ok(requeue)
 }
 
@@ -102,7 +106,13 @@ fn nothing_seen(context: &Context, topic: &Topic, cluster: &Key) -> bool {
 fn look(context: &Context, topic: &Topic, key: &Key, cluster: &Key, wanted: &Wanted) -> Plan {
     let sight = context.kafka.get(cluster).map(|world| world.trusted());
     let elder = elder(context, topic, key);
+    let parsed = context.shelves.clusters.get(cluster);
+    let replicas = parsed.as_ref().map(|cluster| topic::Replicas {
+        mode: cluster.spec.rebalance.as_ref().map(|rebalance| rebalance.mode).unwrap_or_default(),
+        status: cluster.status.as_ref().and_then(|status| status.rebalance.as_ref()),
+    });
     let seen = Seen {
+        replicas,
         cluster: context.shelves.clusters.refer(cluster).referent(),
         kafka: sight.as_deref(),
         elder: elder.as_deref(),

@@ -29,6 +29,7 @@ impl Client {
             topics: topics.collect(),
             brokers: cluster.brokers,
             quorum: None,
+            reassignments: None,
             features: None,
         };
         Ok((look, requests))

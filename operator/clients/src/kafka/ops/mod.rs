@@ -2,7 +2,8 @@
 //! functions, tested by tables; what Kafka makes of them is tested on real brokers.
 //!
 //! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, `log_dirs`, and `look`, which puts the first two together.
-//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
+//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`,
+//! `reassign` (replicas), `elect` (leaders). Progress of readers: `offsets`, `groups`.
 //! `batch` splits what is too much for one request.
 
 pub mod acls;
@@ -12,6 +13,7 @@ pub mod cluster;
 pub mod configs;
 pub mod create;
 pub mod delete;
+pub mod elect;
 pub mod groups;
 pub mod log_dirs;
 pub mod look;
@@ -19,6 +21,7 @@ pub mod offsets;
 pub mod partitions;
 pub mod quorum;
 pub mod quotas;
+pub mod reassign;
 pub mod scram;
 pub mod topics;
 pub mod unregister;

@@ -3,6 +3,7 @@
 mod access;
 mod degraded;
 mod gates;
+mod moves;
 mod objects;
 mod parts;
 mod properties;

@@ -2,7 +2,7 @@
 //! `DescribeQuorum`.
 //!
 //! `next` makes a view of the one before it and a new look, and tells which topics changed. `acl` is a
-//! rule of access, `disk` what lies on a broker, `users` who there is, `uuid` Kafka's way to write ids.
+//! rule of access, `disk` what lies on a broker, `reassignment` what moves, `users` who there is, `uuid` Kafka's way to write ids.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,12 +10,14 @@ use std::sync::Arc;
 mod acl;
 mod disk;
 mod next;
+mod reassignment;
 mod users;
 mod uuid;
 
 pub use acl::{Acl, Operation, Pattern, Permission, ResourceKind};
 pub use disk::{DiskView, LogDir, ReplicaOnDisk};
 pub use next::{Look, TopicConfigs};
+pub use reassignment::{Reassignment, Reassignments, Sizes};
 pub use users::UsersView;
 
 /// Kafka's `node.id`, of brokers and controllers alike.
@@ -33,6 +35,8 @@ pub struct ClusterView {
     /// Shared, so that an unchanged topic costs nothing in the next view.
     pub topics: BTreeMap<String, Arc<TopicView>>,
     pub quorum: Option<QuorumView>,
+    /// What moves, whoever has started it. `None`: never asked.
+    pub reassignments: Option<Reassignments>,
     /// Finalized feature levels (`ApiVersions`), `metadata.version` among them.
     pub features: BTreeMap<String, i16>,
 }

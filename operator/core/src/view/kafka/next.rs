@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BrokerView, ClusterView, NodeId, QuorumView, TopicView};
+use super::{BrokerView, ClusterView, NodeId, QuorumView, Reassignments, TopicView};
 
 /// What one look brought home, not yet compared with the view before.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Look {
     pub topics: Vec<(String, Option<TopicView>)>,
     /// `None`: not asked this time; what we saw before stays.
     pub quorum: Option<QuorumView>,
+    /// `None`: not asked this time; what we saw before stays.
+    pub reassignments: Option<Reassignments>,
     /// `None`: not asked this time; what we saw before stays.
     pub features: Option<BTreeMap<String, i16>>,
 }
@@ -42,6 +44,9 @@ impl ClusterView {
             topics: topics.collect(),
             cluster_id: look.cluster_id,
             brokers: look.brokers,
+            reassignments: look
+                .reassignments
+                .or_else(|| previous.and_then(|view| view.reassignments.clone())),
             quorum: look.quorum.or_else(|| previous.and_then(|view| view.quorum.clone())),
             features: look
                 .features

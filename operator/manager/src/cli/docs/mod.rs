@@ -9,9 +9,11 @@ use serde_json::Value;
 use sluice_core::cdc::CdcReason;
 use sluice_core::cdc::preflight::Check;
 use sluice_core::cluster::ClusterReason;
+use sluice_core::cluster::rebalance::HoldReason;
 use sluice_core::connect::ConnectReason;
 use sluice_core::connector::ConnectorReason;
 use sluice_core::reason::Reason;
+use sluice_core::rebalance::RebalanceReason;
 use sluice_core::topic::TopicReason;
 use sluice_core::user::UserReason;
 
@@ -44,6 +46,9 @@ const REASONS: &[Reasons] = &[
     ("CdcPipeline", CdcReason::ALL),
 ];
 
+/// What `status.rebalance.reason` can be: while a plan waits, and where there is none.
+const HOLDS: &[Reasons] = &[("KafkaCluster", HoldReason::ALL), ("KafkaCluster", RebalanceReason::ALL)];
+
 /// What `status.preflight[].check` can be.
 const CHECKS: Reasons = ("CdcPipeline", Check::ALL);
 
@@ -74,6 +79,11 @@ fn kind(page: &mut String, crd: &Crd) {
     table(page, name, "status", &fields::of(&schema["properties"]["status"]));
     if let Some((_, reasons)) = REASONS.iter().find(|(kind, _)| kind == name) {
         names(page, name, "reasons", reasons);
+    }
+    for (title, (kind, reasons)) in ["rebalancing waits", "no rebalancing plan"].iter().zip(HOLDS) {
+        if kind == name {
+            names(page, name, title, reasons);
+        }
     }
     if CHECKS.0 == name {
         names(page, name, "preflight checks", CHECKS.1);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sluice_clients::kafka::{BrokerConfig, Client, ConfigSource, Error};
 use sluice_core::cluster::DynamicConfigs;
 use sluice_core::view::Sight;
-use sluice_core::view::kafka::{ClusterView, Look, TopicConfigs, UsersView};
+use sluice_core::view::kafka::{ClusterView, Look, Sizes, TopicConfigs, UsersView};
 use tracing::{debug, info};
 
 use super::disks::Disks;
@@ -26,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const RARELY: u64 = 8;
 /// Every how many rounds each broker's own configs are read: in none of the others.
 const EACH_BROKER: u64 = 16;
+/// Every how many rounds the brokers are asked how large partitions are.
+const WEIGH: u64 = 32;
 /// Topics whose configs are described per round.
 const SLICE: usize = 1000;
 
@@ -99,6 +101,7 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
                 Ok(changed) => round.dynamic_changed |= changed,
                 Err(error) => debug!(cluster = %world.key, error = %chain(&error), "configs not described"),
             }
+            weigh(world, client, round).await;
         }
         Err(error) => {
             let text = chain(&error);
@@ -115,12 +118,15 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
 async fn seen(world: &World, client: &Client, round: &mut Round, quorum: bool) -> Result<Look, Error> {
     let sight = world.sight();
     let known = sight.current().filter(|_| world.pace() == Pace::Steady && round.number % RARELY != 1);
+    // before the partitions: one that arrives in between is told as on its way, not as short of a replica
+    let reassignments = if quorum { Some(client.list_reassignments().await?) } else { None };
     let (mut look, requests) = client.look(known.map(AsRef::as_ref)).await?;
+    look.reassignments = reassignments;
     round.requests += requests;
     if quorum {
         round.quorum = Some(Instant::now());
         look.quorum = Some(client.describe_quorum().await?);
-        round.requests += 1;
+        round.requests += 2;
     }
     Ok(look)
 }
@@ -140,6 +146,7 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
             .filter_map(|(key, config)| Some((key, config.value?)))
             .collect::<BTreeMap<_, _>>()
     };
+    let began = Instant::now();
     let cluster = set(client.describe_cluster_defaults().await?, ConfigSource::ClusterDefault);
     round.requests += 1;
     let mut brokers = known.as_ref().map(|known| known.brokers.clone()).unwrap_or_default();
@@ -163,7 +170,36 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     let news = world.set_access(rules, users);
     let is_news = news.rules;
     round.news = Some(news);
-    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }) || is_news)
+    Ok(world.set_dynamic(DynamicConfigs { cluster, brokers }, began) || is_news)
+}
+
+/// How large partitions are, by every broker that serves.
+async fn weigh(world: &World, client: &Client, round: &mut Round) {
+    if world.moves.sizes().is_some() && !round.number.is_multiple_of(WEIGH) {
+        return;
+    }
+    let sight = world.sight();
+    let Some(view) = sight.current() else { return };
+    let mut sizes = Sizes::new();
+    for id in view.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id) {
+        round.requests += 1;
+        match client.describe_log_dirs(id).await {
+            Ok(dirs) => {
+                for (topic, replicas) in dirs.into_iter().flat_map(|dir| dir.topics) {
+                    let largest = sizes.entry(topic).or_default();
+                    for replica in replicas.iter().filter(|replica| !replica.future) {
+                        let known = largest.entry(replica.partition).or_insert(0);
+                        *known = u64::try_from(replica.bytes).unwrap_or(0).max(*known);
+                    }
+                }
+            }
+            // others have replicas of the same partitions
+            Err(error) => {
+                debug!(cluster = %world.key, broker = id, error = %chain(&error), "disks not described");
+            }
+        }
+    }
+    world.moves.weighed(sizes);
 }
 
 /// Describes the next slice of topics, those never described first.

@@ -4,6 +4,7 @@
 mod batch;
 mod disks;
 mod look;
+mod moves;
 mod world;
 mod worlds;
 

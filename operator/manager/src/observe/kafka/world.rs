@@ -14,10 +14,11 @@ use sluice_core::view::kafka::{
 };
 use tokio::sync::Notify;
 
+use super::moves::Moves;
 use crate::scope::Key;
 
 /// How long after a change of ours a broker's metadata may still be older than the change. What we know wins so long.
-const SETTLING: Duration = Duration::from_secs(3);
+pub(super) const SETTLING: Duration = Duration::from_secs(3);
 
 /// How often we look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub struct News {
 pub struct World {
     pub key: Key,
     pub client: Client,
+    pub moves: Moves,
     sight: ArcSwap<Sight<ClusterView>>,
     /// The id that the cluster must have; `None` while no spec has said it.
     cluster_id: ArcSwapOption<String>,
@@ -68,6 +70,7 @@ impl World {
         Self {
             key,
             client,
+            moves: Moves::default(),
             sight: ArcSwap::from_pointee(Sight::Never { since: now, error: None }),
             cluster_id: ArcSwapOption::empty(),
             replaced_since: Mutex::default(),
@@ -126,8 +129,9 @@ impl World {
         self.dynamic.load().as_deref().cloned()
     }
 
-    /// Takes in the brokers' dynamic configs. Whether they are others than before.
-    pub(super) fn set_dynamic(&self, configs: DynamicConfigs) -> bool {
+    /// Takes in the brokers' dynamic configs, read by requests that began at `began`. Whether they are others than before.
+    pub(super) fn set_dynamic(&self, mut configs: DynamicConfigs, began: Instant) -> bool {
+        self.moves.tuned().over_defaults(&mut configs.cluster, began);
         let same = self.dynamic.load().as_deref() == Some(&configs);
         self.dynamic.store(Some(Arc::new(configs)));
         !same
@@ -276,8 +280,13 @@ impl World {
         let settling = self.settling.lock().expect("no panic while merging");
         let sight = self.sight.load();
         if let Sight::Clear(view) = sight.as_ref() {
+            let tuned = self.moves.tuned();
             let settled = configs
                 .into_iter()
+                .map(|(name, configs)| {
+                    let configs = tuned.over(&name, configs, began);
+                    (name, configs)
+                })
                 .filter(|(name, _)| settling.get(name).is_none_or(|changed| *changed + SETTLING <= began));
             self.sight.store(Arc::new(Sight::Clear(Arc::new(view.with_configs(settled)))));
         }

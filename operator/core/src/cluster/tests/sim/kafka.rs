@@ -116,6 +116,7 @@ impl Sim {
     }
 
     pub fn look(&mut self) {
+        self.stepped = false;
         let answers = self.leader.is_some() && self.registered.iter().any(|id| self.is_up(*id));
         self.sight = if answers {
             Sight::Clear(Arc::new(self.view()))
@@ -140,8 +141,10 @@ impl Sim {
         };
         let topics = self.topics.iter().map(|topic| {
             let view = TopicView {
+                id: KafkaUuid([topic.life; 16]),
                 partitions: topic.partitions.iter().map(partition).collect(),
-                min_isr: i32::try_from(topic.min_isr).ok(),
+                min_isr: i32::try_from(self.min_isr(topic)).ok(),
+                configs: Some(self.topic_configs.get(&topic.name).cloned().unwrap_or_default()),
                 ..TopicView::default()
             };
             (topic.name.clone(), Arc::new(view))
@@ -151,6 +154,7 @@ impl Sim {
             brokers,
             topics: topics.collect(),
             quorum: Some(self.quorum()),
+            reassignments: Some(self.reassignments()),
             features: BTreeMap::new(),
         }
     }

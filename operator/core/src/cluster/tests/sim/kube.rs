@@ -48,6 +48,13 @@ impl Sim {
         self.elect();
     }
 
+    /// It does not come back.
+    pub fn break_down(&mut self, name: &str) {
+        self.pods.get_mut(name).expect("it is there").phase = Phase::Broken;
+        self.fall_out_of_sync();
+        self.elect();
+    }
+
     pub(super) fn pod_of(&self, id: NodeId) -> Option<&SimPod> {
         self.pods.iter().find(|(name, _)| names::node_id(name) == Some(id)).map(|(_, pod)| pod)
     }

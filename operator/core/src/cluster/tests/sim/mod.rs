@@ -2,11 +2,13 @@
 //! sync and catch up, controllers elect. It breaks (panics) where a real cluster would: two quorums, a partition that
 //! we brought below `min.insync.replicas`, a lost majority.
 //!
-//! Here is the world and what Sluice does to it; `kube` makes and stops pods, `kafka` is what Kafka makes of them.
+//! Here is the world and what Sluice does to it; `kube` makes and stops pods, `kafka` is what Kafka makes of them, `moves` how replicas move.
 
 mod kafka;
 mod kube;
+mod moves;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use sluice_crds::KafkaClusterStatus;
 
 use crate::cluster::*;
 use crate::view::Sight;
-use crate::view::kafka::{Acl, ClusterView, NodeId};
+use crate::view::kafka::{Acl, ClusterView, NodeId, Sizes};
 
 /// 2026-11-21T08:00:00Z, when the cluster is created.
 const BIRTH: i64 = 1_795_248_000;
@@ -46,6 +48,8 @@ pub struct SimPod {
 #[derive(Clone, Debug)]
 pub struct SimTopic {
     pub name: String,
+    /// How often it was made.
+    pub life: u8,
     pub min_isr: usize,
     /// Replicas and those in sync.
     pub partitions: Vec<(Vec<NodeId>, Vec<NodeId>)>,
@@ -70,6 +74,18 @@ pub struct Sim {
     pub leader: Option<NodeId>,
     pub dynamic: DynamicConfigs,
     pub access: BTreeSet<Acl>,
+    /// Replicas that Topics declare.
+    pub replication: BTreeMap<String, i32>,
+    /// Bytes of partitions.
+    pub sizes: Sizes,
+    /// What moves, and since when.
+    pub moving: BTreeMap<(String, i32), moves::Underway>,
+    /// What is set on topics themselves.
+    pub topic_configs: BTreeMap<String, BTreeMap<String, String>>,
+    /// The plan that was made last: as long as its model is the same, so is the plan.
+    planned: RefCell<Option<Arc<rebalance::Proposal>>>,
+    /// Every replica that was copied.
+    pub copies: usize,
     /// Revision of every pool's certificate.
     pub certificates: i64,
     pub status: Option<KafkaClusterStatus>,
@@ -78,7 +94,14 @@ pub struct Sim {
     /// Every vote that was given or taken: `+1`, `-1`.
     pub votes: Vec<String>,
     sight: Sight<ClusterView>,
+    /// Replicas were moved since the last look.
+    stepped: bool,
+    pub moved_at: i64,
     serial: u32,
+}
+
+fn whole(partitions: &[&[NodeId]]) -> Vec<(Vec<NodeId>, Vec<NodeId>)> {
+    partitions.iter().map(|replicas| (replicas.to_vec(), replicas.to_vec())).collect()
 }
 
 impl Sim {
@@ -99,11 +122,19 @@ impl Sim {
             leader: None,
             dynamic: DynamicConfigs::default(),
             access: BTreeSet::new(),
+            replication: BTreeMap::new(),
+            sizes: Sizes::new(),
+            moving: BTreeMap::new(),
+            topic_configs: BTreeMap::new(),
+            planned: RefCell::default(),
+            copies: 0,
             certificates: 1,
             status: None,
             restarts: vec![],
             votes: vec![],
             sight: Sight::Never { since: at(BIRTH), error: None },
+            stepped: false,
+            moved_at: 0,
             serial: 0,
         }
     }
@@ -118,10 +149,18 @@ impl Sim {
     }
 
     pub fn topic(mut self, name: &str, min_isr: usize, partitions: &[&[NodeId]]) -> Self {
-        let partitions = partitions.iter().map(|replicas| (replicas.to_vec(), replicas.to_vec())).collect();
-        self.topics.push(SimTopic { name: name.into(), min_isr, partitions });
+        self.topics.push(SimTopic { name: name.into(), life: 1, min_isr, partitions: whole(partitions) });
         self.look();
         self
+    }
+
+    /// The topic is deleted and made anew with these partitions.
+    pub fn remake(&mut self, name: &str, partitions: &[&[NodeId]]) {
+        let topic = self.topics.iter_mut().find(|topic| topic.name == name).expect("it is there");
+        (topic.life, topic.partitions) = (topic.life + 1, whole(partitions));
+        self.moving.retain(|(topic, _), _| topic != name);
+        self.topic_configs.remove(name);
+        self.look();
     }
 
     pub fn edit(&mut self, pointer: &str, value: Value) {
@@ -227,6 +266,11 @@ impl Sim {
             Step::UnregisterBroker { id } => {
                 self.registered.remove(id);
             }
+            Step::Rebalance(act) => {
+                self.rebalance(act);
+                self.stepped = true;
+                self.moved_at = self.now;
+            }
             Step::None | Step::Wait(_) => {}
         }
         self.elect();
@@ -245,10 +289,23 @@ impl Sim {
         self.elect();
         self.fall_out_of_sync();
         self.catch_up();
+        self.move_on();
         self.look();
     }
 
     pub fn seen(&self) -> Seen {
+        let mut seen = self.looked();
+        let model = rebalance::model(&self.wanted(), &seen, self.status.as_ref());
+        let last = self.planned.borrow().clone();
+        seen.proposal = model.map(|model| match last.filter(|last| last.model == model) {
+            Some(last) => last,
+            None => Arc::new(rebalance::propose(model)),
+        });
+        self.planned.replace(seen.proposal.clone());
+        seen
+    }
+
+    fn looked(&self) -> Seen {
         let pods = self.pods.iter().map(|(name, pod)| Self::show(name, pod)).collect();
         Seen {
             stateful_sets: self.sets.values().cloned().collect(),
@@ -258,9 +315,12 @@ impl Sim {
             zones: self.pods.keys().filter_map(|name| names::node_id(name)).map(Self::machine).collect(),
             unmade: BTreeMap::new(),
             kafka: self.sight.clone(),
-            looked_at: self.sight.current().map(|_| at(self.now)),
+            looked_at: self.sight.current().filter(|_| !self.stepped).map(|_| at(self.now)),
             disks: BTreeMap::new(),
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
+            sizes: self.sight.latest().map(|_| Arc::new(self.sizes.clone())),
+            replication: self.replication.clone(),
+            proposal: None,
             access: self.sight.latest().map(|_| Arc::new(self.access.clone())),
             certificates: Certificates::default(),
             home: None,

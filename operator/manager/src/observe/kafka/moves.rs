@@ -1,0 +1,141 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use sluice_core::cluster::rebalance::{Proposal, RATES, ThrottleChange};
+use sluice_core::view::kafka::{Sizes, TopicConfigs};
+
+use super::world::{SETTLING, World};
+
+/// What moving replicas needs to know.
+#[derive(Default)]
+pub struct Moves {
+    sizes: ArcSwapOption<Sizes>,
+    proposal: ArcSwapOption<Proposal>,
+    planning: AtomicBool,
+    tuned: Mutex<Tuned>,
+}
+
+impl Moves {
+    /// How large partitions are; `None` until the brokers were asked once.
+    pub fn sizes(&self) -> Option<Arc<Sizes>> {
+        self.sizes.load_full()
+    }
+
+    pub fn weighed(&self, sizes: Sizes) {
+        self.sizes.store(Some(Arc::new(sizes)));
+    }
+
+    /// The plan that was made last.
+    pub fn proposal(&self) -> Option<Arc<Proposal>> {
+        self.proposal.load_full()
+    }
+
+    /// Whether it is the caller who plans now: one plan at a time.
+    pub fn begins_to_plan(&self) -> bool {
+        !self.planning.swap(true, Ordering::AcqRel)
+    }
+
+    pub fn planned(&self, made: Arc<Proposal>) {
+        self.proposal.store(Some(made));
+        self.planning.store(false, Ordering::Release);
+    }
+
+    pub(super) fn tuned(&self) -> MutexGuard<'_, Tuned> {
+        self.tuned.lock().expect("no panic while merging")
+    }
+}
+
+type Keys = BTreeMap<&'static str, Option<String>>;
+
+/// What we have just set: what is described at about the same time may be older.
+#[derive(Default)]
+pub struct Tuned {
+    topics: HashMap<String, (Instant, Keys)>,
+    defaults: Option<(Instant, Keys)>,
+}
+
+impl Tuned {
+    fn set(&mut self, change: &ThrottleChange, now: Instant) {
+        self.topics.retain(|_, (at, _)| *at + SETTLING > now);
+        self.topics.extend(change.topics.iter().map(|(topic, keys)| (topic.clone(), (now, keys.clone()))));
+        if change.rate.is_some() || change.no_rate {
+            let rate = change.rate.map(|rate| rate.to_string());
+            self.defaults = Some((now, RATES.map(|key| (key, rate.clone())).into()));
+        }
+    }
+
+    /// What a topic has set, described by a request that began at `began`.
+    pub fn over(&self, topic: &str, mut configs: TopicConfigs, began: Instant) -> TopicConfigs {
+        if let Some((_, keys)) = self.topics.get(topic).filter(|(at, _)| *at + SETTLING > began) {
+            put(keys, &mut configs.set);
+            let lowered = keys.get("min.insync.replicas").and_then(|text| text.as_ref()?.parse().ok());
+            configs.min_isr = lowered.or(configs.min_isr);
+        }
+        configs
+    }
+
+    pub fn over_defaults(&self, configs: &mut BTreeMap<String, String>, began: Instant) {
+        if let Some((_, keys)) = self.defaults.as_ref().filter(|(at, _)| *at + SETTLING > began) {
+            put(keys, configs);
+        }
+    }
+}
+
+fn put(keys: &Keys, configs: &mut BTreeMap<String, String>) {
+    for (key, value) in keys {
+        match value {
+            Some(value) => drop(configs.insert((*key).to_owned(), value.clone())),
+            None => drop(configs.remove(*key)),
+        }
+    }
+}
+
+impl World {
+    /// Shows at once what a throttle of ours made of configurations.
+    pub fn throttled(&self, change: &ThrottleChange) {
+        let now = Instant::now();
+        self.moves.tuned().set(change, now);
+        if let Some(known) = self.dynamic() {
+            self.set_dynamic(known, now);
+        }
+        let sight = self.sight();
+        let Some(view) = sight.current() else { return };
+        let known = change.topics.keys().filter_map(|name| {
+            let topic = view.topics.get(name)?;
+            Some((name.clone(), TopicConfigs { set: topic.configs.clone()?, min_isr: topic.min_isr }))
+        });
+        self.described(known.collect(), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_described_before_or_about_when_we_set_it_does_not_hide_it() {
+        let now = Instant::now();
+        let mut tuned = Tuned::default();
+        let keys = Keys::from([("min.insync.replicas", Some("1".to_owned())), ("mark", None)]);
+        let change = ThrottleChange {
+            rate: Some(5),
+            topics: [("t".to_owned(), keys)].into(),
+            ..ThrottleChange::default()
+        };
+        tuned.set(&change, now);
+        let old = || TopicConfigs { set: [("mark".to_owned(), "0:1".to_owned())].into(), min_isr: Some(2) };
+        let shown = tuned.over("t", old(), now);
+        assert_eq!(
+            (shown.set["min.insync.replicas"].as_str(), shown.set.len(), shown.min_isr),
+            ("1", 1, Some(1))
+        );
+        assert_eq!(tuned.over("t", old(), now + SETTLING).set, old().set, "that is the truth");
+        assert_eq!(tuned.over("other", old(), now).set, old().set);
+        let mut defaults = BTreeMap::new();
+        tuned.over_defaults(&mut defaults, now);
+        assert_eq!(defaults.len(), RATES.len());
+    }
+}
