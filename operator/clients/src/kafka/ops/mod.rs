@@ -2,7 +2,8 @@
 //! functions, tested by tables; what Kafka makes of them is tested on real brokers.
 //!
 //! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, `log_dirs`, and `look`, which puts the first two together.
-//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`.
+//! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`. Progress of readers: `offsets`, `groups`, and
+//! `peek` for single records.
 //! `batch` splits what is too much for one request.
 
 pub mod acls;
@@ -17,6 +18,7 @@ pub mod log_dirs;
 pub mod look;
 pub mod offsets;
 pub mod partitions;
+pub mod peek;
 pub mod quorum;
 pub mod quotas;
 pub mod scram;

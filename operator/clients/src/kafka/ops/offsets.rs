@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest, ListOffsetsResponse};
 use sluice_core::view::kafka::NodeId;
+use tokio::time::Instant;
 
 use super::super::{Client, Code, Error, ItemError, Topics};
 
@@ -22,6 +23,8 @@ pub enum At {
     Latest,
 }
 
+pub(super) type Leaders = (BTreeMap<NodeId, Vec<TopicPartition>>, Vec<(TopicPartition, ItemError)>);
+
 pub type Offsets = BTreeMap<TopicPartition, Result<i64, ItemError>>;
 
 impl Client {
@@ -32,12 +35,24 @@ impl Client {
     pub async fn list_offsets(&self, topics: &[&str], at: At) -> Result<Offsets, Error> {
         let until = self.until::<ListOffsetsRequest>();
         let mut offsets = Offsets::new();
-        let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
+        let (by_leader, unled) = self.leaders(topics, until).await?;
+        offsets.extend(unled.into_iter().map(|(at, error)| (at, Err(error))));
+        for (leader, partitions) in by_leader {
+            let answer = self.node(leader, &request(&partitions, at, super::millis(until)), until).await?;
+            offsets.extend(read(&answer.body));
+        }
+        Ok(offsets)
+    }
+
+    /// All partitions of these topics by their leaders, and those that have none. A topic that is not there gives one error, at its
+    /// partition 0.
+    pub(super) async fn leaders(&self, topics: &[&str], until: Instant) -> Result<Leaders, Error> {
+        let (mut by_leader, mut unled) = (BTreeMap::<NodeId, Vec<TopicPartition>>::new(), Vec::new());
         for (topic, seen) in self.metadata_until(Topics::Named(topics), until).await? {
             let partitions = match seen {
                 Ok(view) => view.partitions,
                 Err(error) => {
-                    offsets.insert(TopicPartition { topic, partition: 0 }, Err(error));
+                    unled.push((TopicPartition { topic, partition: 0 }, error));
                     continue;
                 }
             };
@@ -46,15 +61,11 @@ impl Client {
                 if let Some(leader) = view.leader {
                     by_leader.entry(leader).or_default().push(at);
                 } else {
-                    offsets.insert(at, Err(ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None }));
+                    unled.push((at, ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None }));
                 }
             }
         }
-        for (leader, partitions) in by_leader {
-            let answer = self.node(leader, &request(&partitions, at, super::millis(until)), until).await?;
-            offsets.extend(read(&answer.body));
-        }
-        Ok(offsets)
+        Ok((by_leader, unled))
     }
 }
 
