@@ -18,7 +18,7 @@ use crate::topic::{Adoption, CleanupPolicy, Retention};
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use status::{
     Accepted, CdcPipelineStatus, GuardStatus, PreflightFinding, Remembered, Resnapshot, SinkStatus,
-    SnapshotRun, SourceStatus, Summary, WalStatus,
+    SnapshotRun, SnapshotStatus, SourceStatus, Summary, TableSnapshot, WalStatus,
 };
 pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
 

@@ -5,6 +5,8 @@
 //! → `connection` (version, correlation id, one request at a time) → `frame` and `guard` (bytes in bounded
 //! memory) → `transport` (TCP or TLS).
 //!
+//! `rows` is no call, but many: what a snapshot has brought.
+//!
 //! - Every call has a deadline: [`Options::read`], [`Options::write`], or [`Client::within`].
 //! - A call takes its connection out of the pool and gives it back only when it has been answered in full. An
 //!   error, a deadline or a caller that went away drops the connection: no answer reaches another question.
@@ -23,6 +25,7 @@ mod ops;
 mod options;
 mod records;
 mod routes;
+mod rows;
 pub mod tls;
 mod transport;
 mod versions;
@@ -41,3 +44,4 @@ pub use ops::topics::Topics;
 pub use ops::voters::VoterListener;
 pub use options::Options;
 pub use records::{Peeked, Record};
+pub use rows::{KnownRows, SnapshotRows, snapshot_rows};

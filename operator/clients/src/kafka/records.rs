@@ -177,12 +177,13 @@ mod tests {
             producer_epoch: -1,
             timestamp_type: TimestampType::Creation,
             offset,
-            sequence: -1,
+            // records whose numbers do not follow on each other would each be a batch
+            sequence: i32::try_from(offset).unwrap(),
             timestamp: 1_000 + offset,
             key: Some("key".into()),
             value: value.map(Into::into),
             headers: Default::default(),
-            delete_horizon_ms: None,
+            delete_horizon: false,
         }
     }
 

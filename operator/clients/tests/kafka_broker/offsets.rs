@@ -82,7 +82,7 @@ async fn single_records_are_read_where_they_stand() {
     let configs = BTreeMap::from([("compression.type".to_owned(), "lz4".to_owned())]);
     create(&client, NewTopic { configs, ..topic("peeked", 1) }).await;
     create(&client, topic("peeked-not", 1)).await;
-    let lines: String = (0..3000).map(|n| format!("record {n}\n")).collect();
+    let lines = (0..3000).map(|n| format!("record {n}")).collect::<Vec<_>>().join("\n");
     kafka.tool("org.apache.kafka.tools.ConsoleProducer", &["--topic", "peeked"], &lines).await;
     let places = |offset| BTreeMap::from([(at("peeked", 0), offset), (at("peeked-not", 0), 0)]);
     let began = jiff::Timestamp::now().as_millisecond();

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sluice_crds::cdc_pipeline::{
@@ -9,12 +11,13 @@ use super::budget::Budget;
 use super::guard::Guarded;
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
+use super::snapshot::{Counted, Tally};
 use super::verify::VERIFIED;
 use super::{Wanted, claim, lag, since, snapshot};
 use crate::condition::{self, Verdict, whole_seconds};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;
-use crate::view::source::{Lag, Lsn};
+use crate::view::source::{Lag, Lsn, TableName};
 
 /// Whether the slot keeps no more WAL than it may.
 pub const WAL_BUDGET: &str = "WalBudget";
@@ -30,6 +33,11 @@ pub struct Gauges {
     pub confirmed: Option<Lsn>,
     /// In the order of the wanted sinks.
     pub sinks: Vec<SinkGauge>,
+    /// What the snapshot has brought, while that is asked for.
+    pub tally: Option<Tally>,
+    /// The planner's estimates of rows, of tables that have one.
+    pub estimates: BTreeMap<TableName, i64>,
+    pub counted: Counted,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +65,13 @@ pub fn status(
         None => previous.preflight_passed_at.clone(),
     };
     let told = told(pipeline, &plan.verdict, now);
+    let generation = pipeline.metadata.generation;
+    let (snapshot, said) = snapshot::next(wanted, plan, gauges, previous.snapshot.as_ref(), now);
+    let mut conditions = with_budget(told.conditions, wanted, plan, generation, now);
+    snapshot::tell(&mut conditions, snapshot.as_ref(), said, generation, now);
     CdcPipelineStatus {
-        conditions: with_budget(told.conditions, wanted, plan, pipeline.metadata.generation, now),
+        conditions,
+        snapshot,
         guard: guard(plan, previous.guard.as_ref(), now),
         wal: plan.budget.as_ref().map_or(previous.wal, |budget| Some(wal(budget))),
         resnapshot: plan.memory.resnapshot.clone(),
@@ -97,7 +110,8 @@ pub fn told(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPip
     let previous = pipeline.status.clone().unwrap_or_default();
     let generation = pipeline.metadata.generation;
     let mut conditions = condition::build(verdict, generation, now, &previous.conditions);
-    let further = |other: &&Condition| [WAL_BUDGET, VERIFIED].contains(&other.type_.as_str());
+    let further =
+        |other: &&Condition| [WAL_BUDGET, snapshot::COMPLETE, VERIFIED].contains(&other.type_.as_str());
     conditions.extend(previous.conditions.iter().filter(further).cloned());
     CdcPipelineStatus { observed_generation: generation, conditions, ..previous }
 }
@@ -152,6 +166,11 @@ pub fn settled(
         if let Some(source) = &mut still.source {
             (source.lag_bytes, source.lag_seconds, source.retained_wal_bytes) = (None, None, None);
             (source.lag_since, source.lag_from) = (None, None);
+        }
+        if let Some(snapshot) = &mut still.snapshot {
+            (snapshot.rows, snapshot.percent, snapshot.seconds_left) = (None, None, None);
+            snapshot.estimated_rows = None;
+            snapshot.tables.clear();
         }
         for sink in &mut still.sinks {
             sink.lag_records = None;

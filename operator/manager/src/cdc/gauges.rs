@@ -1,13 +1,15 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, TopicPartition};
 use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::Lag;
-use sluice_crds::CdcPipelineStatus;
+use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 use tracing::debug;
 
 use super::look::Found;
+use super::progress;
 use crate::context::Context;
 use crate::metrics::ObjectLabels;
 use crate::scope::chain;
@@ -16,16 +18,25 @@ use crate::scope::chain;
 const FRESH: Duration = Duration::from_secs(8);
 const FRESH_AT_REST: Duration = Duration::from_secs(18);
 /// All questions of one measurement together.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Measures what can be measured now; what cannot stays as it was.
-pub async fn measure(context: &Context, wanted: &Wanted, found: &Found) -> Gauges {
+pub async fn measure(
+    context: &Arc<Context>,
+    pipeline: &CdcPipeline,
+    wanted: &Wanted,
+    found: &Found,
+    plan: &Plan,
+) -> Gauges {
     let view = found.seen_source.sight.current();
     let lag = view.and_then(|view| view.lags.get(&wanted.source.slot).copied());
     let sinks = sinks(context, wanted, found).await;
     let slot = view.and_then(|view| view.slots.get(&wanted.source.slot));
     let confirmed = slot.and_then(|slot| slot.confirmed_flush_lsn);
-    let gauges = Gauges { lag, confirmed, sinks };
+    let tally = progress::look(context, pipeline, wanted, found, plan.snapshot_completed).await;
+    let estimates = view.map(|view| view.estimates(&wanted.tables)).unwrap_or_default();
+    let counted = context.cdc.counting.turn(context, pipeline, wanted, found);
+    let gauges = Gauges { lag, confirmed, sinks, tally, estimates, counted };
     export(context, found, &gauges);
     gauges
 }
@@ -110,6 +121,13 @@ fn export(context: &Context, found: &Found, gauges: &Gauges) {
     }
     if let Some(behind) = gauges.sinks.iter().filter_map(|sink| sink.lag_records).max() {
         metrics.pipeline_sink_lag_records.get_or_create(&labels).set(behind);
+    }
+    if let Some(tally) = &gauges.tally {
+        metrics.pipeline_snapshot_rows.get_or_create(&labels).set(tally.rows());
+        let estimates: Option<i64> = tally.tables.keys().map(|table| gauges.estimates.get(table)).sum();
+        if let Some(rows) = estimates {
+            metrics.pipeline_snapshot_estimated_rows.get_or_create(&labels).set(rows);
+        }
     }
     let letters: Vec<i64> = gauges.sinks.iter().filter_map(|sink| sink.dead_letters).collect();
     if !letters.is_empty() {

@@ -78,22 +78,16 @@ fn read(
             let at = TopicPartition { topic: topic.topic.to_string(), partition: partition.partition_index };
             let Some((_, offset)) = asked.iter().find(|(asked, _)| *asked == at) else { continue };
             let records = partition.records.as_deref().unwrap_or_default();
-            let peeked = match ItemError::check(partition.error_code, None) {
-                Err(error) => Err(error),
-                // there is something, and not even room for it was left in the answer
-                Ok(()) if records.is_empty() && *offset < partition.high_watermark => {
-                    cut.push((at, *offset));
-                    continue;
-                }
-                Ok(()) => match first(records, *offset) {
-                    Ok(peeked) => Ok(peeked),
-                    Err(Cut) => {
-                        cut.push((at, *offset));
-                        continue;
-                    }
-                },
-            };
-            peeks.insert(at, peeked);
+            if let Err(error) = ItemError::check(partition.error_code, None) {
+                peeks.insert(at, Err(error));
+                continue;
+            }
+            // there is something, and not even room for it was left in the answer
+            let crowded = records.is_empty() && *offset < partition.high_watermark;
+            match first(records, *offset) {
+                Ok(peeked) if !crowded => drop(peeks.insert(at, Ok(peeked))),
+                Ok(_) | Err(Cut) => cut.push((at, *offset)),
+            }
         }
     }
 }
