@@ -12,7 +12,8 @@ pub struct CdcPipelineStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`; where they apply `Reconciling` and `Stalled`; `WalBudget` where there is a budget or a limit of the server's;
-    /// `SnapshotComplete` once rows are read, `Verified` where `spec.verify` asks for it.
+    /// `SnapshotComplete` once rows are read; `LagBudget`
+    /// and `SnapshotBudget` where `spec.objectives` has them; `Verified` where `spec.verify` asks for it.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// `Preflight`, `Preparing`, `Snapshot`, `Streaming`, `Paused`, `Stopped`, `Halted`, `Failed`, `Unknown`,
@@ -61,7 +62,7 @@ pub struct CdcPipelineStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Summary {
-    /// How far the topics are behind the source.
+    /// How far the topics are behind the source in bytes, and the sink that is furthest behind in seconds.
     pub lag: String,
 }
 
@@ -127,6 +128,10 @@ pub struct SinkStatus {
     /// Records in the topics that the sink has not committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_records: Option<i64>,
+    /// Age of the oldest change that the sink has not applied, in seconds since it was committed in the source, or, of a row of a snapshot, since
+    /// it came to Kafka; 0 below the heartbeat's interval and 30 s more, absent while nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<i64>,
     /// Dead-letter topic, where one is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,

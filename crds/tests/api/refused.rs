@@ -260,6 +260,10 @@ async fn policies_that_have_nothing_to_act_on() {
             "snapshot.mode: Never reads no rows: with it there can be no repair: Resnapshot",
         ),
         (
+            new(&[&never, &json!({ "objectives": { "maxSnapshotDuration": "2h" } })]),
+            "snapshot.mode: Never reads no rows: with it there can be no objectives.maxSnapshotDuration",
+        ),
+        (
             new(&[&json!({ "verify": [{ "id": "a" }] })]),
             "verify compares the source with the sinks: without sinks there is nothing to compare",
         ),
@@ -267,6 +271,29 @@ async fn policies_that_have_nothing_to_act_on() {
     .await;
     let session = Session::start().await;
     session.created(&new(&[&drops, &budget, &json!({ "snapshots": [{ "id": "a" }] })])).await;
+}
+
+#[tokio::test]
+async fn lags_that_nobody_can_keep_to() {
+    let new = |heartbeat: Value, lag: &str| {
+        let source = json!({ "source": { "postgres": { "heartbeat": heartbeat } } });
+        with(with(pipeline("p"), &source), &json!({ "objectives": { "maxLag": lag } }))
+    };
+    let least = "objectives.maxLag must be the heartbeat's interval and 30s more at least";
+    refused(vec![
+        (new(json!({ "enabled": false }), "5m"), "objectives.maxLag needs the heartbeat"),
+        (new(json!({}), "39s"), least),
+        (new(json!({ "intervalSeconds": 60 }), "1m"), least),
+        (new(json!({}), "2d"), "spec.objectives.maxLag in body should match"),
+        (new(json!({}), "0s"), "spec.objectives.maxLag in body should match"),
+        (
+            with(pipeline("p"), &json!({ "objectives": { "maxSnapshotDuration": "soon" } })),
+            "spec.objectives.maxSnapshotDuration in body should match",
+        ),
+    ])
+    .await;
+    let session = Session::start().await;
+    session.created(&new(json!({ "intervalSeconds": 60 }), "90s")).await;
 }
 
 #[tokio::test]

@@ -143,6 +143,7 @@ async fn tell(
     let mut status = cdc::status(pipeline, wanted, plan, gauges, now);
     cdc::verify::tell(&mut status, &wanted.verify, turn.runs.clone(), pipeline.metadata.generation, now);
     gauges::verified(context, found, &status);
+    gauges::behind(context, found, gauges, &status);
     status.resnapshot = status.resnapshot.or_else(|| turn.resnapshot.clone());
     if let Some(written) = &pipeline.status {
         status = cdc::settled(
@@ -172,6 +173,10 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
     if let Some((holds, budget)) = cdc::budget_turned(before, status) {
         let severity = if holds { Severity::Normal } else { Severity::Warning };
         context.event(pipeline, severity, &budget.reason, "WatchWal", &budget.message).await;
+    }
+    for (holds, objective) in cdc::objectives::turned(before, status) {
+        let severity = if holds { Severity::Normal } else { Severity::Warning };
+        context.event(pipeline, severity, &objective.reason, "WatchObjectives", &objective.message).await;
     }
     if let Some((holds, snapshot)) = cdc::snapshot::turned(before, status) {
         let severity = if holds { Severity::Normal } else { Severity::Warning };
