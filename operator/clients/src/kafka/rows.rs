@@ -12,6 +12,9 @@ use super::{At, Client, Error, Peeked, TopicPartition};
 pub struct SnapshotRows {
     /// Tables by their topics.
     pub tables: BTreeMap<String, TableName>,
+    /// Rows that came to Kafka before, in milliseconds since 1970, are of an older snapshot: positions of another server, or of this one
+    /// restored from a backup, cannot be compared.
+    pub since: i64,
     /// Rows that were read at an earlier position are of an older snapshot.
     pub floor: Lsn,
     /// The snapshot's position, where it is known.
@@ -38,17 +41,21 @@ pub async fn snapshot_rows(
     let topics: Vec<&str> = sought.tables.keys().map(String::as_str).collect();
     let begins = client.list_offsets(&topics, At::Earliest).await?;
     let ends = client.list_offsets(&topics, At::Latest).await?;
+    let froms = client.list_offsets(&topics, At::Time(sought.since)).await?;
     let mut spans = Spans::new();
     for (at, end) in ends {
-        let (Some(Ok(begin)), Ok(end)) = (begins.get(&at), end) else { return Ok(None) };
-        spans.insert(at, (*begin, end));
+        let (Some(Ok(log)), Some(Ok(from)), Ok(end)) = (begins.get(&at), froms.get(&at), end) else {
+            return Ok(None);
+        };
+        let from = if *from < 0 { end } else { (*from).clamp(*log, end) };
+        spans.insert(at, Span { log: *log, from, end });
     }
     let told = sought.told.filter(|lsn| *lsn >= sought.floor);
     let looked_up = known.settled && Some(known.lsn) == told;
     let open: BTreeMap<TopicPartition, i64> = spans
         .iter()
-        .filter(|(at, (begin, end))| begin < end && !(looked_up && known.runs.contains_key(at)))
-        .map(|(at, (_, end))| (at.clone(), end - 1))
+        .filter(|(at, span)| span.from < span.end && !(looked_up && known.runs.contains_key(at)))
+        .map(|(at, span)| (at.clone(), span.end - 1))
         .collect();
     let Some(tails) = spots(client, &open).await? else { return Ok(None) };
     let rows = tails.values().flatten().filter_map(|spot| spot.mark).filter(|mark| mark.row);
@@ -66,17 +73,24 @@ pub async fn snapshot_rows(
     }
     let Some(runs) = hunt(client, &spans, tails, known).await? else { return Ok(None) };
     let mut parts: BTreeMap<TableName, Vec<Part>> = BTreeMap::new();
-    for (at, (_, end)) in &spans {
+    for (at, span) in &spans {
         if let Some(table) = sought.tables.get(&at.topic) {
-            parts.entry(table.clone()).or_default().push(Part { end: *end, run: runs.get(at).copied() });
+            parts.entry(table.clone()).or_default().push(Part { end: span.end, run: runs.get(at).copied() });
         }
     }
     (known.runs, known.settled) = (runs, sought.completed);
     Ok(Some(Tally::of(lsn, &parts)))
 }
 
-/// Where partitions begin and end.
-type Spans = BTreeMap<TopicPartition, (i64, i64)>;
+/// Where a partition's log begins, where rows of the snapshot may begin, and where it ends.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    log: i64,
+    from: i64,
+    end: i64,
+}
+
+type Spans = BTreeMap<TopicPartition, Span>;
 type Spots = BTreeMap<TopicPartition, Option<Spot>>;
 
 /// In all partitions at once, so that it takes as many requests as one of them needs looks.
@@ -88,11 +102,11 @@ async fn hunt(
 ) -> Result<Option<BTreeMap<TopicPartition, Run>>, Error> {
     let mut runs = BTreeMap::new();
     let mut hunts = BTreeMap::new();
-    for (at, (begin, end)) in spans {
+    for (at, span) in spans {
         let run = known.runs.get(at).copied();
         match run.filter(|_| known.settled) {
             Some(run) => drop(runs.insert(at.clone(), run)),
-            None => drop(hunts.insert(at.clone(), Hunt::new(known.lsn, *begin, *end, run))),
+            None => drop(hunts.insert(at.clone(), Hunt::new(known.lsn, span.log, span.from..span.end, run))),
         }
     }
     let mut answers = tails;
@@ -118,7 +132,7 @@ async fn hunt(
 /// it could not be seen.
 async fn discover(client: &Client, floor: Lsn, spans: &Spans) -> Result<Option<Lsn>, Error> {
     let mut floors: BTreeMap<&TopicPartition, Floor> =
-        spans.iter().map(|(at, (begin, end))| (at, Floor::new(floor, *begin, *end))).collect();
+        spans.iter().map(|(at, span)| (at, Floor::new(floor, span.from, span.end))).collect();
     loop {
         let asked: BTreeMap<_, _> =
             floors.iter().filter_map(|(at, floor)| Some(((*at).clone(), floor.asks()?))).collect();

@@ -84,6 +84,10 @@ async fn single_records_are_read_where_they_stand() {
     create(&client, topic("peeked-not", 1)).await;
     let lines = (0..3000).map(|n| format!("record {n}")).collect::<Vec<_>>().join("\n");
     kafka.tool("org.apache.kafka.tools.ConsoleProducer", &["--topic", "peeked"], &lines).await;
+    let times = async |time| {
+        client.list_offsets(&["peeked"], At::Time(time)).await.unwrap()[&at("peeked", 0)].clone()
+    };
+    assert_eq!((times(0).await, times(i64::MAX / 2).await), (Ok(0), Ok(-1)));
     let places = |offset| BTreeMap::from([(at("peeked", 0), offset), (at("peeked-not", 0), 0)]);
     let began = jiff::Timestamp::now().as_millisecond();
     for offset in [0, 1, 1234, 2999] {

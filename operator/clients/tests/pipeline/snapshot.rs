@@ -26,7 +26,7 @@ impl<'f> Looks<'f> {
     fn at(flow: &'f Flow) -> Self {
         let wanted = &flow.wanted;
         let tables = wanted.tables.iter().map(|table| (wanted.topic(table), table.clone())).collect();
-        let sought = SnapshotRows { tables, floor: Lsn(1), told: None, completed: false };
+        let sought = SnapshotRows { tables, since: 0, floor: Lsn(1), told: None, completed: false };
         Self { flow, sought, known: KnownRows::default() }
     }
 

@@ -9,6 +9,9 @@ use super::look::Found;
 use crate::context::Context;
 use crate::scope::chain;
 
+/// By how many milliseconds the clocks of Sluice and of the Connect workers may differ.
+const CLOCKS: i64 = 60_000;
+
 /// What the snapshot has brought, while status asks for that.
 pub async fn look(
     context: &Context,
@@ -28,6 +31,7 @@ pub async fn look(
     let lsn = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Lsn>().ok());
     let sought = SnapshotRows {
         tables: wanted.tables.iter().map(|table| (wanted.topic(table), table.clone())).collect(),
+        since: snapshot.since.as_ref().map_or(0, |since| since.0.as_millisecond() - CLOCKS),
         floor: lsn(&snapshot.from_lsn).unwrap_or_default(),
         told: lsn(&snapshot.lsn),
         completed,

@@ -21,6 +21,8 @@ pub enum At {
     Earliest,
     /// One past the last record that all in-sync replicas have (the high watermark).
     Latest,
+    /// The first record that is not older than this, in milliseconds since 1970; -1 where there is none.
+    Time(i64),
 }
 
 pub(super) type Leaders = (BTreeMap<NodeId, Vec<TopicPartition>>, Vec<(TopicPartition, ItemError)>);
@@ -73,6 +75,7 @@ fn request(partitions: &[TopicPartition], at: At, timeout_ms: i32) -> ListOffset
     let timestamp = match at {
         At::Earliest => -2,
         At::Latest => -1,
+        At::Time(millis) => millis,
     };
     // sorted by topic already: they come from Metadata topic by topic
     let topics = partitions.chunk_by(|a, b| a.topic == b.topic).map(|of_topic| {

@@ -4,6 +4,8 @@
 //! begun; the changes since. Positions grow along all of it. A snapshot that is cut short begins again with all rows, mostly at
 //! another position, always at another time.
 
+use std::ops::Range;
+
 use super::mark::{Mark, Opens};
 use crate::view::source::Lsn;
 
@@ -81,6 +83,8 @@ impl Search {
 #[derive(Clone, Debug)]
 pub struct Hunt {
     lsn: Lsn,
+    /// Of the log.
+    log: i64,
     begin: i64,
     end: i64,
     known: Option<Run>,
@@ -112,8 +116,10 @@ enum Step {
 }
 
 impl Hunt {
-    /// `lsn`: the snapshot's position; `begin..end`: what the partition holds; `known`: what was found before.
-    pub fn new(lsn: Lsn, begin: i64, end: i64, known: Option<Run>) -> Self {
+    /// `lsn`: the snapshot's position; `log`: where the partition begins; `span`: where in it rows may be; `known`: what was
+    /// found before.
+    pub fn new(lsn: Lsn, log: i64, span: Range<i64>, known: Option<Run>) -> Self {
+        let Range { start: begin, end } = span;
         let known = known.filter(|run| run.lsn == lsn);
         let step = if begin < end {
             Step::Tail(end - 1)
@@ -125,10 +131,10 @@ impl Hunt {
                 after: end,
                 opens: Opens::Nothing,
                 began: 0,
-                whole: begin == 0,
+                whole: log == 0 || begin > log,
             }))
         };
-        Self { lsn, begin, end, known, strangers: 0, step }
+        Self { lsn, log, begin, end, known, strangers: 0, step }
     }
 
     /// The offset that is to be looked at next.
@@ -173,7 +179,7 @@ impl Hunt {
                 let there = spot.filter(|spot| spot.offset < after);
                 let opens = there.and_then(|spot| spot.mark).map_or(Opens::Nothing, |mark| mark.opens);
                 // what begins with the log may have begun before it
-                let whole = self.begin == 0 || first > self.begin || opens != Opens::Nothing;
+                let whole = self.log == 0 || first > self.log || opens != Opens::Nothing;
                 let began = there.map_or(0, |spot| spot.at);
                 Step::Ended(there.map(|_| Run { lsn, ts, first, after, opens, began, whole }))
             }
@@ -219,7 +225,7 @@ impl Hunt {
 
     /// No rows before `after`. Where the log begins there, they may be gone.
     fn none(&self, after: i64) -> Run {
-        let whole = after > self.begin || self.begin == 0;
+        let whole = after > self.log || self.log == 0;
         Run { lsn: self.lsn, ts: 0, first: after, after, opens: Opens::Nothing, began: 0, whole }
     }
 

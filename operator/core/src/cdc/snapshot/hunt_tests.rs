@@ -20,7 +20,7 @@ impl Log {
 
     /// What a hunt finds, and how often it looked.
     fn hunt(&self, lsn: u64, known: Option<Run>) -> (Option<Run>, u32) {
-        let mut hunt = Hunt::new(Lsn(lsn), self.begin, self.end(), known);
+        let mut hunt = Hunt::new(Lsn(lsn), self.begin, self.begin..self.end(), known);
         let mut looks = 0;
         while let Some(offset) = hunt.asks() {
             hunt.told(self.at(offset));
@@ -79,6 +79,20 @@ fn older_records_and_newer_changes_are_no_rows_of_it() {
     assert_eq!((older.first, older.after), (150, 150), "changes alone");
     let none = log.hunt(500, None).0.unwrap();
     assert_eq!((none.first, none.after), (190, 190));
+}
+
+#[test]
+fn what_came_before_the_snapshot_was_ordered_is_not_looked_at() {
+    // of another server, whose positions were further on
+    let log = log(&[rows(10, 500, 1), changes(30, 600), rows(100, 60, 9), changes(5, 61)]);
+    let mut hunt = Hunt::new(Lsn(60), 0, 40..log.end(), None);
+    while let Some(offset) = hunt.asks() {
+        hunt.told(log.at(offset));
+    }
+    let run = hunt.run().unwrap();
+    assert_eq!((run.first, run.after, run.whole), (40, 140, true));
+    let none = Hunt::new(Lsn(60), 0, 145..145, None).run().unwrap();
+    assert!(none.first == none.after && none.whole, "the log has all that was there before");
 }
 
 #[test]
