@@ -125,6 +125,8 @@ cases! {
         "the same resnapshot id applied ten times runs once";
     "P12" Shared Beside 90 verify::p12_source_and_sink_are_compared,
         "source and sink agree: Verified=True; one row changed in the sink behind our back: found and named";
+    "P13" Shared Beside 190 sink::p13_a_sink_that_is_stuck_falls_behind_and_is_named,
+        "a sink is stuck while its connector runs: its lag grows by the age of real changes, LagBudget names it, and it recovers";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,
