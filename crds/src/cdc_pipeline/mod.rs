@@ -18,7 +18,7 @@ use crate::topic::{Adoption, CleanupPolicy, Retention};
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use status::{
     Accepted, CdcPipelineStatus, GuardStatus, PreflightFinding, Remembered, Resnapshot, SinkStatus,
-    SnapshotRun, SourceStatus, Summary, WalStatus,
+    SnapshotRun, SnapshotStatus, SourceStatus, Summary, TableSnapshot, WalStatus,
 };
 pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
 
@@ -60,6 +60,12 @@ pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
         .message("onBudgetExceeded: DropSlot needs objectives.maxRetainedWal: without a budget nothing can exceed it"),
     validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.size() == 0) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
         .message("snapshot.mode: Never reads no rows: with it there can be no snapshots, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
+    validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || !has(self.objectives) || !has(self.objectives.maxSnapshotDuration)")
+        .message("snapshot.mode: Never reads no rows: with it there can be no objectives.maxSnapshotDuration"),
+    validation = Rule::new("!has(self.objectives) || !has(self.objectives.maxLag) || !has(self.source.postgres.heartbeat) || !has(self.source.postgres.heartbeat.enabled) || self.source.postgres.heartbeat.enabled")
+        .message("objectives.maxLag needs the heartbeat: without it a source at rest cannot be told from a connector that is stuck"),
+    validation = Rule::new("!has(self.objectives) || !has(self.objectives.maxLag) || duration(self.objectives.maxLag).getSeconds() >= 30 + (has(self.source.postgres.heartbeat) && has(self.source.postgres.heartbeat.intervalSeconds) ? self.source.postgres.heartbeat.intervalSeconds : 10)")
+        .message("objectives.maxLag must be the heartbeat's interval and 30s more at least: a pipeline at rest is that far behind"),
     validation = Rule::new("!has(self.verify) || self.verify.size() == 0 || (has(self.sinks) && self.sinks.size() > 0)")
         .message("verify compares the source with the sinks: without sinks there is nothing to compare"),
     validation = Rule::new("!has(self.repair) || self.repair != 'Resnapshot' || !has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never'")
@@ -180,6 +186,17 @@ pub struct Objectives {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^[1-9][0-9]{0,9}(Ki|Mi|Gi|Ti)$"))]
     pub max_retained_wal: Option<String>,
+    /// How far the sinks (the topics, where there are none) may be behind the source, for example `2m`: the age of the oldest change that
+    /// is not applied. At least the heartbeat's interval and 30 s more, which a pipeline at rest is behind. The condition `LagBudget` says
+    /// whether it holds, also while the pipeline is paused or stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8), regex(pattern = r"^[1-9][0-9]{0,5}(s|m|h)$"))]
+    pub max_lag: Option<String>,
+    /// How long a snapshot may take until all rows were read, for example `2h`, however often it is begun. The condition `SnapshotBudget`
+    /// says whether it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8), regex(pattern = r"^[1-9][0-9]{0,5}(s|m|h|d)$"))]
+    pub max_snapshot_duration: Option<String>,
 }
 
 impl Objectives {

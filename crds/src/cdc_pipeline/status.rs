@@ -12,7 +12,8 @@ pub struct CdcPipelineStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`; where they apply `Reconciling` and `Stalled`; `WalBudget` where there is a budget or a limit of the server's;
-    /// `Verified` where `spec.verify` asks for it.
+    /// `SnapshotComplete` once rows are read; `LagBudget`
+    /// and `SnapshotBudget` where `spec.objectives` has them; `Verified` where `spec.verify` asks for it.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// `Preflight`, `Preparing`, `Snapshot`, `Streaming`, `Paused`, `Stopped`, `Halted`, `Failed`, `Unknown`,
@@ -37,6 +38,9 @@ pub struct CdcPipelineStatus {
     /// WAL that the slot keeps, and how long that can go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wal: Option<WalStatus>,
+    /// How many of the rows that the tables had have come to the topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotStatus>,
     /// All rows are being read anew; absent once the source connector begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnapshot: Option<Resnapshot>,
@@ -58,7 +62,7 @@ pub struct CdcPipelineStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Summary {
-    /// How far the topics are behind the source.
+    /// How far the topics are behind the source in bytes, and the sink that is furthest behind in seconds.
     pub lag: String,
 }
 
@@ -124,6 +128,10 @@ pub struct SinkStatus {
     /// Records in the topics that the sink has not committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_records: Option<i64>,
+    /// Age of the oldest change that the sink has not applied, in seconds since it was committed in the source, or, of a row of a snapshot, since
+    /// it came to Kafka; 0 below the heartbeat's interval and 30 s more, absent while nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<i64>,
     /// Dead-letter topic, where one is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,
@@ -214,6 +222,61 @@ pub struct Resnapshot {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+}
+
+/// The snapshot that runs, or ran last: what it has brought to the topics, as it was begun last. A snapshot that is cut short begins
+/// again with all rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SnapshotStatus {
+    /// `Reading`, `Counting` (all rows were read, and the source's are counted to be compared with those that came) or `Done`.
+    pub state: String,
+    /// Since when rows are to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Where the source was then: rows that were read further back are of an older snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_lsn: Option<String>,
+    /// Which moment of the source is read: rows as they were then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lsn: Option<String>,
+    /// When the first row came to Kafka.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// How often it was begun, as far as Sluice saw rows of it.
+    pub attempts: i32,
+    /// When Sluice saw that all rows had been read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Time>,
+    /// Rows that have come to the topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<i64>,
+    /// How many there are by PostgreSQL's own estimate (`reltuples`); absent where a table has none because it was never analyzed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_rows: Option<i64>,
+    /// How much of the estimate has come, at most 99; absent without an estimate and once all rows were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<i32>,
+    /// Seconds until the estimate has come, at the pace since `startedAt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<i64>,
+    /// The 50 largest tables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["table"]))]
+    pub tables: Vec<TableSnapshot>,
+}
+
+/// What the snapshot has brought of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TableSnapshot {
+    /// `schema.table`
+    pub table: String,
+    /// Rows that have come to its topic.
+    pub rows: i64,
+    /// How many there are by PostgreSQL's own estimate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_rows: Option<i64>,
 }
 
 /// A request of `spec.snapshots` that was carried out.

@@ -1,7 +1,8 @@
 //! What a real API server makes of the CRDs.
 //!
 //! `session` talks to it in JSON as kubectl does, `objects` are the smallest objects that it takes; then one file per
-//! question: is the `schema` sound, which `defaults` does it fill in, what is refused at once (`refused`) and as a change
+//! question: is the `schema` sound, which `defaults` does it fill in, what is refused at once (`refused`, `pipelines`) and as a
+//! change
 //! (`immutable`), what may change (`growing`), what do users see (`columns`), who owns what (`merging`), and what is left
 //! of objects that were stored under another schema (`upgrade`).
 
@@ -14,6 +15,7 @@ mod growing;
 mod immutable;
 mod merging;
 mod objects;
+mod pipelines;
 mod rebalance;
 mod refused;
 mod schema;

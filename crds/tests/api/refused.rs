@@ -6,7 +6,7 @@ use crate::objects::{cluster, connect, connector, pipeline, pool, pools, sink, t
 use crate::session::{Session, assert_refused};
 
 /// Creates each and expects these words.
-async fn refused(cases: Vec<(Value, &str)>) {
+pub async fn refused(cases: Vec<(Value, &str)>) {
     let session = Session::start().await;
     for (object, words) in cases {
         assert_refused(session.create(&object).await, words);
@@ -240,51 +240,6 @@ async fn values_of_no_known_name() {
         (with(pipeline("p"), &json!({ "repair": "Delete" })), "supported values: \"None\", \"Resnapshot\""),
     ])
     .await;
-}
-
-#[tokio::test]
-async fn policies_that_have_nothing_to_act_on() {
-    let source = |source: Value| json!({ "source": source });
-    let drops = source(json!({ "onBudgetExceeded": "DropSlot" }));
-    let budget = json!({ "objectives": { "maxRetainedWal": "1Gi" } });
-    let never = json!({ "snapshot": { "mode": "Never" } });
-    let reads_none = "snapshot.mode: Never reads no rows: with it there can be no snapshots";
-    let new = |specs: &[&Value]| specs.iter().fold(pipeline("p"), |object, spec| with(object, spec));
-    refused(vec![
-        (new(&[&drops]), "onBudgetExceeded: DropSlot needs objectives.maxRetainedWal"),
-        (new(&[&never, &drops, &budget]), reads_none),
-        (new(&[&never, &source(json!({ "onGap": "Resnapshot" }))]), reads_none),
-        (new(&[&never, &json!({ "snapshots": [{ "id": "a" }] })]), reads_none),
-        (
-            new(&[&never, &json!({ "repair": "Resnapshot" })]),
-            "snapshot.mode: Never reads no rows: with it there can be no repair: Resnapshot",
-        ),
-        (
-            new(&[&json!({ "verify": [{ "id": "a" }] })]),
-            "verify compares the source with the sinks: without sinks there is nothing to compare",
-        ),
-    ])
-    .await;
-    let session = Session::start().await;
-    session.created(&new(&[&drops, &budget, &json!({ "snapshots": [{ "id": "a" }] })])).await;
-}
-
-#[tokio::test]
-async fn a_ca_where_nobody_asks_for_it_and_none_where_somebody_does() {
-    let tls = |tls: Value| with(pipeline("p"), &json!({ "source": { "postgres": { "tls": tls } } }));
-    let ca = json!({ "name": "db-ca", "key": "ca.crt" });
-    let needed = "tls.ca is needed with mode VerifyCa and VerifyFull, and only there";
-    refused(vec![
-        (tls(json!({ "mode": "VerifyFull" })), needed),
-        (tls(json!({ "mode": "Require", "ca": ca })), needed),
-        (
-            tls(json!({ "mode": "Prefer" })),
-            "supported values: \"Disable\", \"Require\", \"VerifyCa\", \"VerifyFull\"",
-        ),
-    ])
-    .await;
-    let session = Session::start().await;
-    session.created(&tls(json!({ "mode": "VerifyCa", "ca": ca }))).await;
 }
 
 #[tokio::test]

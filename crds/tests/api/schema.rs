@@ -28,7 +28,8 @@ async fn every_crd_is_accepted_and_served() {
 /// What the rules say is tried in these files: either half of the message is found there.
 #[test]
 fn every_rule_has_been_tried() {
-    let tried = [include_str!("refused.rs"), include_str!("immutable.rs")].concat();
+    let tried =
+        [include_str!("refused.rs"), include_str!("pipelines.rs"), include_str!("immutable.rs")].concat();
     let rules: Vec<_> = all().iter().flat_map(|crd| messages(&serde_json::to_value(crd).unwrap())).collect();
     assert!(rules.len() > 20, "the rules are found: {rules:?}");
     for rule in rules {

@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `change`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `guard`, `sink`,
-//! `verify` (P) · `input`, `unparsable`,
+//! `cluster`, `change`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `snapshot`,
+//! `guard`, `sink`, `verify` (P) · `input`, `unparsable`,
 //! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -20,6 +20,7 @@ mod rebalance;
 mod roll;
 mod secure;
 mod sink;
+mod snapshot;
 mod topic;
 mod unparsable;
 mod verify;
@@ -117,6 +118,10 @@ cases! {
         "a role without REPLICATION: the same";
     "P3" Shared Beside 35 pipeline::p03_tables_that_are_not_captured_stay_writable,
         "a table without primary key that is not captured keeps accepting UPDATE and DELETE";
+    "P4" Shared Beside 110 snapshot::p04_the_progress_of_a_snapshot_rises,
+        "1 M rows snapshot: progress rises in status; SnapshotComplete only when counts match, changes meanwhile or not";
+    "P5" Own Beside 260 snapshot::p05_a_snapshot_that_is_cut_short_begins_again,
+        "the Connect pod is killed at 50 % of the snapshot: it begins again, and the final row set equals the source";
     "P6" Shared Beside 360 pipeline::p06_five_minutes_without_the_database,
         "PostgreSQL is down for 5 minutes: recovers unaided, no row lost";
     "P7" Shared Beside 70 guard::p07_a_slot_that_was_advanced_is_refused_and_heals_on_request,
@@ -131,6 +136,8 @@ cases! {
         "the same resnapshot id applied ten times runs once";
     "P12" Shared Beside 90 verify::p12_source_and_sink_are_compared,
         "source and sink agree: Verified=True; one row changed in the sink behind our back: found and named";
+    "P13" Shared Beside 190 sink::p13_a_sink_that_is_stuck_falls_behind_and_is_named,
+        "a sink is stuck while its connector runs: its lag grows by the age of real changes, LagBudget names it, and it recovers";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,

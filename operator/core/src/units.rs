@@ -80,6 +80,15 @@ pub fn human_bytes(bytes: i64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
+/// A time for people: `90 s`, `5 min`, `2 h`; nothing of it is rounded away.
+pub fn human_seconds(seconds: i64) -> String {
+    match seconds {
+        s if s > 0 && s % 3600 == 0 => format!("{} h", s / 3600),
+        s if s > 0 && s % 60 == 0 => format!("{} min", s / 60),
+        s => format!("{s} s"),
+    }
+}
+
 fn scaled(text: &str, units: &[(&str, i64)]) -> Option<i64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: i64 = text[..digits].parse().ok()?;
@@ -101,6 +110,13 @@ mod tests {
             assert!(millis(wrong).is_err(), "{wrong}");
         }
         assert!(bytes("10G").is_err());
+    }
+
+    #[test]
+    fn times_are_told_in_their_largest_whole_unit() {
+        for (seconds, text) in [(0, "0 s"), (90, "90 s"), (300, "5 min"), (7200, "2 h"), (5400, "90 min")] {
+            assert_eq!(human_seconds(seconds), text);
+        }
     }
 
     #[test]

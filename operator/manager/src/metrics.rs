@@ -80,7 +80,7 @@ pub struct SecretLabels {
 }
 
 /// Names and meanings of [`Metrics::of_pipelines`].
-const OF_PIPELINES: [(&str, &str); 10] = [
+const OF_PIPELINES: [(&str, &str); 14] = [
     ("cdc_lag_bytes", "WAL between the source's position and what the pipeline has confirmed"),
     ("cdc_retained_wal_bytes", "WAL that the pipeline's slot keeps on the source's disk"),
     ("cdc_wal_growth_bytes_per_second", "By how much that grows"),
@@ -93,6 +93,13 @@ const OF_PIPELINES: [(&str, &str); 10] = [
         "cdc_verified",
         "1 while the last comparisons found the same rows in source and sinks, 0 while they differ",
     ),
+    ("cdc_lag_seconds", "Age of the oldest change that is not in the topics"),
+    (
+        "cdc_sink_lag_seconds",
+        "Age of the oldest change that the sink that is furthest behind has not applied",
+    ),
+    ("cdc_snapshot_rows", "Rows that the snapshot has brought to the topics, as it was begun last"),
+    ("cdc_snapshot_estimated_rows", "How many there are by the source's own estimate"),
     ("cdc_dead_letters", "Records in the pipeline's dead-letter topics"),
 ];
 
@@ -110,6 +117,10 @@ pub struct Metrics {
     pub pipeline_retained_wal_bytes: Family<ObjectLabels, Gauge>,
     pub pipeline_sink_lag_records: Family<ObjectLabels, Gauge>,
     pub pipeline_verified: Family<ObjectLabels, Gauge>,
+    pub pipeline_lag_seconds: Family<ObjectLabels, Gauge>,
+    pub pipeline_sink_lag_seconds: Family<ObjectLabels, Gauge>,
+    pub pipeline_snapshot_rows: Family<ObjectLabels, Gauge>,
+    pub pipeline_snapshot_estimated_rows: Family<ObjectLabels, Gauge>,
     pub pipeline_dead_letters: Family<ObjectLabels, Gauge>,
     pub pipeline_gap: Family<ObjectLabels, Gauge>,
     pub pipeline_left_slots: Family<ObjectLabels, Gauge>,
@@ -145,6 +156,10 @@ impl Default for Metrics {
             pipeline_retained_wal_bytes: Family::default(),
             pipeline_sink_lag_records: Family::default(),
             pipeline_verified: Family::default(),
+            pipeline_lag_seconds: Family::default(),
+            pipeline_sink_lag_seconds: Family::default(),
+            pipeline_snapshot_rows: Family::default(),
+            pipeline_snapshot_estimated_rows: Family::default(),
             pipeline_dead_letters: Family::default(),
             pipeline_gap: Family::default(),
             pipeline_left_slots: Family::default(),
@@ -267,7 +282,7 @@ impl Metrics {
     }
 
     /// All gauges that each pipeline has, in the order of [`OF_PIPELINES`].
-    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 10] {
+    pub fn of_pipelines(&self) -> [&Family<ObjectLabels, Gauge>; 14] {
         [
             &self.pipeline_lag_bytes,
             &self.pipeline_retained_wal_bytes,
@@ -278,6 +293,10 @@ impl Metrics {
             &self.pipeline_left_slots,
             &self.pipeline_sink_lag_records,
             &self.pipeline_verified,
+            &self.pipeline_lag_seconds,
+            &self.pipeline_sink_lag_seconds,
+            &self.pipeline_snapshot_rows,
+            &self.pipeline_snapshot_estimated_rows,
             &self.pipeline_dead_letters,
         ]
     }

@@ -5,6 +5,8 @@
 //! → `connection` (version, correlation id, one request at a time) → `frame` and `guard` (bytes in bounded
 //! memory) → `transport` (TCP or TLS).
 //!
+//! `rows` is no call, but many: what a snapshot has brought.
+//!
 //! - Every call has a deadline: [`Options::read`], [`Options::write`], or [`Client::within`].
 //! - A call takes its connection out of the pool and gives it back only when it has been answered in full. An
 //!   error, a deadline or a caller that went away drops the connection: no answer reaches another question.
@@ -21,7 +23,9 @@ mod frame;
 mod guard;
 mod ops;
 mod options;
+mod records;
 mod routes;
+mod rows;
 pub mod tls;
 mod transport;
 mod versions;
@@ -35,7 +39,10 @@ pub use ops::configs::{BrokerConfig, ConfigSource};
 pub use ops::create::NewTopic;
 pub use ops::groups::Committed;
 pub use ops::offsets::{At, Offsets, TopicPartition};
+pub use ops::peek::Peeks;
 pub use ops::reassign::Reassign;
 pub use ops::topics::Topics;
 pub use ops::voters::VoterListener;
 pub use options::Options;
+pub use records::{Peeked, Record};
+pub use rows::{KnownRows, SnapshotRows, snapshot_rows};

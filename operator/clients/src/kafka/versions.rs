@@ -10,9 +10,10 @@ use kafka_protocol::messages::{
     AlterUserScramCredentialsRequest, ApiVersionsRequest, CreateAclsRequest, CreatePartitionsRequest,
     CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeAclsRequest,
     DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
-    DescribeQuorumRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest, FindCoordinatorRequest,
-    IncrementalAlterConfigsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
-    OffsetFetchRequest, RemoveRaftVoterRequest, UnregisterBrokerRequest,
+    DescribeQuorumRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest, FetchRequest,
+    FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest,
+    ListPartitionReassignmentsRequest, MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest,
+    UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -58,6 +59,8 @@ speak! {
     FindCoordinatorRequest = "FindCoordinator" 4..=6 reads;
     // 10: a timeout (KIP-1075)
     ListOffsetsRequest = "ListOffsets" 10..=10 reads;
+    // 12: flexible, and the last version that names topics by their names
+    FetchRequest = "Fetch" 12..=12 reads;
     // 8: several groups at once (KIP-709)
     OffsetFetchRequest = "OffsetFetch" 8..=9 reads;
     CreateTopicsRequest = "CreateTopics" 7..=7 writes;

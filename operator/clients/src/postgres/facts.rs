@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use sluice_core::cdc::verify::pair::Described;
-use sluice_core::view::source::{Identity, Pulse, SinkView, SourceView, TableName};
+use sluice_core::view::source::{Identity, Lsn, Pulse, SinkView, SourceView, TableName};
 use tokio_postgres::Transaction;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -56,6 +56,17 @@ impl Session {
             })
             .await?;
         read("look at the sink", &text)
+    }
+
+    /// How many rows a table has, and a position behind which none of the changes is that they hold. Refused where row-level security
+    /// would hide some of them.
+    pub async fn count(&mut self, table: &TableName) -> Result<(i64, Lsn), Error> {
+        let doing = "count rows";
+        let rows = self.texts(doing, source_sql::ALL_ROWS, &source_sql::count(table)).await?;
+        let mut one = rows.into_iter().flatten();
+        let (rows, position) = (one.next().unwrap_or_default(), one.next().unwrap_or_default());
+        let document = format!("[{rows}, \"{position}\"]");
+        read(doing, &document)
     }
 
     /// A table as far as comparing it needs; `None`: there is none.

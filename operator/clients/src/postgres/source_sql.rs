@@ -3,6 +3,21 @@
 //! `to_jsonb(row) ->> 'column'` reads a column that only newer versions have. Catalogs only: a function that opens the table itself
 //! (`pg_total_relation_size`) would wait behind everybody who alters it.
 
+use sluice_core::cdc::sql;
+use sluice_core::view::source::TableName;
+
+/// For queries that must see every row, or be refused.
+pub const ALL_ROWS: &str = "SET LOCAL row_security = off";
+
+/// The rows of a table, then the position: what was committed before the one is before the other.
+pub fn count(table: &TableName) -> String {
+    format!(
+        "SELECT count(*)::text, (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text \
+         FROM {}",
+        sql::table(table)
+    )
+}
+
 /// Position and slots.
 pub const PULSE: &str = r"
 SELECT json_build_object(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sluice_clients::kafka::{At, Client, Code, Committed, ItemError, TopicPartition};
+use sluice_clients::kafka::{At, Client, Code, Committed, ItemError, NewTopic, Peeked, TopicPartition};
 
 use super::support::kafka::{Kafka, shared};
 use super::support::wait::until;
@@ -73,4 +73,34 @@ async fn a_group_tells_how_far_it_is_until_it_is_deleted() {
     assert_eq!(outcome["readers"], Ok(()));
     assert_eq!(outcome["nobody"].as_ref().unwrap_err().code, Code::GROUP_ID_NOT_FOUND);
     assert_eq!(committed(&client, "readers").await, Ok(BTreeMap::new()));
+}
+
+#[tokio::test]
+async fn single_records_are_read_where_they_stand() {
+    let kafka = shared().await;
+    let client = kafka.client();
+    let configs = BTreeMap::from([("compression.type".to_owned(), "lz4".to_owned())]);
+    create(&client, NewTopic { configs, ..topic("peeked", 1) }).await;
+    create(&client, topic("peeked-not", 1)).await;
+    let lines = (0..3000).map(|n| format!("record {n}")).collect::<Vec<_>>().join("\n");
+    kafka.tool("org.apache.kafka.tools.ConsoleProducer", &["--topic", "peeked"], &lines).await;
+    let times = async |time| {
+        client.list_offsets(&["peeked"], At::Time(time)).await.unwrap()[&at("peeked", 0)].clone()
+    };
+    assert_eq!((times(0).await, times(i64::MAX / 2).await), (Ok(0), Ok(-1)));
+    let places = |offset| BTreeMap::from([(at("peeked", 0), offset), (at("peeked-not", 0), 0)]);
+    let began = jiff::Timestamp::now().as_millisecond();
+    for offset in [0, 1, 1234, 2999] {
+        let peeked = client.peek(&places(offset)).await.unwrap();
+        let Ok(Peeked::Record(record)) = &peeked[&at("peeked", 0)] else { panic!("{peeked:?}") };
+        assert_eq!(record.offset, offset);
+        assert_eq!(record.value, Some(format!("record {offset}").into_bytes()));
+        assert!((began - 120_000..=began).contains(&record.timestamp), "{record:?}, now is {began}");
+        assert_eq!(peeked[&at("peeked-not", 0)], Ok(Peeked::Nothing));
+    }
+    let peeked = client.peek(&places(3000)).await.unwrap();
+    assert_eq!(peeked[&at("peeked", 0)], Ok(Peeked::Nothing));
+    let peeked = client.peek(&places(3001)).await.unwrap();
+    assert_eq!(peeked[&at("peeked", 0)].as_ref().unwrap_err().code, Code(1), "out of range");
+    assert_eq!(client.peek(&BTreeMap::from([(at("not-there", 0), 0)])).await.unwrap(), BTreeMap::new());
 }

@@ -7,6 +7,7 @@ mod faults;
 mod flow;
 mod guard;
 mod rows;
+mod snapshot;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

@@ -72,17 +72,22 @@ impl Track {
 #[must_use]
 pub fn quantized(lag: Lag, heartbeat: Option<i32>) -> Lag {
     const MIB: i64 = 1 << 20;
-    // a beat, Connect's flush of offsets (10 s), and the connector's own report to the server (10 s)
-    let normal = i64::from(heartbeat.unwrap_or(0)) + 30;
-    let seconds = match lag.seconds {
-        s if s < normal => 0,
-        s if s < 600 => s / 10 * 10,
-        s => s / 60 * 60,
-    };
     let step = |bytes: i64, least: i64| if bytes < least { 0 } else { coarse(bytes) };
     // a heartbeat and the server's own records are no growth
     let growth = step(lag.growth, 64 << 10);
+    let seconds = seconds(lag.seconds, heartbeat);
     Lag { bytes: step(lag.bytes, MIB), seconds, retained: step(lag.retained, 64 * MIB), growth, ..lag }
+}
+
+/// Seconds behind, as status shows them: none below what a pipeline at rest has.
+pub(super) fn seconds(seconds: i64, heartbeat: Option<i32>) -> i64 {
+    // a beat, Connect's flush of offsets (10 s), and the connector's own report to the server (10 s)
+    let normal = i64::from(heartbeat.unwrap_or(0)) + 30;
+    match seconds {
+        s if s < normal => 0,
+        s if s < 600 => s / 10 * 10,
+        s => s / 60 * 60,
+    }
 }
 
 /// Three significant binary digits.

@@ -8,7 +8,7 @@
 //! slot keeps.
 //!
 //! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
-//! has come. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `verify`: whether the sinks hold what the source holds.
+//! has come; `objectives`: whether that is as far as it should be. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `verify`: whether the sinks hold what the source holds.
 
 pub mod budget;
 mod child;
@@ -17,6 +17,7 @@ pub mod compile;
 pub mod guard;
 pub mod lag;
 pub mod names;
+pub mod objectives;
 mod plan;
 pub mod preflight;
 mod prepare;

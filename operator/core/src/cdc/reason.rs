@@ -9,7 +9,7 @@ crate::reasons! {
         Preparing,
         /// The connectors are being started.
         Starting,
-        /// The rows that the tables had at the start are being read.
+        /// The rows that the tables had at the start are being read. Also of the conditions `SnapshotComplete` and `LagBudget`.
         Snapshotting,
         /// Offsets and slot are given up, so that all rows are read anew.
         Resnapshotting,
@@ -31,6 +31,24 @@ crate::reasons! {
         BudgetExceeded,
         /// Condition `WalBudget`: the server is about to give the slot up (`max_slot_wal_keep_size`).
         LimitNear,
+        /// Condition `SnapshotComplete`: as many rows came as the source had.
+        RowsArrived,
+        /// Condition `SnapshotComplete`: all rows were read, and are being counted in the source.
+        Counting,
+        /// Condition `SnapshotComplete`: other numbers of rows came than the source has.
+        CountsDiffer,
+        /// Condition `SnapshotComplete`: rows could not be counted, in the source or in the topics.
+        NotCounted,
+        /// Condition `LagBudget`: no sink is further behind the source than `objectives.maxLag`.
+        LagWithin,
+        /// Condition `LagBudget`: a sink, or the topics, are further behind the source than `objectives.maxLag`.
+        LagExceeded,
+        /// Condition `LagBudget`: the source or Kafka cannot be seen.
+        LagUnknown,
+        /// Condition `SnapshotBudget`: the snapshot takes, or took, no longer than `objectives.maxSnapshotDuration`.
+        SnapshotInTime,
+        /// Condition `SnapshotBudget`: the snapshot takes, or took, longer than `objectives.maxSnapshotDuration`.
+        SnapshotLate,
         /// Condition `Verified`: the last comparison found the same rows in source and sinks.
         RowsAgree,
         /// Condition `Verified`: rows are missing in a sink, differ, or are only there.

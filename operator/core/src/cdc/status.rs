@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sluice_crds::cdc_pipeline::{
@@ -7,17 +9,21 @@ use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
 use super::budget::Budget;
 use super::guard::Guarded;
+use super::objectives::{self, LAG_BUDGET, SNAPSHOT_BUDGET};
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
+use super::snapshot::{Counted, Tally};
 use super::verify::VERIFIED;
 use super::{Wanted, claim, lag, since, snapshot};
 use crate::condition::{self, Verdict, whole_seconds};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;
-use crate::view::source::{Lag, Lsn};
+use crate::view::source::{Lag, Lsn, TableName};
 
 /// Whether the slot keeps no more WAL than it may.
 pub const WAL_BUDGET: &str = "WalBudget";
+/// Conditions beside kstatus's.
+const FURTHER: [&str; 5] = [WAL_BUDGET, snapshot::COMPLETE, LAG_BUDGET, SNAPSHOT_BUDGET, VERIFIED];
 /// What the guard compared is written again after so many seconds though nothing changed.
 pub const GUARD_AGAIN: i64 = 600;
 
@@ -30,11 +36,18 @@ pub struct Gauges {
     pub confirmed: Option<Lsn>,
     /// In the order of the wanted sinks.
     pub sinks: Vec<SinkGauge>,
+    /// What the snapshot has brought, while that is asked for.
+    pub tally: Option<Tally>,
+    /// The planner's estimates of rows, of tables that have one.
+    pub estimates: BTreeMap<TableName, i64>,
+    pub counted: Counted,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SinkGauge {
     pub lag_records: Option<i64>,
+    /// When the oldest change that it has not applied was made, in milliseconds since 1970.
+    pub oldest: Option<i64>,
     pub dead_letters: Option<i64>,
 }
 
@@ -57,14 +70,24 @@ pub fn status(
         None => previous.preflight_passed_at.clone(),
     };
     let told = told(pipeline, &plan.verdict, now);
+    let generation = pipeline.metadata.generation;
+    let (snapshot, said) = snapshot::next(wanted, plan, gauges, previous.snapshot.as_ref(), now);
+    let mut conditions = with_budget(told.conditions, wanted, plan, generation, now);
+    snapshot::tell(&mut conditions, snapshot.as_ref(), said, generation, now);
+    let sinks = sinks(wanted, gauges, pipeline.status.as_ref(), lag, now);
+    let said = objectives::lag(wanted, plan.phase, lag.map(|lag| lag.seconds), &sinks);
+    objectives::put(&mut conditions, LAG_BUDGET, said, generation, now);
+    let said = objectives::snapshot(wanted, snapshot.as_ref(), now);
+    objectives::put(&mut conditions, SNAPSHOT_BUDGET, said, generation, now);
     CdcPipelineStatus {
-        conditions: with_budget(told.conditions, wanted, plan, pipeline.metadata.generation, now),
+        conditions,
+        snapshot,
         guard: guard(plan, previous.guard.as_ref(), now),
         wal: plan.budget.as_ref().map_or(previous.wal, |budget| Some(wal(budget))),
         resnapshot: plan.memory.resnapshot.clone(),
         snapshots: plan.memory.runs.clone(),
         phase: Some(plan.phase.to_string()),
-        summary: summary(plan.phase, lag),
+        summary: summary(plan.phase, lag, &sinks),
         preflight: plan.checks.as_deref().map_or(previous.preflight.clone(), findings),
         preflight_passed_at: passed,
         source: Some(SourceStatus {
@@ -87,7 +110,7 @@ pub fn status(
             lag_from: behind.from,
         }),
         verification: previous.verification,
-        sinks: sinks(wanted, gauges, pipeline.status.as_ref()),
+        sinks,
         observed_generation: told.observed_generation,
     }
 }
@@ -97,7 +120,7 @@ pub fn told(pipeline: &CdcPipeline, verdict: &Verdict, now: Timestamp) -> CdcPip
     let previous = pipeline.status.clone().unwrap_or_default();
     let generation = pipeline.metadata.generation;
     let mut conditions = condition::build(verdict, generation, now, &previous.conditions);
-    let further = |other: &&Condition| [WAL_BUDGET, VERIFIED].contains(&other.type_.as_str());
+    let further = |other: &&Condition| FURTHER.contains(&other.type_.as_str());
     conditions.extend(previous.conditions.iter().filter(further).cloned());
     CdcPipelineStatus { observed_generation: generation, conditions, ..previous }
 }
@@ -153,8 +176,13 @@ pub fn settled(
             (source.lag_bytes, source.lag_seconds, source.retained_wal_bytes) = (None, None, None);
             (source.lag_since, source.lag_from) = (None, None);
         }
+        if let Some(snapshot) = &mut still.snapshot {
+            (snapshot.rows, snapshot.percent, snapshot.seconds_left) = (None, None, None);
+            snapshot.estimated_rows = None;
+            snapshot.tables.clear();
+        }
         for sink in &mut still.sinks {
-            sink.lag_records = None;
+            (sink.lag_records, sink.lag_seconds) = (None, None);
         }
         for run in &mut still.verification {
             run.progress_rows = None;
@@ -164,12 +192,13 @@ pub fn settled(
     if still(written) == still(&next) { written.clone() } else { next }
 }
 
-fn summary(phase: Phase, lag: Option<Lag>) -> Option<Summary> {
+fn summary(phase: Phase, lag: Option<Lag>, sinks: &[SinkStatus]) -> Option<Summary> {
     let lag = lag?;
     if phase == Phase::Preflight {
         return None;
     }
-    Some(Summary { lag: format!("{}, {} s", human_bytes(lag.bytes), lag.seconds) })
+    let seconds = sinks.iter().filter_map(|sink| sink.lag_seconds).fold(lag.seconds, i64::max);
+    Some(Summary { lag: format!("{}, {seconds} s", human_bytes(lag.bytes)) })
 }
 
 fn findings(checks: &[Failed]) -> Vec<PreflightFinding> {
@@ -264,7 +293,20 @@ fn wal(budget: &Budget) -> WalStatus {
     }
 }
 
-fn sinks(wanted: &Wanted, gauges: &Gauges, previous: Option<&CdcPipelineStatus>) -> Vec<SinkStatus> {
+/// `lag`: of the topics.
+fn sinks(
+    wanted: &Wanted,
+    gauges: &Gauges,
+    previous: Option<&CdcPipelineStatus>,
+    lag: Option<Lag>,
+    now: Timestamp,
+) -> Vec<SinkStatus> {
+    let age = |gauge: SinkGauge| match (gauge.lag_records?, gauge.oldest) {
+        (0, _) => Some(0),
+        (_, oldest) => Some((now.as_millisecond() - oldest?).max(0) / 1000),
+    };
+    // a change that is in no topic yet is not applied either
+    let behind = |gauge| Some(lag::seconds(age(gauge)?, wanted.source.heartbeat).max(lag?.seconds));
     let one = |(at, sink): (usize, &super::wanted::Sink)| {
         let gauge = gauges.sinks.get(at).copied().unwrap_or_default();
         let before =
@@ -273,6 +315,7 @@ fn sinks(wanted: &Wanted, gauges: &Gauges, previous: Option<&CdcPipelineStatus>)
             name: sink.name.clone(),
             connector: wanted.sink_connector(sink),
             lag_records: gauge.lag_records.or_else(|| before?.lag_records),
+            lag_seconds: behind(gauge),
             dead_letter_topic: sink.dead_letter.clone(),
             dead_letters: sink
                 .dead_letter

@@ -65,6 +65,14 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
             |error: units::UnitError| invalid(error.to_string()).at("spec.objectives.maxRetainedWal");
         units::bytes(text).map_err(|error| findings.push(refused(error))).ok()
     });
+    let mut seconds = |text: &Option<String>, field: &str| {
+        let refused =
+            |error: units::UnitError| invalid(error.to_string()).at(format!("spec.objectives.{field}"));
+        let millis = units::millis(text.as_deref()?).map_err(|error| findings.push(refused(error)));
+        millis.ok().map(|millis| millis / 1000)
+    };
+    let max_lag = seconds(&spec.objectives.max_lag, "maxLag");
+    let max_snapshot = seconds(&spec.objectives.max_snapshot_duration, "maxSnapshotDuration");
     connectors(&owner.name, &sinks, &mut findings);
     collisions(&tables, &topics.prefix, &sinks, &mut findings);
     circles(&source, &tables, &sinks, &mut findings);
@@ -79,6 +87,8 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
         snapshot: spec.snapshot.mode,
         snapshots: spec.snapshots.iter().map(|request| request.id.clone()).collect(),
         max_retained_wal,
+        max_lag,
+        max_snapshot,
         topics,
         sinks,
         verify,

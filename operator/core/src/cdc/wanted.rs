@@ -26,6 +26,10 @@ pub struct Wanted {
     pub snapshots: Vec<String>,
     /// Bytes; `objectives.maxRetainedWal`.
     pub max_retained_wal: Option<i64>,
+    /// Seconds; `objectives.maxLag`.
+    pub max_lag: Option<i64>,
+    /// Seconds; `objectives.maxSnapshotDuration`.
+    pub max_snapshot: Option<i64>,
     pub topics: Topics,
     pub sinks: Vec<Sink>,
     /// `spec.verify`

@@ -1,13 +1,18 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, TopicPartition};
+use std::collections::BTreeMap;
+
+use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks, TopicPartition};
+use sluice_core::cdc::snapshot::Mark;
 use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::Lag;
-use sluice_crds::CdcPipelineStatus;
+use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 use tracing::debug;
 
 use super::look::Found;
+use super::progress;
 use crate::context::Context;
 use crate::metrics::ObjectLabels;
 use crate::scope::chain;
@@ -16,16 +21,25 @@ use crate::scope::chain;
 const FRESH: Duration = Duration::from_secs(8);
 const FRESH_AT_REST: Duration = Duration::from_secs(18);
 /// All questions of one measurement together.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Measures what can be measured now; what cannot stays as it was.
-pub async fn measure(context: &Context, wanted: &Wanted, found: &Found) -> Gauges {
+pub async fn measure(
+    context: &Arc<Context>,
+    pipeline: &CdcPipeline,
+    wanted: &Wanted,
+    found: &Found,
+    plan: &Plan,
+) -> Gauges {
     let view = found.seen_source.sight.current();
     let lag = view.and_then(|view| view.lags.get(&wanted.source.slot).copied());
     let sinks = sinks(context, wanted, found).await;
     let slot = view.and_then(|view| view.slots.get(&wanted.source.slot));
     let confirmed = slot.and_then(|slot| slot.confirmed_flush_lsn);
-    let gauges = Gauges { lag, confirmed, sinks };
+    let tally = progress::look(context, pipeline, wanted, found, plan.snapshot_completed).await;
+    let estimates = view.map(|view| view.estimates(&wanted.tables)).unwrap_or_default();
+    let counted = context.cdc.counting.turn(context, pipeline, wanted, found);
+    let gauges = Gauges { lag, confirmed, sinks, tally, estimates, counted };
     export(context, found, &gauges);
     gauges
 }
@@ -68,24 +82,60 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
     let of = |group: &str| {
         committed.iter().find(|(name, _)| name == group).and_then(|(_, item)| item.as_ref().ok())
     };
-    let gauge = |(sink, group): (&sluice_core::cdc::Sink, &&str)| SinkGauge {
-        lag_records: of(group).and_then(|committed| behind(&tables, &begins, &ends, committed)),
-        dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
-    };
-    Ok(wanted.sinks.iter().zip(&groups).map(gauge).collect())
+    let mut gauges = Vec::new();
+    for (sink, group) in wanted.sinks.iter().zip(&groups) {
+        let waiting = of(group).and_then(|committed| waiting(&tables, &begins, &ends, committed));
+        gauges.push(SinkGauge {
+            lag_records: waiting.as_ref().map(|waiting| waiting.records),
+            oldest: match &waiting {
+                Some(waiting) if !waiting.first.is_empty() => oldest(client.peek(&waiting.first).await?),
+                _ => None,
+            },
+            dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
+        });
+    }
+    Ok(gauges)
 }
 
-/// Records that are there and not committed; `None` where a partition's end is not known: half a sum would be a lie.
-fn behind(tables: &[String], begins: &Offsets, ends: &Offsets, committed: &Committed) -> Option<i64> {
-    let mut behind = 0;
+/// What a sink has not committed.
+struct Waiting {
+    records: i64,
+    /// The first of them in each partition that has some.
+    first: BTreeMap<TopicPartition, i64>,
+}
+
+/// `None` where a partition's end is not known: half a sum would be a lie.
+fn waiting(tables: &[String], begins: &Offsets, ends: &Offsets, committed: &Committed) -> Option<Waiting> {
+    let mut waiting = Waiting { records: 0, first: BTreeMap::new() };
     for (at, end) in ends.iter().filter(|(at, _)| tables.contains(&at.topic)) {
         let end = *end.as_ref().ok()?;
         let begin = begin(begins, at)?;
         // retention may have removed what was never committed
         let from = committed.get(at).copied().unwrap_or(begin).max(begin);
-        behind += (end - from).max(0);
+        if from < end {
+            waiting.records += end - from;
+            waiting.first.insert(at.clone(), from);
+        }
     }
-    Some(behind)
+    Some(waiting)
+}
+
+/// When the oldest of these changes was made: by the source's clock, where the record says it, else when it came to Kafka. `None`: one of
+/// them could not be seen.
+fn oldest(peeks: Peeks) -> Option<i64> {
+    let mut oldest: Option<i64> = None;
+    for peeked in peeks.into_values() {
+        let at = match peeked.ok()? {
+            Peeked::Record(record) => {
+                let change = record.value.as_deref().and_then(Mark::of).filter(|mark| !mark.row);
+                change.map_or(record.timestamp, |mark| mark.ts.min(record.timestamp))
+            }
+            Peeked::Sealed { newest } => newest,
+            Peeked::Nothing => continue,
+        };
+        oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
+    }
+    oldest
 }
 
 /// Records in a topic.
@@ -111,6 +161,13 @@ fn export(context: &Context, found: &Found, gauges: &Gauges) {
     if let Some(behind) = gauges.sinks.iter().filter_map(|sink| sink.lag_records).max() {
         metrics.pipeline_sink_lag_records.get_or_create(&labels).set(behind);
     }
+    if let Some(tally) = &gauges.tally {
+        metrics.pipeline_snapshot_rows.get_or_create(&labels).set(tally.rows());
+        let estimates: Option<i64> = tally.tables.keys().map(|table| gauges.estimates.get(table)).sum();
+        if let Some(rows) = estimates {
+            metrics.pipeline_snapshot_estimated_rows.get_or_create(&labels).set(rows);
+        }
+    }
     let letters: Vec<i64> = gauges.sinks.iter().filter_map(|sink| sink.dead_letters).collect();
     if !letters.is_empty() {
         metrics.pipeline_dead_letters.get_or_create(&labels).set(letters.iter().sum());
@@ -132,6 +189,23 @@ pub fn told(context: &Context, found: &Found, plan: &Plan) {
         metrics.pipeline_wal_budget_exceeded.get_or_create(&labels).set(budget.is_exceeded().into());
         if let Some(bytes) = budget.budget {
             metrics.pipeline_wal_budget_bytes.get_or_create(&labels).set(bytes);
+        }
+    }
+}
+
+/// How far the pipeline is behind, as status says it; nothing while nobody can tell.
+pub fn behind(context: &Context, found: &Found, gauges: &Gauges, status: &CdcPipelineStatus) {
+    let labels = ObjectLabels::of(&found.key);
+    let metrics = &context.shared.metrics;
+    let source = gauges.lag.and(status.source.as_ref()).and_then(|source| source.lag_seconds);
+    let sinks: Option<Vec<i64>> = status.sinks.iter().map(|sink| sink.lag_seconds).collect();
+    let sinks = sinks.and_then(|seconds| seconds.into_iter().max());
+    for (gauge, seconds) in
+        [(&metrics.pipeline_lag_seconds, source), (&metrics.pipeline_sink_lag_seconds, sinks)]
+    {
+        match seconds {
+            Some(seconds) => drop(gauge.get_or_create(&labels).set(seconds)),
+            None => drop(gauge.remove(&labels)),
         }
     }
 }
@@ -164,7 +238,7 @@ pub fn forget(context: &Context, key: &crate::scope::Key) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sluice_clients::kafka::{Code, ItemError};
+    use sluice_clients::kafka::{Code, ItemError, Record};
 
     fn at(topic: &str, partition: i32) -> TopicPartition {
         TopicPartition { topic: topic.into(), partition }
@@ -178,10 +252,40 @@ mod tests {
         let mut ends: Offsets =
             [(at("orders", 0), Ok(50)), (at("orders", 1), Ok(5)), (at("other", 0), Ok(9))].into();
         let committed: Committed = [(at("orders", 0), 30)].into();
-        assert_eq!(behind(&tables, &begins, &ends, &committed), Some(20 + 5));
-        assert_eq!(behind(&tables, &begins, &ends, &[(at("orders", 0), 3)].into()), Some(40 + 5));
+        let records = |ends: &Offsets, committed: &Committed| {
+            waiting(&tables, &begins, ends, committed).map(|waiting| waiting.records)
+        };
+        assert_eq!(records(&ends, &committed), Some(20 + 5));
+        assert_eq!(records(&ends, &[(at("orders", 0), 3)].into()), Some(40 + 5));
+        let all = [(at("orders", 0), 50), (at("orders", 1), 4)].into();
+        let first = waiting(&tables, &begins, &ends, &all).unwrap().first;
+        assert_eq!(first, [(at("orders", 1), 4)].into(), "where nothing waits nothing is looked at");
         assert_eq!(held("other", &begins, &ends), Some(9));
         ends.insert(at("orders", 1), Err(ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None }));
-        assert_eq!(behind(&tables, &begins, &ends, &committed), None);
+        assert_eq!(waiting(&tables, &begins, &ends, &committed).map(|waiting| waiting.records), None);
+    }
+
+    #[test]
+    fn the_oldest_change_is_as_old_as_its_commit() {
+        let record = |timestamp, value: Option<&str>| {
+            let value = value.map(|text| text.as_bytes().to_vec());
+            Ok(Peeked::Record(Record { offset: 0, timestamp, value }))
+        };
+        let source = |snapshot: &str| {
+            format!(
+                "{{\"payload\": {{\"source\": {{\"lsn\": 1, \"ts_ms\": 400, \"snapshot\": \"{snapshot}\"}}}}}}"
+            )
+        };
+        let of =
+            |peeks: Vec<_>| oldest((0..).zip(peeks).map(|(n, peeked)| (at("orders", n), peeked)).collect());
+        assert_eq!(of(vec![record(900, Some(&source("false"))), record(700, None)]), Some(400));
+        assert_eq!(
+            of(vec![record(900, Some(&source("true")))]),
+            Some(900),
+            "a row is no change of that time"
+        );
+        assert_eq!(of(vec![Ok(Peeked::Sealed { newest: 800 }), Ok(Peeked::Nothing)]), Some(800));
+        let lost = Err(ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None });
+        assert_eq!(of(vec![record(900, None), lost]), None, "what cannot be seen may be older");
     }
 }

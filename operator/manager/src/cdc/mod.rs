@@ -1,12 +1,14 @@
 //! Passes over each `CdcPipeline`: `reconcile` is the table of contents, `look` gathers what core wants to know, `act` carries a plan
-//! out, `gauges` measures how far sinks are, `teardown` is the end (`namespace`: and perhaps of more). `notes` is what a pass remembers of the one before, `verify`
+//! out, `gauges` measures how far sinks are, `progress` what a snapshot has brought, `count` how many rows the source has, `teardown` is the end (`namespace`: and perhaps of more). `notes` is what a pass remembers of the one before, `verify`
 //! compares source and sinks.
 
 mod act;
+mod count;
 mod gauges;
 mod look;
 mod namespace;
 mod notes;
+mod progress;
 mod reconcile;
 mod teardown;
 mod verify;

@@ -72,7 +72,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
         plan = cdc::plan(&wanted, found.compiled.as_ref(), &found.seen(&wanted));
     }
     claim(&context, pipeline, &wanted, &plan).await?;
-    let gauges = gauges::measure(&context, &wanted, &found).await;
+    let gauges = gauges::measure(&context, pipeline, &wanted, &found, &plan).await;
     gauges::told(&context, &found, &plan);
     let noted;
     let pipeline = if plan.memory == Memory::of(pipeline.status.as_ref()) {
@@ -88,7 +88,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     };
     let again = match act::carry_out(&context, pipeline, &wanted, &found, &plan).await? {
         Done::Nothing if plan.memory.resnapshot.is_some() => SOON,
-        Done::Nothing => due(plan.phase, plan.verdict.kind),
+        Done::Nothing => due(pipeline, &plan),
         Done::Changed => SOON,
         Done::Failed { doing, failure } => {
             plan.verdict = cdc::statement_failed(&doing, failure.trouble, &failure.text);
@@ -110,8 +110,11 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     Ok(Action::requeue(again))
 }
 
-fn due(phase: Phase, kind: VerdictKind) -> Duration {
-    match (phase, kind) {
+fn due(pipeline: &CdcPipeline, plan: &Plan) -> Duration {
+    let snapshot = pipeline.status.as_ref().and_then(|status| status.snapshot.as_ref());
+    let watched = snapshot.is_some_and(cdc::snapshot::is_watched);
+    match (plan.phase, plan.verdict.kind) {
+        (Phase::Streaming, _) if watched => SNAPSHOT,
         (Phase::Snapshot | Phase::Preparing, VerdictKind::Reconciling) => SNAPSHOT,
         _ => FIGURES,
     }
@@ -140,9 +143,14 @@ async fn tell(
     let mut status = cdc::status(pipeline, wanted, plan, gauges, now);
     cdc::verify::tell(&mut status, &wanted.verify, turn.runs.clone(), pipeline.metadata.generation, now);
     gauges::verified(context, found, &status);
+    gauges::behind(context, found, gauges, &status);
     status.resnapshot = status.resnapshot.or_else(|| turn.resnapshot.clone());
     if let Some(written) = &pipeline.status {
-        status = cdc::settled(written, status, context.cdc.figures_are_due(&found.key));
+        status = cdc::settled(
+            written,
+            status,
+            context.cdc.figures_are_due(&found.key, plan.phase == Phase::Snapshot),
+        );
     }
     if write(context, pipeline, status.clone()).await? {
         news(context, pipeline, plan, &status).await;
@@ -165,6 +173,14 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
     if let Some((holds, budget)) = cdc::budget_turned(before, status) {
         let severity = if holds { Severity::Normal } else { Severity::Warning };
         context.event(pipeline, severity, &budget.reason, "WatchWal", &budget.message).await;
+    }
+    for (holds, objective) in cdc::objectives::turned(before, status) {
+        let severity = if holds { Severity::Normal } else { Severity::Warning };
+        context.event(pipeline, severity, &objective.reason, "WatchObjectives", &objective.message).await;
+    }
+    if let Some((holds, snapshot)) = cdc::snapshot::turned(before, status) {
+        let severity = if holds { Severity::Normal } else { Severity::Warning };
+        context.event(pipeline, severity, &snapshot.reason, "Snapshot", &snapshot.message).await;
     }
     if let Some((holds, verified)) = cdc::verify::turned(before, status) {
         let severity = if holds { Severity::Normal } else { Severity::Warning };

@@ -3,7 +3,7 @@
 //!
 //! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, `log_dirs`, and `look`, which puts the first two together.
 //! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`,
-//! `reassign` (replicas), `elect` (leaders). Progress of readers: `offsets`, `groups`.
+//! `reassign` (replicas), `elect` (leaders). Progress of readers: `offsets`, `groups`, and `peek` for single records.
 //! `batch` splits what is too much for one request.
 
 pub mod acls;
@@ -19,6 +19,7 @@ pub mod log_dirs;
 pub mod look;
 pub mod offsets;
 pub mod partitions;
+pub mod peek;
 pub mod quorum;
 pub mod quotas;
 pub mod reassign;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest, ListOffsetsResponse};
 use sluice_core::view::kafka::NodeId;
+use tokio::time::Instant;
 
 use super::super::{Client, Code, Error, ItemError, Topics};
 
@@ -20,7 +21,11 @@ pub enum At {
     Earliest,
     /// One past the last record that all in-sync replicas have (the high watermark).
     Latest,
+    /// The first record that is not older than this, in milliseconds since 1970; -1 where there is none.
+    Time(i64),
 }
+
+pub(super) type Leaders = (BTreeMap<NodeId, Vec<TopicPartition>>, Vec<(TopicPartition, ItemError)>);
 
 pub type Offsets = BTreeMap<TopicPartition, Result<i64, ItemError>>;
 
@@ -32,12 +37,24 @@ impl Client {
     pub async fn list_offsets(&self, topics: &[&str], at: At) -> Result<Offsets, Error> {
         let until = self.until::<ListOffsetsRequest>();
         let mut offsets = Offsets::new();
-        let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
+        let (by_leader, unled) = self.leaders(topics, until).await?;
+        offsets.extend(unled.into_iter().map(|(at, error)| (at, Err(error))));
+        for (leader, partitions) in by_leader {
+            let answer = self.node(leader, &request(&partitions, at, super::millis(until)), until).await?;
+            offsets.extend(read(&answer.body));
+        }
+        Ok(offsets)
+    }
+
+    /// All partitions of these topics by their leaders, and those that have none. A topic that is not there gives one error, at its
+    /// partition 0.
+    pub(super) async fn leaders(&self, topics: &[&str], until: Instant) -> Result<Leaders, Error> {
+        let (mut by_leader, mut unled) = (BTreeMap::<NodeId, Vec<TopicPartition>>::new(), Vec::new());
         for (topic, seen) in self.metadata_until(Topics::Named(topics), until).await? {
             let partitions = match seen {
                 Ok(view) => view.partitions,
                 Err(error) => {
-                    offsets.insert(TopicPartition { topic, partition: 0 }, Err(error));
+                    unled.push((TopicPartition { topic, partition: 0 }, error));
                     continue;
                 }
             };
@@ -46,15 +63,11 @@ impl Client {
                 if let Some(leader) = view.leader {
                     by_leader.entry(leader).or_default().push(at);
                 } else {
-                    offsets.insert(at, Err(ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None }));
+                    unled.push((at, ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None }));
                 }
             }
         }
-        for (leader, partitions) in by_leader {
-            let answer = self.node(leader, &request(&partitions, at, super::millis(until)), until).await?;
-            offsets.extend(read(&answer.body));
-        }
-        Ok(offsets)
+        Ok((by_leader, unled))
     }
 }
 
@@ -62,6 +75,7 @@ fn request(partitions: &[TopicPartition], at: At, timeout_ms: i32) -> ListOffset
     let timestamp = match at {
         At::Earliest => -2,
         At::Latest => -1,
+        At::Time(millis) => millis,
     };
     // sorted by topic already: they come from Metadata topic by topic
     let topics = partitions.chunk_by(|a, b| a.topic == b.topic).map(|of_topic| {

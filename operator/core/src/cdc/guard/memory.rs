@@ -55,7 +55,7 @@ impl Memory {
         });
     }
 
-    pub(super) fn begin(&mut self, reason: &str, ids: Vec<String>, now: Timestamp) {
+    pub(in crate::cdc) fn begin(&mut self, reason: &str, ids: Vec<String>, now: Timestamp) {
         let since = Some(Time(whole_seconds(now)));
         self.resnapshot = Some(Resnapshot { reason: reason.to_owned(), ids, since });
     }

@@ -6,6 +6,7 @@ mod guard;
 mod plan;
 mod preflight;
 mod running;
+mod snapshot;
 mod teardown;
 mod validate;
 mod warned;

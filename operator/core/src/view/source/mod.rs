@@ -5,7 +5,7 @@
 mod lsn;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -51,6 +51,15 @@ impl SourceView {
             table.rows = 0;
         }
         calm
+    }
+}
+
+impl SourceView {
+    /// The planner's estimates of rows. Without `ANALYZE` there is none: -1, and 0 before PostgreSQL 14.
+    pub fn estimates(&self, of: &BTreeSet<TableName>) -> BTreeMap<TableName, i64> {
+        let least = i64::from(self.server.version < 140_000);
+        let known = self.tables.iter().filter(|(name, table)| of.contains(name) && table.rows >= least);
+        known.map(|(name, table)| (name.clone(), table.rows)).collect()
     }
 }
 

@@ -1,7 +1,15 @@
-//! How far the first snapshot is, from what the source connector has stored in Kafka.
+//! How far the first snapshot is: whether it is done, from what the source connector has stored in Kafka; how many rows have come
+//! (`hunt`, from single records of the topics; `tally`, summed up); whether they are as many as the source has (`judge`); and what of it
+//! stands in status (`told`).
 //!
 //! Debezium 3.6 for PostgreSQL stores with each position, while a snapshot runs: `snapshot` (its type), `last_snapshot_record` and
 //! `snapshot_completed`. All three go with the first streamed record (`PostgresOffsetContext.getOffset`).
+
+mod hunt;
+mod judge;
+mod mark;
+mod tally;
+mod told;
 
 use std::collections::BTreeSet;
 
@@ -10,6 +18,13 @@ use sluice_crds::cdc_pipeline::{SnapshotMode, SourceStatus};
 
 use super::Wanted;
 use crate::view::source::TableName;
+
+pub use hunt::{Floor, Hunt, Run, Spot};
+pub use judge::{Counted, Counts};
+pub use mark::{Mark, Opens};
+pub use tally::{Part, Rows, Tally};
+pub use told::{COMPLETE, COUNTING, is_watched, turned};
+pub(super) use told::{next, tell};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {

@@ -1,0 +1,259 @@
+//! The first record of what a fetch brings: record batches of format 2 (KIP-98), plain or compressed with LZ4, as Sluice's source
+//! connectors write them.
+//!
+//! Written by hand: the codec's own decoder reads all records of all batches into memory, and reserves it for as many as a batch claims
+//! to have.
+
+use std::io::Read;
+
+use lz4_flex::frame::FrameDecoder;
+
+/// `RecordBatch.RECORDS_OFFSET`: where the records begin.
+const HEADER: usize = 61;
+/// Where the length of a batch begins to count.
+const PREFIX: usize = 12;
+/// The most bytes that a batch may have unpacked: `max.message.bytes` of compressed ones is a megabyte by default.
+const UNPACKED: u64 = 64 << 20;
+
+/// What is at an offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peeked {
+    /// The first record there or behind it.
+    Record(Record),
+    /// It is in a batch that cannot be opened: of another compression. No record in it is newer than this, in milliseconds since 1970.
+    Sealed { newest: i64 },
+    /// None, or none yet.
+    Nothing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub offset: i64,
+    /// Milliseconds since 1970: when it was produced or appended, as the topic's `message.timestamp.type` has it.
+    pub timestamp: i64,
+    /// `None`: a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// The bytes are not what they should be, or end too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut;
+
+/// The first record at `offset` or behind it. `Err`: the batch that it is in is not here to its end.
+pub fn first(bytes: &[u8], offset: i64) -> Result<Peeked, Cut> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let batch = Batch::read(rest)?;
+        rest = rest.get(batch.size..).unwrap_or_default();
+        // of transactions: they have no record of anybody's
+        if batch.control || batch.last_offset < offset {
+            continue;
+        }
+        match batch.first(offset)? {
+            Peeked::Nothing => {}
+            found => return Ok(found),
+        }
+    }
+    Ok(Peeked::Nothing)
+}
+
+struct Batch<'a> {
+    size: usize,
+    base_offset: i64,
+    last_offset: i64,
+    base_timestamp: i64,
+    newest: i64,
+    compression: i16,
+    append_time: bool,
+    control: bool,
+    count: i32,
+    records: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, Cut> {
+        let length = i32::from_be_bytes(part(bytes, 8)?);
+        let size = usize::try_from(length).map_err(|_| Cut)?.checked_add(PREFIX).ok_or(Cut)?;
+        let [magic] = part(bytes, 16)?;
+        if magic != 2 || size < HEADER {
+            return Err(Cut);
+        }
+        let records = bytes.get(HEADER..size).ok_or(Cut)?;
+        let attributes = i16::from_be_bytes(part(bytes, 21)?);
+        let base_offset = i64::from_be_bytes(part(bytes, 0)?);
+        Ok(Self {
+            size,
+            base_offset,
+            last_offset: base_offset.saturating_add(i32::from_be_bytes(part(bytes, 23)?).into()),
+            base_timestamp: i64::from_be_bytes(part(bytes, 27)?),
+            newest: i64::from_be_bytes(part(bytes, 35)?),
+            compression: attributes & 0b111,
+            append_time: attributes & 0b1000 != 0,
+            control: attributes & 0b10_0000 != 0,
+            count: i32::from_be_bytes(part(bytes, 57)?),
+            records,
+        })
+    }
+
+    fn first(&self, offset: i64) -> Result<Peeked, Cut> {
+        match self.compression {
+            0 => self.find(self.records, offset),
+            3 => {
+                let mut plain = Vec::new();
+                let unpacked = FrameDecoder::new(self.records).take(UNPACKED).read_to_end(&mut plain);
+                unpacked.map_err(|_| Cut)?;
+                self.find(&plain, offset)
+            }
+            _ => Ok(Peeked::Sealed { newest: self.newest }),
+        }
+    }
+
+    fn find(&self, mut records: &[u8], offset: i64) -> Result<Peeked, Cut> {
+        for _ in 0..self.count {
+            let length = varint(&mut records)?;
+            let mut record = take(&mut records, length)?.ok_or(Cut)?;
+            let record = &mut record;
+            take(record, 1)?; // attributes: none are defined
+            let timestamp = self.base_timestamp.saturating_add(varint(record)?);
+            let at = self.base_offset.saturating_add(varint(record)?);
+            if at < offset {
+                continue;
+            }
+            let key = varint(record)?;
+            take(record, key)?;
+            let value = varint(record)?;
+            let value = take(record, value)?.map(<[u8]>::to_vec);
+            let timestamp = if self.append_time { self.newest } else { timestamp };
+            return Ok(Peeked::Record(Record { offset: at, timestamp, value }));
+        }
+        Ok(Peeked::Nothing)
+    }
+}
+
+fn part<const N: usize>(bytes: &[u8], from: usize) -> Result<[u8; N], Cut> {
+    bytes.get(from..from + N).and_then(|part| part.try_into().ok()).ok_or(Cut)
+}
+
+/// The next bytes; `None` for a length below zero, which stands for nothing at all.
+fn take<'a>(bytes: &mut &'a [u8], length: i64) -> Result<Option<&'a [u8]>, Cut> {
+    let Ok(length) = usize::try_from(length) else { return Ok(None) };
+    let (taken, rest) = bytes.split_at_checked(length).ok_or(Cut)?;
+    *bytes = rest;
+    Ok(Some(taken))
+}
+
+/// A zigzag varint, as in Protocol Buffers.
+fn varint(bytes: &mut &[u8]) -> Result<i64, Cut> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first().ok_or(Cut)?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+        }
+    }
+    Err(Cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use bytes::BytesMut;
+    use kafka_protocol::records::{
+        Compression, Record as Wire, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wire(offset: i64, value: Option<&'static str>) -> Wire {
+        Wire {
+            transactional: false,
+            control: false,
+            partition_leader_epoch: 0,
+            producer_id: -1,
+            producer_epoch: -1,
+            timestamp_type: TimestampType::Creation,
+            offset,
+            // records whose numbers do not follow on each other would each be a batch
+            sequence: i32::try_from(offset).unwrap(),
+            timestamp: 1_000 + offset,
+            key: Some("key".into()),
+            value: value.map(Into::into),
+            headers: Default::default(),
+            delete_horizon: false,
+        }
+    }
+
+    /// A batch as Kafka's own producer would make it.
+    fn batch(records: &[Wire], compression: Compression) -> Vec<u8> {
+        let mut bytes = BytesMut::new();
+        let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+        RecordBatchEncoder::encode(&mut bytes, records, &options).unwrap();
+        let mut bytes = bytes.to_vec();
+        if compression != Compression::None {
+            let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            packed.write_all(&bytes.split_off(HEADER)).unwrap();
+            bytes.extend(packed.finish().unwrap());
+            let length = i32::try_from(bytes.len() - PREFIX).unwrap();
+            bytes[8..12].copy_from_slice(&length.to_be_bytes());
+            bytes[22] |= compression as u8;
+        }
+        bytes
+    }
+
+    fn value(peeked: Result<Peeked, Cut>) -> (i64, i64, Option<String>) {
+        let Ok(Peeked::Record(record)) = peeked else { panic!("{peeked:?}") };
+        let text = record.value.map(|value| String::from_utf8(value).unwrap());
+        (record.offset, record.timestamp, text)
+    }
+
+    #[test]
+    fn the_record_at_an_offset_is_found_in_plain_and_packed_batches() {
+        for compression in [Compression::None, Compression::Lz4] {
+            let records = [wire(10, Some("a")), wire(11, None), wire(14, Some("c"))];
+            let bytes = [batch(&records, compression), batch(&[wire(20, Some("d"))], compression)].concat();
+            for (asked, found) in [
+                (0, (10, 1010, Some("a"))),
+                (11, (11, 1011, None)),
+                (12, (14, 1014, Some("c"))),
+                (15, (20, 1020, Some("d"))),
+            ] {
+                let found = (found.0, found.1, found.2.map(str::to_owned));
+                assert_eq!(value(first(&bytes, asked)), found, "{compression:?} {asked}");
+            }
+            assert_eq!(first(&bytes, 21), Ok(Peeked::Nothing));
+            assert_eq!(first(&bytes[..bytes.len() - 1], 20), Err(Cut), "half a batch");
+            assert_eq!(value(first(&bytes[..bytes.len() - 1], 14)).0, 14);
+        }
+        assert_eq!(first(&[], 0), Ok(Peeked::Nothing));
+    }
+
+    #[test]
+    fn a_batch_of_another_compression_tells_its_newest_time() {
+        let bytes = batch(&[wire(1, Some("a")), wire(2, Some("b"))], Compression::Zstd);
+        assert_eq!(first(&bytes, 1), Ok(Peeked::Sealed { newest: 1002 }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_do_harm(
+            changed in prop::collection::vec((0_usize..200, any::<u8>()), 0..6),
+            cut in 0_usize..200,
+            offset in 0_i64..20,
+        ) {
+            for compression in [Compression::None, Compression::Lz4] {
+                let mut bytes = batch(&[wire(1, Some("some text")), wire(2, None)], compression);
+                for (at, value) in &changed {
+                    let at = at % bytes.len();
+                    bytes[at] = *value;
+                }
+                let _ = first(&bytes, offset);
+                bytes.truncate(cut);
+                let _ = first(&bytes, offset);
+            }
+        }
+    }
+}
