@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How a topic lies on the brokers.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicFacts {
     pub name: String,
     pub partitions: Vec<PartitionFacts>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionFacts {
     pub id: i32,
     pub leader: i32,

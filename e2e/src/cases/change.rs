@@ -13,7 +13,7 @@ use crate::scene::{Scene, kafka};
 use crate::wait::{said, seconds};
 
 /// A topic that a broker may be missing from, and somebody who writes to it until told to end.
-async fn safe_topic(s: &Scene<'_>, name: &str) -> Result<()> {
+pub(super) async fn safe_topic(s: &Scene<'_>, name: &str) -> Result<()> {
     s.apply::<Topic>(name, json!({
         "clusterRef": {"name": "kafka"}, "partitions": 6, "replicationFactor": 3, "config": {"min.insync.replicas": 2},
     }))

@@ -1,6 +1,9 @@
 //! Connectors that need no database: the heartbeat source of `MirrorMaker`, which comes with Connect.
 
 use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::ResourceExt;
+use kube::api::LogParams;
 use serde_json::{Value, json};
 use sluice_crds::{ConnectCluster, Connector};
 
@@ -108,4 +111,41 @@ async fn left_alone(s: &Scene<'_>, connect: &Connect, url: &str, other: &Value) 
         same.then_some(()).ok_or_else(|| format!("{answer:?}"))
     })
     .await
+}
+
+pub async fn c03_a_rotated_password_restarts_who_uses_it(s: &Scene<'_>) -> Result<()> {
+    let (kafka, connect) = (s.shared_kafka().await?, s.shared_connect().await?);
+    let worker = format!("{}-connect-0", connect.name);
+    let users = ["c3-uses", "c3-other"];
+    for name in users {
+        s.apply_object::<Secret>(name, json!({"stringData": {"password": "first"}})).await?;
+        let mut config = heartbeat(kafka, name);
+        config["source.cluster.client.id"] = format!("${{secrets:{name}:password}}").into();
+        s.apply::<Connector>(name, connector(connect, CLASS, config)).await?;
+    }
+    for name in users {
+        s.ready::<Connector>(name, seconds(60)).await?;
+    }
+    let before = (starts(s, &worker, users).await?, s.get::<Pod>(&worker).await?.uid());
+    ensure!(before.0 == [1, 1], "tasks that just began were made more than once: {before:?}");
+    s.merge::<Secret>("c3-uses", json!({"stringData": {"password": "second"}})).await?;
+    s.eventually("the connector that uses it to be restarted", seconds(30), async || {
+        let starts = starts(s, &worker, users).await.map_err(|e| chain(e.as_ref()))?;
+        if starts[0] == 2 { Ok(()) } else { Err(format!("{starts:?}")) }
+    })
+    .await?;
+    s.ready::<Connector>("c3-uses", seconds(20)).await?;
+    s.stays("the other one, and the worker, go on", seconds(8), async || {
+        let now = starts(s, &worker, users).await.map_err(|e| chain(e.as_ref()))?;
+        let uid = s.get::<Pod>(&worker).await.map_err(|e| chain(e.as_ref()))?.uid();
+        if now == [2, 1] && uid == before.1 { Ok(()) } else { Err(format!("{now:?} {uid:?}")) }
+    })
+    .await
+}
+
+/// How often the worker has made the task of each of these connectors.
+async fn starts(s: &Scene<'_>, worker: &str, connectors: [&str; 2]) -> Result<[usize; 2]> {
+    let log = s.space.api::<Pod>().logs(worker, &LogParams::default()).await?;
+    let made = |name: &str| format!("Creating task {name}-0");
+    Ok(connectors.map(|name| log.lines().filter(|line| line.contains(&made(name))).count()))
 }

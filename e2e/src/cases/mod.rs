@@ -1,8 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `change`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) · `pipeline`, `snapshot`,
-//! `guard`, `sink`, `verify` (P) · `input`, `unparsable`,
-//! `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
+//! `cluster`, `change`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
+//! `pipeline`, `snapshot`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -15,7 +14,9 @@ mod cluster;
 mod connector;
 mod guard;
 mod input;
+mod machine;
 mod pipeline;
+mod quorum;
 mod rebalance;
 mod roll;
 mod secure;
@@ -80,6 +81,8 @@ cases! {
         "the operator is killed while partitions move: the same plan finishes, no throttle left";
     "K10" Own Beside 120 rebalance::k10_two_brokers_leave_in_one_edit,
         "5→3 in one edit: pods leave only when they hold nothing; 3→2 below a replication factor is refused";
+    "K11" Own Beside 90 quorum::k11_the_quorum_follows_the_spec,
+        "controllers 1→3→1: quorum voters follow, the cluster stays available";
     "K12" Own Beside 30 cluster::k12_children_are_repaired,
         "a Service, ConfigMap or PDB is deleted or edited: repaired within 5 s";
     "K13" Own Alone 90 roll::k13_kafka_returns_without_the_operator,
@@ -88,6 +91,8 @@ cases! {
         "an unsupported version or an unknown config key: Ready=False with the supported ones, nothing created";
     "K15" Own Beside 35 change::k15_volumes_grow_and_do_not_shrink,
         "a volume grows: PVCs grow without a restart; shrinking is refused at the field";
+    "K16" Own Alone 150 machine::k16_a_machine_is_drained_and_later_dies,
+        "a node is drained with a PDB; a node dies and returns: no data lost, status told the truth meanwhile";
     "S1" Own Beside 70 secure::s1_nobody_gets_in_without_a_certificate,
         "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate, a forged one or a user's lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,
@@ -108,10 +113,14 @@ cases! {
         "two Topics claim one name: the older wins, the other says so";
     "T6" Own Beside 40 topic::t06_deletion_follows_its_policy,
         "Topic deleted with Retain: the topic stays; with Delete: it goes; with the cluster gone: no finalizer hangs";
+    "T7" Shared Beside 20 topic::t07_an_existing_topic_is_adopted_as_declared,
+        "an existing topic is adopted only as adoption says; what would change is shown first";
     "C1" Shared Beside 30 connector::c01_a_bad_transform_is_said_and_mended,
         "a bad SMT: Ready=False within 10 s with the error's first line; fixing the spec recovers";
     "C2" Shared Beside 20 connector::c02_a_connector_made_by_rest_is_left_alone,
         "a connector made by REST is left alone and listed";
+    "C3" Shared Beside 40 connector::c03_a_rotated_password_restarts_who_uses_it,
+        "a password rotates in its Secret: only the connectors that use it restart";
     "P1" Shared Beside 50 pipeline::p01_wal_level_is_named_and_mended,
         "wal_level=replica: preflight names it with the fix and no connector is created; after the fix it goes Ready unaided";
     "P2" Shared Beside 35 pipeline::p02_a_role_without_replication_is_named_and_mended,

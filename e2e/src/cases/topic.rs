@@ -148,3 +148,47 @@ pub async fn t06_deletion_follows_its_policy(s: &Scene<'_>) -> Result<()> {
     s.says::<Topic>("orphan", &Expect::refused(&["ClusterMissing"], &["kafka"]), seconds(15)).await?;
     s.remove::<Topic>("orphan", seconds(20)).await
 }
+
+pub async fn t07_an_existing_topic_is_adopted_as_declared(s: &Scene<'_>) -> Result<()> {
+    let kafka = s.shared_kafka().await?;
+    let made = ["create", "3", "1", "retention.ms=1000000"];
+    s.agent().meddle(&kafka.bootstrap, "t7-there", &made).await?;
+    let there = in_kafka(s, kafka, "t7-there").await?.context("t7-there was not made")?;
+    let declared =
+        |more: Value| with(topic(kafka, json!({"partitions": 4, "deletionPolicy": "Retain"})), more);
+    let untouched = async |what: &str| -> Result<()> {
+        let now = in_kafka(s, kafka, "t7-there").await?;
+        ensure!(now.as_ref() == Some(&there), "{what}: {now:?}");
+        let configs = s.agent().topic_configs(&kafka.bootstrap, "t7-there").await?;
+        ensure!(configs["retention.ms"] == "1000000", "{what}: retention.ms={}", configs["retention.ms"]);
+        Ok(())
+    };
+
+    // by default: only where nothing would change, and it says what would
+    s.apply::<Topic>("t7-there", declared(json!({}))).await?;
+    let changes = ["partitions 3 → 4", "retention.ms 1000000 → (default)", "spec.adoption"];
+    s.says::<Topic>("t7-there", &Expect::refused(&["AdoptionRefused"], &changes), seconds(10)).await?;
+    untouched("refused").await?;
+    s.apply::<Topic>("t7-there", declared(json!({"adoption": "Never"}))).await?;
+    s.says::<Topic>("t7-there", &Expect::refused(&["AdoptionRefused"], &["Never"]), seconds(10)).await?;
+    untouched("with Never").await?;
+    s.apply::<Topic>("t7-there", declared(json!({"adoption": "Always", "paused": true}))).await?;
+    s.says::<Topic>("t7-there", &Expect::refused(&["Paused"], &changes[..2]), seconds(10)).await?;
+    untouched("paused").await?;
+
+    s.apply::<Topic>("t7-there", declared(json!({"adoption": "Always", "paused": false}))).await?;
+    let ready = s.ready::<Topic>("t7-there", seconds(10)).await?;
+    let now = in_kafka(s, kafka, "t7-there").await?.context("t7-there is gone")?;
+    ensure!(now.partitions.len() == 4, "{now:?}");
+    let configs = s.agent().topic_configs(&kafka.bootstrap, "t7-there").await?;
+    ensure!(configs["retention.ms"] != "1000000", "retention.ms is as it was");
+
+    // let go of and declared as it is: taken over as it stands
+    s.remove::<Topic>("t7-there", seconds(15)).await?;
+    s.apply::<Topic>("t7-there", topic(kafka, json!({"partitions": 4}))).await?;
+    let again = s.ready::<Topic>("t7-there", seconds(10)).await?;
+    let id = |topic: &Topic| topic.status.as_ref().and_then(|status| status.topic_id.clone());
+    ensure!(id(&ready).is_some() && id(&again) == id(&ready), "it is another topic");
+    ensure!(in_kafka(s, kafka, "t7-there").await? == Some(now), "it was changed");
+    Ok(())
+}

@@ -17,3 +17,11 @@ pub async fn connect() -> Result<Client> {
     let config = Config::infer().await.context("no cluster: set KUBECONFIG, or `make cluster`")?;
     Client::try_from(config).context("a client from KUBECONFIG")
 }
+
+/// One that takes the first answer: an eviction that a PodDisruptionBudget refuses is refused as 429, which is tried
+/// again and again else.
+pub async fn impatient() -> Result<Client> {
+    let mut config = Config::infer().await.context("no cluster: set KUBECONFIG, or `make cluster`")?;
+    config.default_retry = false;
+    Client::try_from(config).context("a client from KUBECONFIG")
+}

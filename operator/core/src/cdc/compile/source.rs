@@ -10,7 +10,7 @@ use crate::cdc::{Wanted, sql};
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
-const FIXED: [(&str, &str); 19] = [
+const FIXED: [(&str, &str); 21] = [
     ("plugin.name", "pgoutput"),
     // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
     ("publication.autocreate.mode", "disabled"),
@@ -39,6 +39,11 @@ const FIXED: [(&str, &str); 19] = [
     ("header.converter.schemas.enable", "false"),
     // the schema in every record is most of it, and always the same
     ("producer.override.compression.type", "lz4"),
+    // Connect keeps every record until it is acknowledged, as objects; the producer counts its bytes compressed, a hundredth of
+    // them. By the default of 32 MiB a snapshot fills the worker's heap, and all it does then is collect garbage
+    ("producer.override.buffer.memory", "2097152"),
+    // Connect has one request under way at a time, so a snapshot is as fast as requests are large
+    ("producer.override.batch.size", "65536"),
 ];
 
 pub(super) fn build(wanted: &Wanted) -> Connector {
