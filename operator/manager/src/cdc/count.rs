@@ -1,11 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_core::cdc::Wanted;
 use sluice_core::cdc::snapshot::{self, Counted, Counts};
-use sluice_core::view::source::{SourceView, TableName};
+use sluice_core::view::source::{Lsn, SourceView, TableName};
 use sluice_crds::CdcPipeline;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -20,8 +20,11 @@ use crate::scope::Key;
 const AT_ONCE: usize = 2;
 /// For one table, twice what its server is given: the snapshot read it, too, and took longer.
 const CALL: Duration = Duration::from_hours(4);
-/// When what could not be counted is counted again.
+/// When what could not be counted is counted again; then after twice as long, and so on.
 const AGAIN: Duration = Duration::from_mins(1);
+const AT_MOST: Duration = Duration::from_hours(1);
+/// What failed after so long a time is not tried again: each try keeps the source from cleaning up behind it.
+const TOO_LONG: Duration = Duration::from_mins(30);
 
 /// Counts rows of sources beside the passes, once for each snapshot.
 pub struct Counter {
@@ -100,18 +103,20 @@ struct Work {
 
 impl Work {
     async fn run(self) {
+        let (mut counts, mut again) = (Counts::default(), AGAIN);
         loop {
-            let counted = match self.count().await {
-                Ok(counts) => {
+            let counted = match self.count(&mut counts).await {
+                Ok(()) => {
                     info!(pipeline = %self.pipeline, rows = counts.rows.values().sum::<i64>(), "counted the source's rows");
-                    Counted::Done(counts)
+                    Counted::Done(counts.clone())
                 }
-                Err(failure) => {
-                    debug!(pipeline = %self.pipeline, error = failure.text, "the source's rows were not counted");
-                    Counted::Failed(failure.text)
+                Err((table, took, failure)) => {
+                    debug!(pipeline = %self.pipeline, %table, error = failure.text, "the source's rows were not counted");
+                    let text = format!("{table}: {}", failure.text);
+                    if took < TOO_LONG { Counted::Failed(text) } else { Counted::GivenUp(text) }
                 }
             };
-            let done = matches!(counted, Counted::Done(_));
+            let done = matches!(counted, Counted::Done(_) | Counted::GivenUp(_));
             *self.state.lock().expect("no panic while noting") = counted;
             if let Some(context) = self.context.upgrade() {
                 context.shelves.pipelines.wake(&self.pipeline);
@@ -119,19 +124,27 @@ impl Work {
             if done {
                 return;
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(again).await;
+            again = (again * 2).min(AT_MOST);
         }
     }
 
-    async fn count(&self) -> Result<Counts, Failure> {
-        let mut counts = Counts { rows: BTreeMap::new(), ..Default::default() };
-        for table in &self.tables {
+    /// Tables that are not in `counts` yet; those that were counted stay so when another fails.
+    async fn count(&self, counts: &mut Counts) -> Result<(), (TableName, Duration, Failure)> {
+        let left: Vec<_> = self.tables.iter().filter(|table| !counts.rows.contains_key(*table)).collect();
+        for table in left {
             // the semaphore is never closed
             let _turn = self.turns.acquire().await;
-            let (rows, position) = self.source.session(CALL).await?.count(table).await?;
+            let began = Instant::now();
+            let (rows, position) =
+                self.one(table).await.map_err(|failure| (table.clone(), began.elapsed(), failure))?;
             counts.rows.insert(table.clone(), rows);
             counts.position = counts.position.max(position);
         }
-        Ok(counts)
+        Ok(())
+    }
+
+    async fn one(&self, table: &TableName) -> Result<(i64, Lsn), Failure> {
+        Ok(self.source.session(CALL).await?.count(table).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use std::collections::BTreeMap;
 
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks, TopicPartition};
-use sluice_core::cdc::snapshot::Mark;
+use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::Lag;
@@ -85,12 +85,16 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
     let mut gauges = Vec::new();
     for (sink, group) in wanted.sinks.iter().zip(&groups) {
         let waiting = of(group).and_then(|committed| waiting(&tables, &begins, &ends, committed));
+        let peeks = match &waiting {
+            Some(waiting) if !waiting.first.is_empty() => Some(client.peek(&waiting.first).await?),
+            _ => None,
+        };
+        // what ends a transaction has an offset, and is no record
+        let ends_only = |peeks: &Peeks| peeks.values().all(|peeked| matches!(peeked, Ok(Peeked::Nothing)));
+        let nothing = peeks.as_ref().is_some_and(ends_only);
         gauges.push(SinkGauge {
-            lag_records: waiting.as_ref().map(|waiting| waiting.records),
-            oldest: match &waiting {
-                Some(waiting) if !waiting.first.is_empty() => oldest(client.peek(&waiting.first).await?),
-                _ => None,
-            },
+            lag_records: waiting.as_ref().map(|waiting| if nothing { 0 } else { waiting.records }),
+            oldest: peeks.and_then(oldest),
             dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
         });
     }
@@ -104,14 +108,17 @@ struct Waiting {
     first: BTreeMap<TopicPartition, i64>,
 }
 
-/// `None` where a partition's end is not known: half a sum would be a lie.
+/// `None` where a partition's end is not known, or its beginning was lost: half a sum would be a lie.
 fn waiting(tables: &[String], begins: &Offsets, ends: &Offsets, committed: &Committed) -> Option<Waiting> {
     let mut waiting = Waiting { records: 0, first: BTreeMap::new() };
     for (at, end) in ends.iter().filter(|(at, _)| tables.contains(&at.topic)) {
         let end = *end.as_ref().ok()?;
         let begin = begin(begins, at)?;
-        // retention may have removed what was never committed
-        let from = committed.get(at).copied().unwrap_or(begin).max(begin);
+        let from = committed.get(at).copied().unwrap_or(begin);
+        // retention has removed what was never read: nobody can say how far behind that is, and it is not nothing
+        if from < begin {
+            return None;
+        }
         if from < end {
             waiting.records += end - from;
             waiting.first.insert(at.clone(), from);
@@ -197,9 +204,12 @@ pub fn told(context: &Context, found: &Found, plan: &Plan) {
 pub fn behind(context: &Context, found: &Found, gauges: &Gauges, status: &CdcPipelineStatus) {
     let labels = ObjectLabels::of(&found.key);
     let metrics = &context.shared.metrics;
+    // while rows are being read nothing is confirmed: that is the snapshot's time, and no lag
+    let reads = status.snapshot.as_ref().is_some_and(snapshot::is_read);
     let source = gauges.lag.and(status.source.as_ref()).and_then(|source| source.lag_seconds);
+    let source = source.filter(|_| !reads);
     let sinks: Option<Vec<i64>> = status.sinks.iter().map(|sink| sink.lag_seconds).collect();
-    let sinks = sinks.and_then(|seconds| seconds.into_iter().max());
+    let sinks = sinks.and_then(|seconds| seconds.into_iter().max()).filter(|_| !reads);
     for (gauge, seconds) in
         [(&metrics.pipeline_lag_seconds, source), (&metrics.pipeline_sink_lag_seconds, sinks)]
     {

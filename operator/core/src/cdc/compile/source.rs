@@ -10,7 +10,7 @@ use crate::cdc::{Wanted, sql};
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
-const FIXED: [(&str, &str); 21] = [
+const FIXED: [(&str, &str); 23] = [
     ("plugin.name", "pgoutput"),
     // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
     ("publication.autocreate.mode", "disabled"),
@@ -42,8 +42,10 @@ const FIXED: [(&str, &str); 21] = [
     // Connect keeps every record until it is acknowledged, as objects; the producer counts its bytes compressed, a hundredth of
     // them. By the default of 32 MiB a snapshot fills the worker's heap, and all it does then is collect garbage
     ("producer.override.buffer.memory", "2097152"),
-    // Connect has one request under way at a time, so a snapshot is as fast as requests are large
     ("producer.override.batch.size", "65536"),
+    // an answer that is lost brings no record twice; and then several requests may be under way without changing the order
+    ("producer.override.enable.idempotence", "true"),
+    ("producer.override.max.in.flight.requests.per.connection", "5"),
 ];
 
 pub(super) fn build(wanted: &Wanted) -> Connector {

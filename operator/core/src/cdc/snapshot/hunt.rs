@@ -1,8 +1,9 @@
 //! Where the rows of a snapshot begin and end in a partition, by as few looks as a binary search needs.
 //!
 //! A partition holds, in this order: what older snapshots and changes brought; the rows of this snapshot, once for each time that it was
-//! begun; the changes since. Positions grow along all of it. A snapshot that is cut short begins again with all rows, mostly at
-//! another position, always at another time.
+//! begun; the changes since. Positions grow along all of it, but for the first of those changes: one that was made before the
+//! snapshot began, by a transaction that was committed after that, comes behind the rows and has an older position. A snapshot that is
+//! cut short begins again with all rows, mostly at another position, always at another time.
 
 use std::ops::Range;
 
@@ -101,6 +102,16 @@ enum Step {
     After(Search),
     /// The last row before that.
     Last(i64),
+    /// A row at all, where a change stands that is older than the snapshot: in strides that double, from behind.
+    Back {
+        at: i64,
+        stride: i64,
+        high: i64,
+        /// Changes that are newer have been seen.
+        newer: bool,
+    },
+    /// The first change behind a row that was found so.
+    Border(Search),
     /// The first row of the same time.
     First {
         after: i64,
@@ -141,7 +152,8 @@ impl Hunt {
     pub fn asks(&self) -> Option<i64> {
         match &self.step {
             Step::Tail(offset) | Step::Last(offset) | Step::Opening { first: offset, .. } => Some(*offset),
-            Step::After(search) | Step::First { search, .. } => search.asks(),
+            Step::Back { at, .. } => Some(*at),
+            Step::After(search) | Step::Border(search) | Step::First { search, .. } => search.asks(),
             Step::Ended(_) => None,
         }
     }
@@ -168,6 +180,14 @@ impl Hunt {
                 }
             }
             Step::Last(offset) => self.last(offset, spot),
+            Step::Back { at, stride, high, newer } => self.back(at, stride, high, newer, spot),
+            Step::Border(mut search) => {
+                if search.told(spot, |mark| !mark.row) {
+                    Step::Border(search)
+                } else {
+                    Step::Ended(None)
+                }
+            }
             Step::First { after, ts, mut search } => {
                 if search.told(spot, |mark| (mark.lsn, mark.ts) >= (lsn, ts)) {
                     Step::First { after, ts, search }
@@ -194,6 +214,7 @@ impl Hunt {
                 let low = self.known.map_or(self.begin, |run| run.first.max(self.begin));
                 Step::After(Search::new(low, self.end))
             }
+            Some(mark) if !mark.row => self.look_back(offset, false),
             Some(mark) => self.rows(offset + 1, mark),
             None => self.before(offset).map_or(Step::Ended(None), Step::Tail),
         }
@@ -201,8 +222,35 @@ impl Hunt {
 
     fn last(&mut self, offset: i64, spot: Option<Spot>) -> Step {
         match spot.and_then(|spot| spot.mark) {
+            Some(mark) if !mark.row => self.look_back(offset, true),
             Some(mark) => self.rows(offset + 1, mark),
             None => self.before(offset).map_or(Step::Ended(None), Step::Last),
+        }
+    }
+
+    /// `offset`: of a change that is older than the snapshot.
+    fn look_back(&self, offset: i64, newer: bool) -> Step {
+        if offset == self.begin {
+            return Step::Ended(Some(self.none(offset + 1)));
+        }
+        Step::Back { at: offset - 1, stride: 1, high: offset, newer }
+    }
+
+    fn back(&self, at: i64, stride: i64, high: i64, newer: bool, spot: Option<Spot>) -> Step {
+        match spot.filter(|spot| spot.offset < high).and_then(|spot| Some((spot.offset, spot.mark?))) {
+            Some((offset, mark)) if mark.row && mark.lsn == self.lsn => {
+                Step::Border(Search::new(offset + 1, high))
+            }
+            Some((_, mark)) if mark.row && !newer => Step::Ended(Some(self.none(high + 1))),
+            // rows of an older one: between them and the changes there may be some of this one that were stepped over
+            Some((_, mark)) if mark.row => Step::Ended(None),
+            _ if at > self.begin => {
+                let further = (at - 2 * stride).max(self.begin);
+                Step::Back { at: further, stride: 2 * stride, high, newer }
+            }
+            // from its beginning on this partition has changes, and rows would be before them
+            _ if self.begin == 0 || !newer => Step::Ended(Some(self.none(high + 1))),
+            _ => Step::Ended(None),
         }
     }
 
@@ -236,6 +284,7 @@ impl Hunt {
                 at if at == self.begin => Step::Ended(Some(self.none(at))),
                 at => Step::Last(at - 1),
             },
+            Step::Border(search) if search.asks().is_none() => Step::Last(search.low - 1),
             Step::First { after, ts, search } if search.asks().is_none() => {
                 Step::Opening { after: *after, ts: *ts, first: search.low }
             }

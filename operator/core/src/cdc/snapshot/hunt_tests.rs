@@ -44,6 +44,11 @@ fn changes(count: usize, lsn: u64) -> Vec<Option<Mark>> {
     (0..count).map(change).collect()
 }
 
+/// As when transactions that were begun before the snapshot are committed after it, among others.
+fn mixed(count: usize, old: u64, new: u64) -> Vec<Option<Mark>> {
+    (0..count).flat_map(|n| changes(1, if n % 3 == 2 { new + n as u64 } else { old })).collect()
+}
+
 fn log(parts: &[Vec<Option<Mark>>]) -> Log {
     Log { begin: 0, records: parts.concat() }
 }
@@ -75,8 +80,7 @@ fn older_records_and_newer_changes_are_no_rows_of_it() {
     let log = log(&[rows(10, 5, 1), changes(30, 20), rows(100, 60, 9), changes(50, 61)]);
     let run = log.hunt(60, None).0.unwrap();
     assert_eq!((run.first, run.after), (40, 140));
-    let older = log.hunt(70, None).0.unwrap();
-    assert_eq!((older.first, older.after), (150, 150), "changes alone");
+    assert_eq!(log.hunt(70, None).0, None, "few rows may stand among changes that are older than them");
     let none = log.hunt(500, None).0.unwrap();
     assert_eq!((none.first, none.after), (190, 190));
 }
@@ -156,5 +160,30 @@ proptest! {
         } else if !same {
             prop_assert_eq!(run.first, run.after);
         }
+    }
+}
+
+#[test]
+fn changes_that_are_older_than_the_snapshot_and_came_behind_its_rows_are_no_rows() {
+    for count in [1, 2, 3, 7, 40, 500] {
+        for tail in [0, 1, 900] {
+            let log = log(&[rows(1000, 50, 7), mixed(count, 48, 60), changes(tail, 2000)]);
+            let run = log.hunt(50, None).0.unwrap();
+            assert_eq!((run.first, run.after, run.whole), (0, 1000, true), "{count} {tail}");
+        }
+    }
+    // a table without rows, whose first changes were such ones
+    let log = log(&[changes(5, 40), changes(9, 60)]);
+    let run = log.hunt(50, None).0.unwrap();
+    assert_eq!((run.after - run.first, run.whole), (0, true));
+}
+
+#[test]
+fn few_rows_before_many_such_changes_are_found_or_not_told_of() {
+    for few in 1..40 {
+        let log = log(&[changes(30, 10), rows(few, 50, 7), changes(300, 48), changes(10, 60)]);
+        let found = log.hunt(50, None).0;
+        let right = |run: Run| run.after - run.first == i64::try_from(few).unwrap();
+        assert!(found.is_none_or(right), "{few}: {found:?}");
     }
 }

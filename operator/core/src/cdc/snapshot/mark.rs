@@ -5,7 +5,8 @@ use crate::view::source::Lsn;
 /// What a record in a table's topic says of where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Of a row: where the server was when its snapshot began. Of a change: where the change is. Both only grow along a partition.
+    /// Of a row: where the server was when its snapshot began. Of a change: where the change is, which is before its transaction was
+    /// committed. So both grow along a partition, but for changes of transactions that went on while the snapshot began.
     pub lsn: Lsn,
     /// Milliseconds since 1970 by the server's clock. All rows of a table that one snapshot has read have the same.
     pub ts: i64,

@@ -23,7 +23,7 @@ pub use hunt::{Floor, Hunt, Run, Spot};
 pub use judge::{Counted, Counts};
 pub use mark::{Mark, Opens};
 pub use tally::{Part, Rows, Tally};
-pub use told::{COMPLETE, COUNTING, is_watched, turned};
+pub use told::{COMPLETE, COUNTING, is_read, is_watched, turned};
 pub(super) use told::{next, tell};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

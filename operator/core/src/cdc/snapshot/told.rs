@@ -28,6 +28,11 @@ const PACE: i64 = 10;
 /// A condition's status, reason and message.
 type Said = (Option<bool>, CdcReason, String);
 
+/// Whether rows are being read.
+pub fn is_read(snapshot: &SnapshotStatus) -> bool {
+    snapshot.state == READING
+}
+
 /// Whether it is still to be looked for what the snapshot has brought.
 pub fn is_watched(snapshot: &SnapshotStatus) -> bool {
     snapshot.state != DONE
@@ -150,12 +155,20 @@ fn counted(next: &mut SnapshotStatus, gauges: &Gauges) -> Said {
                 format!("All rows were read, but cannot be counted in the source: {why}. Sluice tries again");
             return (None, CdcReason::NotCounted, message);
         }
+        Counted::GivenUp(why) => {
+            next.state = DONE.into();
+            let message = format!(
+                "All rows were read, but cannot be counted in the source: {why}. It is not tried again. An id in spec.verify compares \
+                 source and sinks by parts"
+            );
+            return (None, CdcReason::NotCounted, message);
+        }
         Counted::Done(counts) => counts,
     };
     let Some(tally) = &gauges.tally else { return counting() };
     let said = match judge(tally, counts, gauges.confirmed) {
         Judged::Waits => return counting(),
-        Judged::Agree => {
+        Judged::Agree { same } => {
             let again = match next.attempts {
                 0 | 1 => String::new(),
                 times => format!(
@@ -164,24 +177,28 @@ fn counted(next: &mut SnapshotStatus, gauges: &Gauges) -> Said {
                     times - 1
                 ),
             };
-            let message = format!(
-                "{} rows of {} tables came, as many as the source had{again}",
-                tally.rows(),
-                tally.tables.len()
-            );
+            let (rows, tables) = (tally.rows(), tally.tables.len());
+            let compared = if same {
+                "as many as the source had".to_owned()
+            } else {
+                let changes: i64 = tally.tables.values().map(|rows| rows.changes).sum();
+                let counted: i64 = counts.rows.values().sum();
+                format!("the source has {counted}, and {changes} changes since explain the difference")
+            };
+            let message = format!("{rows} rows of {tables} tables came: {compared}{again}");
             (Some(true), CdcReason::RowsArrived, message)
         }
         Judged::Differ(what) => {
             let message = format!(
-                "{what}. An id in spec.snapshots reads all rows anew, and one in spec.verify finds by key what differs in sinks. A \
-                 TRUNCATE since then explains fewer rows"
+                "{what}. An id in spec.verify finds by key what differs in sinks, and one in spec.snapshots reads all rows anew. More \
+                 than there are may be rows that came twice, or a TRUNCATE since then"
             );
             (Some(false), CdcReason::CountsDiffer, message)
         }
         Judged::Unsure(tables) => {
             let message = format!(
-                "All rows were read, but those that came of {tables} cannot be counted: retention has removed some already, or the \
-                 topics are compressed otherwise than with LZ4. An id in spec.verify compares source and sinks"
+                "All rows were read, but those that came of {tables} cannot be counted: retention has removed some already, the topics \
+                 are compressed otherwise than with LZ4, or older changes stand around them. An id in spec.verify compares source and sinks"
             );
             (None, CdcReason::NotCounted, message)
         }

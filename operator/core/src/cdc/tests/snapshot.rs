@@ -125,7 +125,7 @@ fn it_is_complete_only_once_the_counts_match() {
     story.pass();
     let (status, reason, message) = story.says();
     assert_eq!((status.as_str(), reason.as_str()), ("True", "RowsArrived"));
-    assert_eq!(message, "1500 rows of 2 tables came, as many as the source had");
+    assert_eq!(message, "1500 rows of 2 tables came: as many as the source had");
     assert!(turned(before.as_ref(), story.pipeline.status.as_ref().unwrap()).is_some_and(|(holds, _)| holds));
     // nothing is looked at any more, and it stays so
     (story.gauges, story.pipeline.metadata.generation) = (Gauges::default(), Some(2));
