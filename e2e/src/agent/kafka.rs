@@ -70,11 +70,6 @@ pub enum Change {
         config: Vec<String>,
     },
     Delete,
-    /// Replaces what is set on one broker while it runs
-    Broker {
-        id: i32,
-        config: Vec<String>,
-    },
 }
 
 /// Every topic; blocking calls of librdkafka on a thread of their own.
@@ -132,10 +127,7 @@ pub async fn meddle(args: Meddle) -> Result<()> {
             admin.create_partitions([&NewPartitions::new(name, *partitions)], &options).await?
         }
         Change::Delete => admin.delete_topics(&[name], &options).await?,
-        Change::Config { config } => return replace(&admin, ResourceSpecifier::Topic(name), config).await,
-        Change::Broker { id, config } => {
-            return replace(&admin, ResourceSpecifier::Broker(*id), config).await;
-        }
+        Change::Config { config } => return replace(&admin, name, config).await,
     };
     for result in done {
         result.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
@@ -143,12 +135,8 @@ pub async fn meddle(args: Meddle) -> Result<()> {
     Ok(())
 }
 
-async fn replace(
-    admin: &AdminClient<DefaultClientContext>,
-    what: ResourceSpecifier<'_>,
-    config: &[String],
-) -> Result<()> {
-    let mut new = AlterConfig::new(what);
+async fn replace(admin: &AdminClient<DefaultClientContext>, topic: &str, config: &[String]) -> Result<()> {
+    let mut new = AlterConfig::new(ResourceSpecifier::Topic(topic));
     for (key, value) in pairs(config)? {
         new = new.set(key, value);
     }

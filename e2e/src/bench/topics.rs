@@ -15,7 +15,7 @@ use crate::kubernetes::conditions::ready;
 use crate::kubernetes::objects::Space;
 use crate::wait::seconds;
 
-pub const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 16;
 
 /// One round of requests and what they should lead to.
 enum Phase {
@@ -79,6 +79,24 @@ pub async fn lanes() -> Result<Vec<Space>> {
     Ok(lanes)
 }
 
+/// One request for each of `count` names, a lane's one after the other.
+pub async fn each(
+    lanes: &[Space],
+    prefix: &str,
+    count: usize,
+    request: impl AsyncFn(&Space, String) -> Result<(), kube::Error>,
+) -> Result<()> {
+    let request = &request;
+    try_join_all(lanes.iter().enumerate().map(|(lane, space)| async move {
+        for n in (lane..count).step_by(lanes.len()) {
+            request(space, format!("{prefix}-{n}")).await?;
+        }
+        anyhow::Ok(())
+    }))
+    .await
+    .map(drop)
+}
+
 /// Seconds from the first request until every topic is Ready at its generation, or gone.
 async fn run(lanes: &[Space], prefix: &str, count: usize, phase: &Phase) -> Result<f64> {
     let watched = Space::new(kubernetes::connect().await?, super::NAMESPACE);
@@ -89,15 +107,7 @@ async fn run(lanes: &[Space], prefix: &str, count: usize, phase: &Phase) -> Resu
         Phase::Delete => seen.is_empty(),
     };
     let began = Instant::now();
-    let requests = async {
-        try_join_all(lanes.iter().enumerate().map(|(lane, space)| async move {
-            for n in (lane..count).step_by(CONNECTIONS) {
-                one(space, &format!("{prefix}-{n}"), phase).await?;
-            }
-            anyhow::Ok(())
-        }))
-        .await
-    };
+    let requests = each(lanes, prefix, count, async |space, name| one(space, &name, phase).await);
     let reached = super::watch::until(watched.api(), Config::default(), seconds(900), digest, met);
     // the watch may begin on an empty namespace and find "gone" before anything was asked
     match phase {

@@ -3,13 +3,12 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use futures::future::try_join_all;
 use kube::api::PostParams;
 use kube::runtime::watcher::Config;
 use serde_json::json;
 use sluice_crds::User;
 
-use super::topics::{CONNECTIONS, lanes};
+use super::topics::{each, lanes};
 use super::watch::until;
 use super::{Bench, cluster};
 use crate::kubernetes;
@@ -27,7 +26,7 @@ pub async fn many<'b>(
     let watched = Space::new(kubernetes::connect().await?, super::NAMESPACE);
     let is_ready = |user: &User| ready(user).is_ok();
     let began = Instant::now();
-    let requests = each(&lanes, count, async |space, name| {
+    let requests = each(&lanes, "user", count, async |space, name| {
         space.api().create(&PostParams::default(), &user(&name)).await.map(drop)
     });
     let all = until(watched.api(), Config::default(), seconds(900), is_ready, |seen| {
@@ -36,24 +35,8 @@ pub async fn many<'b>(
     let ((), ()) = tokio::try_join!(requests, all)?;
     bench.note(&format!("users_{count}_s"), began.elapsed().as_secs_f64());
     meanwhile(bench).await?;
-    each(&lanes, count, async |space, name| space.delete::<User>(&name).await).await?;
+    each(&lanes, "user", count, async |space, name| space.delete::<User>(&name).await).await?;
     until(watched.api(), Config::default(), seconds(900), is_ready, std::collections::HashMap::is_empty).await
-}
-
-async fn each(
-    lanes: &[Space],
-    count: usize,
-    request: impl AsyncFn(&Space, String) -> Result<(), kube::Error>,
-) -> Result<()> {
-    let request = &request;
-    try_join_all(lanes.iter().enumerate().map(|(lane, space)| async move {
-        for n in (lane..count).step_by(CONNECTIONS) {
-            request(space, format!("user-{n}")).await?;
-        }
-        anyhow::Ok(())
-    }))
-    .await
-    .map(drop)
 }
 
 fn user(name: &str) -> User {
