@@ -1,7 +1,7 @@
 //! Sluice against a real cluster, in one binary:
 //!
 //! `install` puts images and charts on the cluster that `KUBECONFIG` names. `run` plays the acceptance cases
-//! (`cases/`, each a `scene/`), `demo` shows the main job on real data, `bench` measures. `agent` is the same binary
+//! (`cases/`, each a `scene/`), `demo` shows the main job on real data, `bench` measures, `chaos` disturbs. `agent` is the same binary
 //! inside the cluster: it produces, consumes, queries and measures next to the data (`agent/`), so that all of this
 //! works on any cluster, wherever it is.
 
@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod agent;
 mod bench;
 mod cases;
+mod chaos;
 mod demo;
 mod install;
 mod kubernetes;
@@ -35,6 +36,8 @@ enum Command {
     Demo(demo::Args),
     /// Measure, print a table and write docs/benchmarks/latest.json
     Bench(bench::Args),
+    /// Disturb a cluster for some minutes, in an order that a seed decides, and judge what came of it
+    Chaos(chaos::Args),
     /// Work beside the data, inside the cluster; prints one JSON line
     #[command(subcommand)]
     Agent(agent::Command),
@@ -51,6 +54,7 @@ async fn main() -> std::process::ExitCode {
         Command::Run(args) => run::main(args).await,
         Command::Demo(args) => Box::pin(demo::main(args)).await,
         Command::Bench(args) => Box::pin(bench::main(args)).await,
+        Command::Chaos(args) => Box::pin(chaos::main(args)).await,
         Command::Agent(command) => agent::main(command).await,
     };
     match done {

@@ -48,6 +48,8 @@ pub struct Produced {
     pub acked: u64,
     pub failed: u64,
     pub first_error: Option<String>,
+    /// Numbers of records that were not acknowledged; they may be there all the same.
+    pub unacknowledged: Vec<u64>,
     /// Longest time from handing a record over to its acknowledgement.
     pub slowest_ms: u64,
 }
@@ -67,6 +69,12 @@ pub struct Consume {
     /// Further settings of the client: KEY=VALUE
     #[arg(long = "set")]
     pub settings: Vec<String>,
+    /// Look for PREFIX-0 up to PREFIX-N, without N
+    #[arg(long, default_value_t = 0)]
+    pub numbers: u64,
+    /// Of these, numbers that need not be there
+    #[arg(long, value_delimiter = ',')]
+    pub but: Vec<u64>,
     #[arg(long, default_value_t = 30)]
     pub patience_s: u64,
 }
@@ -76,6 +84,9 @@ pub struct Consumed {
     pub records: u64,
     /// Different keys among them.
     pub distinct: u64,
+    /// Of the numbers that were asked for, how many are not there, and the first of them.
+    pub missing: u64,
+    pub first_missing: Option<u64>,
     pub values: Vec<String>,
 }
 
@@ -87,7 +98,8 @@ pub async fn produce(args: Produce) -> Result<Produced> {
         .set("message.timeout.ms", args.patience_ms.to_string())
         .set("linger.ms", "1")
         .create()?;
-    let mut told = Produced { acked: 0, failed: 0, first_error: None, slowest_ms: 0 };
+    let mut told =
+        Produced { acked: 0, failed: 0, first_error: None, unacknowledged: Vec::new(), slowest_ms: 0 };
     let mut flying = FuturesUnordered::new();
     let mut stdin = tokio::io::stdin();
     let mut ignored = [0; 64];
@@ -123,25 +135,26 @@ fn configured(bootstrap: &str, settings: &[String]) -> Result<ClientConfig> {
     Ok(config)
 }
 
-async fn send(producer: &FutureProducer, args: &Produce, n: u64) -> Result<u64, String> {
+async fn send(producer: &FutureProducer, args: &Produce, n: u64) -> Result<u64, (u64, String)> {
     let key = format!("{}-{n}", args.prefix);
     let value = args.value.as_deref().unwrap_or(&key);
     let start = Instant::now();
     let record = FutureRecord::to(&args.topic).key(&key).payload(value);
     match producer.send(record, Duration::from_millis(u64::from(args.patience_ms))).await {
         Ok(_) => Ok(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)),
-        Err((error, _)) => Err(error.to_string()),
+        Err((error, _)) => Err((n, error.to_string())),
     }
 }
 
-fn note(told: &mut Produced, delivery: Result<u64, String>) {
+fn note(told: &mut Produced, delivery: Result<u64, (u64, String)>) {
     match delivery {
         Ok(ms) => {
             told.acked += 1;
             told.slowest_ms = told.slowest_ms.max(ms);
         }
-        Err(error) => {
+        Err((n, error)) => {
             told.failed += 1;
+            told.unacknowledged.push(n);
             told.first_error.get_or_insert(error);
         }
     }
@@ -175,7 +188,8 @@ fn read(args: &Consume) -> Result<Consumed> {
         }
     }
     consumer.assign(&assignment)?;
-    let (mut keys, mut told) = (BTreeSet::new(), Consumed { records: 0, distinct: 0, values: Vec::new() });
+    let mut keys = BTreeSet::new();
+    let mut told = Consumed { records: 0, distinct: 0, missing: 0, first_missing: None, values: Vec::new() };
     while !ends.is_empty() {
         let Some(message) = consumer.poll(left()) else {
             bail!("{} s were not enough: {} partitions not read to their end", args.patience_s, ends.len());
@@ -194,5 +208,8 @@ fn read(args: &Consume) -> Result<Consumed> {
         }
     }
     told.distinct = keys.len() as u64;
+    let missing = |n: &u64| !args.but.contains(n) && !keys.contains(&format!("{}-{n}", args.prefix));
+    let missing: Vec<u64> = (0..args.numbers).filter(missing).collect();
+    (told.missing, told.first_missing) = (missing.len() as u64, missing.first().copied());
     Ok(told)
 }

@@ -36,7 +36,7 @@ pub async fn p04_the_progress_of_a_snapshot_rises(s: &Scene<'_>) -> Result<()> {
     s.agent().sql(&shop.source, &["DELETE FROM orders WHERE id <= 30"]).await?;
     let (mut seen, mut early) = (vec![first], false);
     let read = s
-        .eventually("all rows to have been read", seconds(480), async || {
+        .eventually("all rows to have been read", seconds(900), async || {
             let (now, complete) = snapshot(s, "p4").await?;
             early |= complete && now.state != "Done";
             if now.rows > seen.last().and_then(|last| last.rows) {

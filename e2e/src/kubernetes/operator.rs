@@ -44,7 +44,7 @@ impl Operator {
     }
 
     /// Until as many pods as wanted run, and no other.
-    async fn settled(&self, task: &Task, replicas: i32) -> Result<()> {
+    pub async fn settled(&self, task: &Task, replicas: i32) -> Result<()> {
         eventually(task, &format!("{replicas} operator pods"), seconds(60), async || {
             let pods = self.space.list::<Pod>(SELECTOR).await.map_err(said)?;
             let ready = pods.iter().filter(|pod| is_ready(pod)).count();

@@ -111,6 +111,31 @@ impl Agent {
         Ok(Producing(exec::start(&self.pods, POD, POD, &[&args[..], &more].concat()).await?))
     }
 
+    /// As [`Self::start_producing`]; a record is given up only when nothing was acknowledged for minutes.
+    pub async fn start_numbered(&self, bootstrap: &str, topic: &str) -> Result<Producing> {
+        let args = [BINARY, "agent", "produce", "--bootstrap", bootstrap, "--topic", topic, "--prefix", "n"];
+        let more = ["--rate", "100", "--patience-ms", "300000"];
+        Ok(Producing(exec::start(&self.pods, POD, POD, &[&args[..], &more].concat()).await?))
+    }
+
+    /// Looks for every record of [`Self::start_numbered`] that was acknowledged.
+    pub async fn consume_numbered(
+        &self,
+        bootstrap: &str,
+        topic: &str,
+        produced: &Produced,
+    ) -> Result<Consumed> {
+        let numbers = (produced.acked + produced.failed).to_string();
+        let but: Vec<_> = produced.unacknowledged.iter().map(u64::to_string).collect();
+        let but = but.join(",");
+        let mut args = vec!["consume", "--bootstrap", bootstrap, "--topic", topic, "--prefix", "n"];
+        args.extend(["--numbers", &numbers, "--patience-s", "120"]);
+        if !but.is_empty() {
+            args.extend(["--but", &but]);
+        }
+        self.ask(&args).await
+    }
+
     pub async fn consume(&self, bootstrap: &str, topic: &str, prefix: &str) -> Result<Consumed> {
         self.ask(&["consume", "--bootstrap", bootstrap, "--topic", topic, "--prefix", prefix]).await
     }

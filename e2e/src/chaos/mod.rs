@@ -1,0 +1,171 @@
+//! A cluster that is not left alone: faults and edits in an order that a seed decides, while a producer goes on.
+//!
+//! `faults` is what is done, `watch` sees how soon status says it and when all is well again, `judge` asks Kafka at the end:
+//! every acknowledged record is there, no throttle is left, and status says what Kafka says.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use sluice_crds::{KafkaCluster, Topic};
+
+use crate::install;
+use crate::kubernetes::objects::Space;
+use crate::kubernetes::operator::Operator;
+use crate::kubernetes::{self, dump};
+use crate::scene::{Agent, Kafka, Place, kafka};
+use crate::ui::Ui;
+use crate::wait::{chain, seconds};
+
+mod bed;
+mod faults;
+mod judge;
+mod watch;
+
+use faults::Fault;
+
+/// Namespace of all of it.
+const NAMESPACE: &str = "e2e-chaos";
+const CLUSTER: &str = "kafka";
+/// Where the producer writes.
+const TOPIC: &str = "numbered";
+/// After a fault. The slowest is a roll of three nodes on a machine with two cores.
+const HEALED: Duration = seconds(240);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// For how long faults are made; what the last one did is waited for
+    #[arg(long, default_value_t = 8)]
+    minutes: u64,
+    /// Which faults, and in which order: that of an earlier run makes the same again
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Leave the namespace as it is at the end
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What is disturbed.
+pub struct Arena {
+    pub place: Place,
+    pub agent: Agent,
+    pub kafka: Kafka,
+    pub operator: Operator,
+    /// Power and network of the machines, where they are ours.
+    pub bed: Option<bed::Bed>,
+}
+
+pub async fn main(args: Args) -> Result<ExitCode> {
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => u64::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.subsec_nanos()),
+    };
+    let ui = Ui::new();
+    ui.say(format!("seed {seed}: `e2e chaos --seed {seed}` makes the same faults in the same order"));
+    let done = Box::pin(ui.during(play(&ui, &args, seed))).await;
+    match done {
+        Ok(sum) => {
+            ui.say(format!("seed {seed}: {sum}"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            ui.say(format!("FAIL seed {seed}: {}", chain(error.as_ref())));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn play(ui: &Arc<Ui>, args: &Args, seed: u64) -> Result<String> {
+    let client = kubernetes::connect().await?;
+    let place = Place::new(Space::new(client.clone(), NAMESPACE), ui.begin("chaos"));
+    place.remove_space().await?;
+    place.space.create().await?;
+    let agent = Agent::start(&place).await?;
+    let kafka = kafka::bring_up(&place, CLUSTER, kafka::spec(3)).await?;
+    let operator = Operator::find(&client).await?;
+    let bed = bed::Bed::find(&place).await?;
+    let arena = Arena { place, agent, kafka, operator, bed };
+    let began = Instant::now();
+    let played = disturb(ui, &arena, Duration::from_secs(args.minutes * 60), seed).await;
+    if played.is_err() {
+        let folder = install::repository()?.join("e2e/out/chaos");
+        let written =
+            dump::write(&folder, &[&arena.place.space], Some(&arena.operator), began.elapsed()).await;
+        ui.say(format!(
+            "  everything about it: {} {}",
+            folder.display(),
+            written.err().map_or_else(String::new, |e| format!("({e:#})"))
+        ));
+    }
+    if !args.keep {
+        arena.place.clear().await?;
+        arena.place.remove_space().await?;
+    }
+    played
+}
+
+async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<String> {
+    let spec = json!({
+        "clusterRef": {"name": CLUSTER}, "partitions": 6, "replicationFactor": 3,
+        "config": {"min.insync.replicas": 2}, "deletionPolicy": "Delete",
+    });
+    arena.place.apply::<Topic>(TOPIC, spec).await?;
+    arena.place.ready::<Topic>(TOPIC, seconds(30)).await?;
+    let producing = arena.agent.start_numbered(&arena.kafka.bootstrap, TOPIC).await?;
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let (began, mut made) = (Instant::now(), 0_usize);
+    let mut failure = None;
+    while began.elapsed() < period && failure.is_none() {
+        let fault = Fault::roll(&mut dice, made, arena.bed.as_ref());
+        made += 1;
+        match one(arena, &fault).await {
+            Ok(line) => ui.say(format!("  {:>5.0} s  {line}", began.elapsed().as_secs_f64())),
+            Err(error) => failure = Some(error.context(format!("fault {made}, {fault}"))),
+        }
+    }
+    if let Some(bed) = &arena.bed {
+        bed.restore().await?;
+    }
+    // also when something failed: whether records were lost is what matters most
+    let produced = producing.finish().await.context("the producer's last words")?;
+    let read = judge::every_acknowledged_record_is_there(arena, &produced).await;
+    if let Some(failure) = failure {
+        let lost = read.err().map_or_else(String::new, |error| format!("; and {error:#}"));
+        bail!("{}{lost}", chain(failure.as_ref()));
+    }
+    read?;
+    judge::no_throttle_is_left(arena).await?;
+    judge::status_says_what_kafka_says(arena).await?;
+    ensure!(made > 0, "no fault was made");
+    Ok(format!(
+        "{made} faults in {:.0} s; {} records acknowledged and read back ({} not acknowledged; the slowest after {:.1} s); no throttle \
+         left; status says what Kafka says",
+        began.elapsed().as_secs_f64(),
+        produced.acked,
+        produced.failed,
+        Duration::from_millis(produced.slowest_ms).as_secs_f64(),
+    ))
+}
+
+/// Makes a fault and waits until it is mended; how soon status said it, and how long it took.
+async fn one(arena: &Arena, fault: &Fault) -> Result<String> {
+    let began = Instant::now();
+    let watching = watch::Watching::start(arena, fault);
+    fault.make(arena).await?;
+    let shown = watching.until_healed(arena, HEALED).await?;
+    fault.has_come_true(arena).await?;
+    judge::status_says_what_kafka_says(arena).await?;
+    let shown = shown.map_or_else(
+        || "nothing to say".to_owned(),
+        |shown| format!("{} after {:.1} s", shown.what, shown.after.as_secs_f64()),
+    );
+    Ok(format!("{fault} → {shown} → well after {:.1} s", began.elapsed().as_secs_f64()))
+}
+
+impl Arena {
+    pub async fn cluster(&self) -> Result<KafkaCluster> {
+        self.place.get(CLUSTER).await
+    }
+}

@@ -1,0 +1,122 @@
+//! How soon a fault is said in status, and when all is well again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use futures::StreamExt as _;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use sluice_crds::KafkaCluster;
+use tokio::task::JoinHandle;
+
+use super::faults::Fault;
+use super::{Arena, CLUSTER};
+use crate::kubernetes::conditions::{condition, ready};
+use crate::scene::kafka;
+use crate::wait::{chain, said, seconds};
+
+/// A fault that lasts longer is said within this.
+const SHOWN: Duration = seconds(10);
+/// How long all has to be well, so that it is no moment between two troubles.
+const STEADY: Duration = seconds(3);
+
+/// What status said first.
+#[derive(Clone)]
+pub struct Shown {
+    pub what: String,
+    pub after: Duration,
+}
+
+/// A watch on the cluster's status since before the fault.
+pub struct Watching {
+    first: Arc<Mutex<Option<Shown>>>,
+    task: JoinHandle<()>,
+    began: Instant,
+    must: bool,
+}
+
+impl Watching {
+    pub fn start(arena: &Arena, fault: &Fault) -> Self {
+        let first = Arc::new(Mutex::new(None));
+        let (noted, began) = (Arc::clone(&first), Instant::now());
+        let config = watcher::Config::default().fields(&format!("metadata.name={CLUSTER}"));
+        let clusters =
+            watcher(arena.place.space.api::<KafkaCluster>(), config).default_backoff().applied_objects();
+        let task = tokio::spawn(async move {
+            let mut clusters = std::pin::pin!(clusters);
+            while let Some(seen) = clusters.next().await {
+                if let Some(what) = seen.ok().as_ref().and_then(trouble) {
+                    let shown = Shown { what, after: began.elapsed() };
+                    noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(shown);
+                }
+            }
+        });
+        Self { first, task, began, must: fault.is_to_be_shown() }
+    }
+
+    /// Until the cluster is Ready with all of its replicas in sync, for a while.
+    pub async fn until_healed(self, arena: &Arena, within: Duration) -> Result<Option<Shown>> {
+        let mut well_since: Option<Instant> = None;
+        let place = &arena.place;
+        place
+            .eventually("all to be well again", within, async || {
+                if let Err(trouble) = is_well(arena).await {
+                    well_since = None;
+                    return Err(trouble);
+                }
+                let since = *well_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= STEADY { Ok(()) } else { Err("well for a moment".to_owned()) }
+            })
+            .await?;
+        // it was well when that began
+        let lasted = well_since.map_or(Duration::ZERO, |since| since.duration_since(self.began));
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match &first {
+            Some(shown) if self.must && shown.after > SHOWN => {
+                bail!("status said {} only after {:.1} s", shown.what, shown.after.as_secs_f64())
+            }
+            None if self.must && lasted > SHOWN => {
+                bail!("for {:.1} s not all was well, and status never said it", lasted.as_secs_f64())
+            }
+            _ => Ok(first),
+        }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What status says is wrong.
+fn trouble(cluster: &KafkaCluster) -> Option<String> {
+    let ready = condition(cluster, "Ready").filter(|ready| ready.status != "True").map(|ready| ready.reason);
+    let degraded = condition(cluster, "Degraded").filter(|it| it.status == "True").map(|it| it.reason);
+    let nodes = cluster.status.iter().flat_map(|status| &status.nodes);
+    let node = nodes.map(|node| format!("{} {}", node.pod, node.state)).next();
+    let all: Vec<_> = [ready, degraded, node].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+async fn is_well(arena: &Arena) -> Result<(), String> {
+    let cluster: KafkaCluster = arena.place.space.get(CLUSTER).await.map_err(said)?;
+    ready(&cluster)?;
+    if let Some(trouble) = trouble(&cluster) {
+        return Err(trouble);
+    }
+    let pods = kafka::pods(&arena.place, CLUSTER).await.map_err(|error| chain(error.as_ref()))?;
+    let serving = pods.iter().filter(|pod| crate::kubernetes::operator::is_ready(pod)).count();
+    if serving != 3 {
+        return Err(format!("{serving} of 3 pods are ready"));
+    }
+    let topics = arena.agent.topics(&arena.kafka.bootstrap).await.map_err(|error| chain(error.as_ref()))?;
+    let behind = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
+    match behind.into_iter().find(|(_, p)| p.leader < 0 || p.isr.len() < p.replicas.len()) {
+        None => Ok(()),
+        Some((topic, p)) => Err(format!(
+            "{}-{}: leader {}, in sync {:?} of {:?}",
+            topic.name, p.id, p.leader, p.isr, p.replicas
+        )),
+    }
+}
