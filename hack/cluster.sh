@@ -29,7 +29,7 @@ images() {
     cargo build --profile "$profile" --locked -p sluice
     cp "$CARGO_TARGET_DIR/$profile/sluice" "$IMAGES/sluice"
   fi
-  cp "$CARGO_TARGET_DIR/debug/e2e" "$E2E"
+  cp -f "$CARGO_TARGET_DIR/debug/e2e" "$E2E"   # also while an earlier one runs
   echo "dev-$(sha256sum < "$IMAGES/sluice" | cut -c1-12)" > "$IMAGES/tag"
   "$TESTBED" image "sluice.dev/sluice:$(< "$IMAGES/tag")" "$IMAGES/sluice.tar" "$IMAGES/sluice"
   "$TESTBED" image docker.io/sluice/e2e:dev "$IMAGES/e2e.tar" "$E2E"

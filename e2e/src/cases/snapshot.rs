@@ -16,7 +16,8 @@ use crate::scene::{Scene, connect, kafka};
 use crate::wait::{said, seconds};
 
 const MILLION: u64 = 1_000_000;
-const HALF: u64 = MILLION / 2;
+/// Enough for a worker to be killed half way.
+const MANY: u64 = MILLION / 10;
 const COMPLETE: &str = "SnapshotComplete";
 
 pub async fn p04_the_progress_of_a_snapshot_rises(s: &Scene<'_>) -> Result<()> {
@@ -77,7 +78,7 @@ pub async fn p05_a_snapshot_that_is_cut_short_begins_again(s: &Scene<'_>) -> Res
     let connect = connect::bring_up(s, "connect", connect::spec("kafka")).await?;
     let database = postgres::bring_up(s, "postgres", Options::default()).await?;
     let shop = Shop::open(s, s.agent(), &database, &database, "p5").await?;
-    shop.sell(s.agent(), ROWS + 1, HALF - ROWS).await?;
+    shop.sell(s.agent(), ROWS + 1, MANY - ROWS).await?;
     s.agent().sql(&shop.source, &["ANALYZE orders"]).await?;
     s.apply::<CdcPipeline>("p5", shop.spec(&connect, &database, &database)).await?;
 
@@ -92,12 +93,12 @@ pub async fn p05_a_snapshot_that_is_cut_short_begins_again(s: &Scene<'_>) -> Res
     ensure!(again.lsn != half.lsn || again.started_at != half.started_at, "{half:?}, then {again:?}");
     let done =
         until(s, "p5", "the rows to have been compared", seconds(300), |seen| seen.state == "Done").await?;
-    ensure!(done.rows == i64::try_from(HALF).ok(), "what came before counts for nothing: {done:?}");
+    ensure!(done.rows == i64::try_from(MANY).ok(), "what came before counts for nothing: {done:?}");
     let pipeline = s.get::<CdcPipeline>("p5").await?;
     let complete = condition(&pipeline, COMPLETE).context("there is no condition SnapshotComplete")?;
     ensure!(complete.status == "True" && complete.message.contains("cut short"), "{complete:?}");
     s.ready::<CdcPipeline>("p5", seconds(60)).await?;
-    shop.sell(s.agent(), HALF + 1, 50).await?;
+    shop.sell(s.agent(), MANY + 1, 50).await?;
     // more than twice as many rows as there are have gone through the sink
     shop.same(s, 600)
         .await
