@@ -14,6 +14,7 @@ mod process;
 mod server;
 mod until;
 
+pub use binary::repository;
 pub use link::Link;
 pub use server::{ApiServer, shared};
 pub use until::until;

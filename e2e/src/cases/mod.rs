@@ -1,7 +1,8 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
 //! `cluster`, `change`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `snapshot`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table below is the only register: a case that is not in it does not exist.
+//! `pipeline`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table below is the
+//! only register: a case that is not in it does not exist.
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -21,7 +22,6 @@ mod rebalance;
 mod roll;
 mod secure;
 mod sink;
-mod snapshot;
 mod topic;
 mod unparsable;
 mod verify;
@@ -127,10 +127,6 @@ cases! {
         "a role without REPLICATION: the same";
     "P3" Shared Beside 35 pipeline::p03_tables_that_are_not_captured_stay_writable,
         "a table without primary key that is not captured keeps accepting UPDATE and DELETE";
-    "P4" Shared Beside 300 snapshot::p04_the_progress_of_a_snapshot_rises,
-        "1 M rows snapshot: progress rises in status; SnapshotComplete only when counts match, changes meanwhile or not";
-    "P5" Own Beside 150 snapshot::p05_a_snapshot_that_is_cut_short_begins_again,
-        "the Connect pod is killed at 50 % of the snapshot: it begins again, and the final row set equals the source";
     "P6" Shared Beside 360 pipeline::p06_five_minutes_without_the_database,
         "PostgreSQL is down for 5 minutes: recovers unaided, no row lost";
     "P7" Shared Beside 70 guard::p07_a_slot_that_was_advanced_is_refused_and_heals_on_request,

@@ -32,7 +32,9 @@ fn find(variable: &str, part: &str, proof: &str) -> PathBuf {
 }
 
 fn ask_test_bed(variable: &str, part: &str) -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/testbed/testbed");
+    // as it is now: the binary may have been built in another checkout that shares the target directory
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    let script = Path::new(&package).join("../../e2e/testbed/testbed");
     let said = Command::new(&script).args(["path", part]).output();
     let said = said.unwrap_or_else(|e| panic!("jars are needed: set {variable}; {}: {e}", script.display()));
     let errors = String::from_utf8_lossy(&said.stderr);

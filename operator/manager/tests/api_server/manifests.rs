@@ -1,11 +1,11 @@
 //! Everything in `manifests/` is taken by a real API server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use apiserver_harness::shared;
+use apiserver_harness::{repository, shared};
 
 fn manifests(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests").join(folder);
+    let folder = repository().join("manifests").join(folder);
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
     files.sort();

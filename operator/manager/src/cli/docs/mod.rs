@@ -173,7 +173,9 @@ mod tests {
 
     /// Every page below a folder of `docs/`.
     fn pages(folder: &str) -> String {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(folder);
+        // of the checkout whose tests run: the binary may have been built in another one
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+        let folder = std::path::Path::new(&package).join("../../docs").join(folder);
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
