@@ -53,7 +53,7 @@ impl Ground<'_> {
     fn should_keep_up(&self, id: NodeId, view: &ClusterView) -> bool {
         let ready = self.nodes.get(&id).and_then(|node| node.ready_since);
         let since = ready.zip(self.looked_at).map(|(ready, now)| now.as_second() - ready.as_second());
-        let serves = view.brokers.get(&id).is_some_and(|broker| !broker.fenced);
+        let serves = gate::is_up(id, view);
         serves && since.is_some_and(|seconds| seconds >= CATCH_UP_SECONDS)
     }
 

@@ -195,7 +195,7 @@ fn partitions_can_spare(id: NodeId, down: &[NodeId], view: &ClusterView) -> Resu
     Ok(())
 }
 
-fn is_up(id: NodeId, view: &ClusterView) -> bool {
+pub fn is_up(id: NodeId, view: &ClusterView) -> bool {
     view.brokers.get(&id).is_some_and(|broker| !broker.fenced)
 }
 

@@ -6,7 +6,7 @@ use sluice_crds::rebalance::{Moving, RebalanceMode, RebalanceStatus};
 
 use super::super::gate::{self, effective};
 use super::cause::Cause;
-use super::model::{is_lost, serves};
+use super::model::is_lost;
 use super::reason::HoldReason as Reason;
 use super::{Ground, throttle};
 use crate::rebalance::Plan;
@@ -118,10 +118,10 @@ pub fn of_batch(ground: &Ground<'_>) -> Option<Hold> {
 
 /// What moves goes to a broker that does not serve.
 pub fn of_own(ground: &Ground<'_>, view: &ClusterView, moving: &[Moving]) -> Option<Hold> {
-    let waits = |m: &&Moving| m.to.iter().any(|id| !serves(view, *id));
+    let waits = |m: &&Moving| m.to.iter().any(|id| !gate::is_up(*id, view));
     let count = moving.iter().filter(waits).count();
     let mut down: Vec<NodeId> = moving.iter().flat_map(|m| m.to.iter().copied()).collect();
-    down.retain(|id| !serves(view, *id) && ground.wanted.pool_of(*id).is_some());
+    down.retain(|id| !gate::is_up(*id, view) && ground.wanted.pool_of(*id).is_some());
     down.sort_unstable();
     down.dedup();
     if down.is_empty() {

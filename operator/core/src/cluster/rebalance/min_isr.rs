@@ -8,7 +8,7 @@ use sluice_crds::rebalance::{LoweredMinIsr, Moving};
 
 use super::model::partition;
 use super::throttle::Change;
-use crate::view::kafka::{ClusterView, Reassignments};
+use crate::view::kafka::{ClusterView, Reassignments, adding};
 
 const KEY: &str = "min.insync.replicas";
 
@@ -29,8 +29,7 @@ pub fn wanted(
         else {
             continue;
         };
-        let under_way = reassignments.get(&m.topic).and_then(|all| all.get(&m.partition));
-        let adding = under_way.map_or(&[][..], |under_way| &under_way.adding);
+        let adding = adding(reassignments, &m.topic, m.partition);
         let had = seen.replicas.iter().filter(|id| !adding.contains(id)).count();
         let meanwhile =
             had + m.to.iter().filter(|id| adding.contains(id) || !seen.replicas.contains(id)).count();

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use sluice_crds::KafkaClusterStatus;
 use sluice_crds::rebalance::Moving;
 
+use super::super::gate::is_up;
 use super::super::seen::Seen;
 use super::super::wanted::Wanted;
 use crate::rebalance::{Broker, Model, Partition};
@@ -117,11 +118,7 @@ pub fn is_own(progress: Progress) -> bool {
 
 /// It is not to be there, and it is not: nothing on it comes back, and nothing can be brought to it.
 pub fn is_lost(wanted: &Wanted, view: &ClusterView, id: NodeId) -> bool {
-    !wanted.pool_of(id).is_some_and(|pool| pool.broker) && !serves(view, id)
-}
-
-pub fn serves(view: &ClusterView, id: NodeId) -> bool {
-    view.brokers.get(&id).is_some_and(|broker| !broker.fenced)
+    !wanted.pool_of(id).is_some_and(|pool| pool.broker) && !is_up(id, view)
 }
 
 fn brokers(wanted: &Wanted, view: &ClusterView) -> Vec<Broker> {

@@ -3,6 +3,7 @@
 
 use sluice_crds::rebalance::{Moving, RebalanceMode, RebalanceStatus, Throttle};
 
+use super::super::gate::is_up;
 use super::cause::{Cause, causes};
 use super::model::{Progress, basis, foreign, is_lost, is_own, partition, progress};
 use super::{Act, Ground, Proposal, Rebalance, hold, is_active, min_isr, tell, throttle};
@@ -266,7 +267,7 @@ impl World<'_> {
         for (name, topic) in &self.view.topics {
             for (index, partition) in (0..).zip(&topic.partitions) {
                 let Some(preferred) = partition.replicas.first() else { continue };
-                let serves = self.view.brokers.get(preferred).is_some_and(|broker| !broker.fenced);
+                let serves = is_up(*preferred, self.view);
                 let could = serves && partition.isr.contains(preferred) && partition.leader.is_some();
                 if could && partition.leader.as_ref() != Some(preferred) {
                     unled.push((name.clone(), index));

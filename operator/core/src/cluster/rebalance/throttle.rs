@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::rebalance::{Moving, Throttle};
 
+use super::super::gate::is_up;
 use super::super::seen::DynamicConfigs;
 use super::Ground;
-use super::model::{partition, serves};
-use crate::view::kafka::{ClusterView, Reassignments};
+use super::model::partition;
+use crate::view::kafka::{ClusterView, Reassignments, adding};
 
 pub const RATES: [&str; 2] = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 pub const REPLICAS: [&str; 2] =
@@ -113,8 +114,7 @@ fn slowed(
     let [mut give, mut take] = <[BTreeSet<String>; 2]>::default();
     for m in moving.iter().filter(|m| m.copies > 0 && m.topic == topic) {
         let Some(seen) = partition(view, topic, m.partition) else { continue };
-        let under_way = reassignments.get(topic).and_then(|all| all.get(&m.partition));
-        let added = under_way.map_or(&[][..], |under_way| &under_way.adding);
+        let added = adding(reassignments, topic, m.partition);
         let (had, there) = (|id: &i32| !added.contains(id), |id: &i32| format!("{}:{id}", m.partition));
         give.extend(seen.replicas.iter().filter(|id| had(id)).map(there));
         take.extend(m.to.iter().filter(|id| !had(id) || !seen.replicas.contains(id)).map(there));
@@ -175,7 +175,7 @@ pub fn suffers(
                 || moving.iter().any(|m| m.partition == index && m.topic == *name);
             let behind = |id: &i32| {
                 let stays = ground.wanted.pool_of(*id).is_some_and(|pool| pool.broker);
-                !partition.isr.contains(id) && stays && serves(view, *id)
+                !partition.isr.contains(id) && stays && is_up(*id, view)
             };
             !moves && partition.replicas.iter().any(behind)
         })

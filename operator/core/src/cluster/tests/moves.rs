@@ -48,6 +48,17 @@ fn balance(sim: &mut Sim) {
     panic!("not balanced: {:#?}", told(sim));
 }
 
+/// Until a partition moves to brokers such as these.
+fn until_moving(sim: &mut Sim, to: impl Fn(&[NodeId]) -> bool) {
+    for _ in 0..60 {
+        sim.pass();
+        if sim.moving.values().any(|moving| to(&moving.to)) {
+            break;
+        }
+        sim.tick();
+    }
+}
+
 #[test]
 fn a_broker_that_comes_gets_its_share_with_the_fewest_moves_and_no_throttle_stays() {
     let mut sim = loaded(brokers(3));
@@ -180,13 +191,7 @@ fn a_plan_is_approved_by_its_hash_and_an_old_hash_starts_nothing() {
 fn off_takes_back_what_moves_and_the_throttle_with_it() {
     let mut sim = loaded(with(brokers(3), json!({ "mode": "Auto" })));
     sim.edit(REPLICAS, 4.into());
-    for _ in 0..60 {
-        sim.pass();
-        if !sim.moving.is_empty() {
-            break;
-        }
-        sim.tick();
-    }
+    until_moving(&mut sim, |_| true);
     assert!(!sim.moving.is_empty() && !sim.is_free());
     sim.edit("/rebalance/mode", "Off".into());
     sim.run(6);
@@ -306,13 +311,7 @@ fn a_topic_with_one_replica_takes_writes_while_it_gets_more() {
 fn a_broker_that_dies_for_good_while_it_takes_replicas_is_planned_around() {
     let mut sim = loaded(brokers(4));
     sim.edit(REPLICAS, 5.into());
-    for _ in 0..60 {
-        sim.pass();
-        if sim.moving.values().any(|moving| moving.to.contains(&4)) {
-            break;
-        }
-        sim.tick();
-    }
+    until_moving(&mut sim, |to| to.contains(&4));
     assert!(!sim.moving.is_empty());
     sim.break_down("shop-kafka-4");
     sim.run(60);
@@ -332,13 +331,7 @@ fn a_broker_that_dies_for_good_while_it_takes_replicas_is_planned_around() {
 fn a_topic_that_was_made_anew_is_another_one() {
     let mut sim = loaded(brokers(3));
     sim.edit(REPLICAS, 4.into());
-    for _ in 0..60 {
-        sim.pass();
-        if !sim.moving.is_empty() {
-            break;
-        }
-        sim.tick();
-    }
+    until_moving(&mut sim, |_| true);
     sim.remake("orders", &[&[1]]);
     balance(&mut sim);
     assert_eq!((sim.held().into_values().sum::<usize>(), sim.is_free()), (1, true));

@@ -17,7 +17,7 @@ mod uuid;
 pub use acl::{Acl, Operation, Pattern, Permission, ResourceKind};
 pub use disk::{DiskView, LogDir, ReplicaOnDisk};
 pub use next::{Look, TopicConfigs};
-pub use reassignment::{Reassignment, Reassignments, Sizes};
+pub use reassignment::{Reassignment, Reassignments, Sizes, adding};
 pub use users::UsersView;
 
 /// Kafka's `node.id`, of brokers and controllers alike.

@@ -18,6 +18,12 @@ pub struct Reassignment {
     pub removing: Vec<NodeId>,
 }
 
+/// Replicas of a partition that are on their way.
+pub fn adding<'a>(all: &'a Reassignments, topic: &str, partition: i32) -> &'a [NodeId] {
+    let moving = all.get(topic).and_then(|topic| topic.get(&partition));
+    moving.map_or(&[][..], |moving| &moving.adding)
+}
+
 impl Reassignment {
     /// What it is to have in the end. Kafka puts the new list first.
     pub fn target(&self) -> Vec<NodeId> {
