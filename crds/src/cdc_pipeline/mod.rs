@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod sink;
+mod snapshot;
 mod status;
 mod verify;
 
@@ -16,9 +17,12 @@ use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
 use crate::topic::{Adoption, CleanupPolicy, Retention};
 
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
+pub use snapshot::{
+    Snapshot, SnapshotMode, SnapshotRequest, SnapshotRun, SnapshotStatus, SnapshotType, TableSnapshot,
+};
 pub use status::{
-    Accepted, CdcPipelineStatus, GuardStatus, PreflightFinding, Remembered, Resnapshot, SinkStatus,
-    SnapshotRun, SnapshotStatus, SourceStatus, Summary, TableSnapshot, WalStatus,
+    Accepted, CdcPipelineStatus, GuardStatus, MissedRecords, PreflightFinding, Remembered, Resnapshot,
+    SinkStatus, SourceStatus, Summary, WalStatus,
 };
 pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
 
@@ -58,8 +62,8 @@ pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
         .message("connectRef cannot change: offsets do not move between Connect clusters"),
     validation = Rule::new("!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot' || (has(self.objectives) && has(self.objectives.maxRetainedWal))")
         .message("onBudgetExceeded: DropSlot needs objectives.maxRetainedWal: without a budget nothing can exceed it"),
-    validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.size() == 0) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
-        .message("snapshot.mode: Never reads no rows: with it there can be no snapshots, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
+    validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.all(s, has(s.type) && s.type == 'Incremental')) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
+        .message("snapshot.mode: Never reads no rows: with it there can be no snapshots of type Initial, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
     validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || !has(self.objectives) || !has(self.objectives.maxSnapshotDuration)")
         .message("snapshot.mode: Never reads no rows: with it there can be no objectives.maxSnapshotDuration"),
     validation = Rule::new("!has(self.objectives) || !has(self.objectives.maxLag) || !has(self.source.postgres.heartbeat) || !has(self.source.postgres.heartbeat.enabled) || self.source.postgres.heartbeat.enabled")
@@ -86,8 +90,7 @@ pub struct CdcPipelineSpec {
     /// How existing rows are read when the pipeline starts for the first time.
     #[serde(default)]
     pub snapshot: Snapshot,
-    /// Requests to read all rows anew. Each id runs once: the source connector stops, its offsets and its slot are given up, and
-    /// it begins with a snapshot. Heals a pipeline that is halted.
+    /// Requests to read rows anew, all or some. Each id runs once, however often it is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
@@ -166,15 +169,6 @@ pub enum OnBudgetExceeded {
     #[default]
     Warn,
     DropSlot,
-}
-
-/// A request to read all rows anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SnapshotRequest {
-    /// Names the request. One that has run does not run again.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$"))]
-    pub id: String,
 }
 
 /// What the pipeline should keep to.
@@ -302,22 +296,6 @@ impl Default for Heartbeat {
     fn default() -> Self {
         Self { enabled: true, interval_seconds: 10 }
     }
-}
-
-/// How existing rows are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Snapshot {
-    /// `Initial` (default) reads every row once, then streams; `Never` streams from the slot's start.
-    pub mode: SnapshotMode,
-}
-
-/// `Initial` or `Never`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SnapshotMode {
-    #[default]
-    Initial,
-    Never,
 }
 
 /// The pipeline's topics.

@@ -2,6 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::snapshot::{SnapshotRun, SnapshotStatus};
 use super::verify::Verification;
 
 /// What Sluice sees and does.
@@ -44,7 +45,8 @@ pub struct CdcPipelineStatus {
     /// All rows are being read anew; absent once the source connector begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnapshot: Option<Resnapshot>,
-    /// Requests of `spec.snapshots` that were carried out.
+    /// Requests of `spec.snapshots`, and tables that were added to a pipeline that runs (`added/<table>`), whose rows were read, or are
+    /// being read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub snapshots: Vec<SnapshotRun>,
@@ -113,6 +115,9 @@ pub struct SourceStatus {
     /// Tables whose rows the snapshot reads or has read: not those that were added later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_tables: Option<Vec<String>>,
+    /// Table of the source by whose rows Sluice orders rows to be read while changes flow; from when that was first wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_table: Option<String>,
     /// Whether the source connector was ever started: from then on the slot is the pipeline's.
     pub started: bool,
 }
@@ -132,12 +137,31 @@ pub struct SinkStatus {
     /// it came to Kafka; 0 below the heartbeat's interval and 30 s more, absent while nobody can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<i64>,
+    /// Tables of which records were removed from their topics before the sink had read them. A table leaves the list once its rows were
+    /// read anew.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["table"]))]
+    pub missed: Vec<MissedRecords>,
     /// Dead-letter topic, where one is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,
     /// Records in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<i64>,
+}
+
+/// Records that a sink will never read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MissedRecords {
+    /// `schema.table`
+    pub table: String,
+    /// How many there were at least; absent where the topic was made anew, and nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<i64>,
+    /// When Sluice saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// What the guard compared: the source connector's stored offset with the slot and the server. It looks before every start and all
@@ -222,72 +246,6 @@ pub struct Resnapshot {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
-}
-
-/// The snapshot that runs, or ran last: what it has brought to the topics, as it was begun last. A snapshot that is cut short begins
-/// again with all rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SnapshotStatus {
-    /// `Reading`, `Counting` (all rows were read, and the source's are counted to be compared with those that came) or `Done`.
-    pub state: String,
-    /// Since when rows are to be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Time>,
-    /// Where the source was then: rows that were read further back are of an older snapshot.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_lsn: Option<String>,
-    /// Which moment of the source is read: rows as they were then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lsn: Option<String>,
-    /// When the first row came to Kafka.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Time>,
-    /// How often it was begun, as far as Sluice saw rows of it.
-    pub attempts: i32,
-    /// When Sluice saw that all rows had been read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub completed_at: Option<Time>,
-    /// Rows that have come to the topics.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<i64>,
-    /// How many there are by PostgreSQL's own estimate (`reltuples`); absent where a table has none because it was never analyzed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimated_rows: Option<i64>,
-    /// How much of the estimate has come, at most 99; absent without an estimate and once all rows were read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub percent: Option<i32>,
-    /// Seconds until the estimate has come, at the pace since `startedAt`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seconds_left: Option<i64>,
-    /// The 50 largest tables.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["table"]))]
-    pub tables: Vec<TableSnapshot>,
-}
-
-/// What the snapshot has brought of one table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TableSnapshot {
-    /// `schema.table`
-    pub table: String,
-    /// Rows that have come to its topic.
-    pub rows: i64,
-    /// How many there are by PostgreSQL's own estimate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimated_rows: Option<i64>,
-}
-
-/// A request of `spec.snapshots` that was carried out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SnapshotRun {
-    /// The request's id.
-    pub id: String,
-    /// When the source connector was let begin anew.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Time>,
 }
 
 /// WAL that the slot keeps, and how long that can go on. Figures are rounded.

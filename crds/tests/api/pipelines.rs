@@ -20,6 +20,10 @@ async fn policies_that_have_nothing_to_act_on() {
         (new(&[&never, &source(json!({ "onGap": "Resnapshot" }))]), reads_none),
         (new(&[&never, &json!({ "snapshots": [{ "id": "a" }] })]), reads_none),
         (
+            new(&[&never, &json!({ "snapshots": [{ "id": "a", "type": "Incremental" }, { "id": "b" }] })]),
+            reads_none,
+        ),
+        (
             new(&[&never, &json!({ "repair": "Resnapshot" })]),
             "snapshot.mode: Never reads no rows: with it there can be no repair: Resnapshot",
         ),
@@ -35,6 +39,7 @@ async fn policies_that_have_nothing_to_act_on() {
     .await;
     let session = Session::start().await;
     session.created(&new(&[&drops, &budget, &json!({ "snapshots": [{ "id": "a" }] })])).await;
+    session.created(&new(&[&never, &json!({ "snapshots": [{ "id": "a", "type": "Incremental" }] })])).await;
 }
 
 #[tokio::test]

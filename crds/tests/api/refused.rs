@@ -155,6 +155,17 @@ async fn names_within_an_object() {
         (with(pipeline("p"), &json!({ "sinks": [sink("one"), sink("one")] })), "Duplicate value"),
         (with(pipeline("p"), &json!({ "snapshots": [{ "id": "a" }, { "id": "a" }] })), "Duplicate value"),
         (with(pipeline("p"), &json!({ "snapshots": [{ "id": "a b" }] })), "spec.snapshots[0].id"),
+        (
+            with(pipeline("p"), &json!({ "snapshots": [{ "id": "a", "tables": ["public.orders"] }] })),
+            "tables and where belong to type: Incremental",
+        ),
+        (
+            with(
+                pipeline("p"),
+                &json!({ "snapshots": [{ "id": "a", "type": "Incremental", "where": "id = 1" }] }),
+            ),
+            "where needs exactly one table",
+        ),
         (with(pipeline("p"), &json!({ "snapshots": [{ "id": "i".repeat(64) }] })), "Too long"),
     ])
     .await;

@@ -10,6 +10,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -70,6 +71,8 @@ pub enum Change {
         config: Vec<String>,
     },
     Delete,
+    /// Removes all records of partition 0, as retention does
+    Trim,
 }
 
 /// Every topic; blocking calls of librdkafka on a thread of their own.
@@ -127,6 +130,12 @@ pub async fn meddle(args: Meddle) -> Result<()> {
             admin.create_partitions([&NewPartitions::new(name, *partitions)], &options).await?
         }
         Change::Delete => admin.delete_topics(&[name], &options).await?,
+        Change::Trim => {
+            let mut all = TopicPartitionList::new();
+            all.add_partition_offset(name, 0, Offset::End)?;
+            admin.delete_records(&all, &options).await?;
+            return Ok(());
+        }
         Change::Config { config } => return replace(&admin, name, config).await,
     };
     for result in done {

@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
 //! `cluster`, `change`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table below is the
+//! `pipeline`, `snapshot`, `adhoc`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table below is the
 //! only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -9,6 +9,7 @@ use futures::future::LocalBoxFuture;
 
 use crate::scene::Scene;
 
+mod adhoc;
 mod away;
 mod change;
 mod cluster;
@@ -22,6 +23,7 @@ mod rebalance;
 mod roll;
 mod secure;
 mod sink;
+mod snapshot;
 mod topic;
 mod unparsable;
 mod verify;
@@ -49,7 +51,7 @@ pub enum Home {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Company {
     Beside,
-    /// It stops Sluice or the API server, or changes a CRD.
+    /// It stops Sluice or the API server, changes a CRD, or measures what needs the whole machine.
     Alone,
 }
 
@@ -127,6 +129,10 @@ cases! {
         "a role without REPLICATION: the same";
     "P3" Shared Beside 35 pipeline::p03_tables_that_are_not_captured_stay_writable,
         "a table without primary key that is not captured keeps accepting UPDATE and DELETE";
+    "P4" Shared Alone 400 snapshot::p04_the_progress_of_a_snapshot_rises,
+        "1 M rows snapshot: progress rises in status; SnapshotComplete only when counts match";
+    "P5" Own Alone 200 snapshot::p05_a_snapshot_that_is_cut_short_begins_again,
+        "the Connect pod is killed at 50 % of the snapshot: final row set equals the source";
     "P6" Shared Beside 360 pipeline::p06_five_minutes_without_the_database,
         "PostgreSQL is down for 5 minutes: recovers unaided, no row lost";
     "P7" Shared Beside 70 guard::p07_a_slot_that_was_advanced_is_refused_and_heals_on_request,
@@ -143,6 +149,10 @@ cases! {
         "source and sink agree: Verified=True; one row changed in the sink behind our back: found and named";
     "P13" Shared Beside 190 sink::p13_a_sink_that_is_stuck_falls_behind_and_is_named,
         "a sink is stuck while its connector runs: its lag grows by the age of real changes, LagBudget names it, and it recovers";
+    "P14" Shared Beside 120 adhoc::p14_a_table_that_is_added_is_read_while_changes_flow,
+        "a table is added to a pipeline that runs: its rows are read while changes flow; so is a part of them on request, once";
+    "P15" Shared Beside 120 adhoc::p15_what_a_sink_will_never_read_is_told_and_read_anew,
+        "records are removed from a topic before the sink has read them: Ready=False names the table, and its rows are read anew on request";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,

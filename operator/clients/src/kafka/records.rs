@@ -57,6 +57,27 @@ pub fn first(bytes: &[u8], offset: i64) -> Result<Peeked, Cut> {
     Ok(Peeked::Nothing)
 }
 
+/// All records at `offset` or behind it that are here whole, but for those in batches that cannot be opened; and the offset behind them.
+/// `Err`: not even one batch is here to its end.
+pub fn all(bytes: &[u8], offset: i64) -> Result<(Vec<Record>, i64), Cut> {
+    let (mut rest, mut found, mut next) = (bytes, Vec::new(), offset);
+    while !rest.is_empty() {
+        let batch = match Batch::read(rest) {
+            Ok(batch) => batch,
+            Err(Cut) if next > offset => break,
+            Err(Cut) => return Err(Cut),
+        };
+        rest = rest.get(batch.size..).unwrap_or_default();
+        while !batch.control && next <= batch.last_offset {
+            let Peeked::Record(record) = batch.first(next)? else { break };
+            next = record.offset + 1;
+            found.push(record);
+        }
+        next = next.max(batch.last_offset.saturating_add(1));
+    }
+    Ok((found, next))
+}
+
 struct Batch<'a> {
     size: usize,
     base_offset: i64,

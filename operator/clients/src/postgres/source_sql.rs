@@ -109,5 +109,9 @@ SELECT json_build_object(
     'owned', coalesce(pg_has_role(c.relowner, 'USAGE'), false))
     FROM (SELECT 'sluice' AS schema) named
     LEFT JOIN pg_namespace n ON n.nspname = named.schema
-    LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'heartbeat')
+    LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'heartbeat'),
+  'signals', (SELECT coalesce(json_agg(c.relname), '[]')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'sluice' AND c.relkind = 'r' AND c.relname LIKE 'signal\_%'
+      AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE'))
 )::text";

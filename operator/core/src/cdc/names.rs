@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::sql;
 use crate::view::source::TableName;
 
 /// The longest identifier that PostgreSQL keeps whole (`NAMEDATALEN` - 1).
@@ -40,6 +41,21 @@ pub fn topic(prefix: &str, table: &TableName) -> String {
 /// Debezium's name, which operators look for: `topic.heartbeat.prefix` is left as it is.
 pub fn heartbeat_topic(prefix: &str) -> String {
     format!("__debezium-heartbeat.{prefix}")
+}
+
+/// The table by whose rows a pipeline's source connector is given orders. Each has its own: a connector obeys every row of it.
+pub fn signal_table(slot: &str) -> TableName {
+    let name = format!("signal_{slot}");
+    if name.len() <= IDENTIFIER {
+        return TableName::new(sql::SCHEMA, &name);
+    }
+    let tail = hash(slot);
+    let short = name.get(..IDENTIFIER - 1 - tail.len()).unwrap_or(&name);
+    TableName::new(sql::SCHEMA, format!("{short}_{tail}"))
+}
+
+pub fn signal_object(pipeline: &str) -> String {
+    format!("{pipeline}-signals")
 }
 
 pub fn dead_letter_topic(prefix: &str, sink: &str) -> String {

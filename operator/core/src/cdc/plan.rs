@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
-use sluice_crds::cdc_pipeline::SnapshotMode;
+use sluice_crds::cdc_pipeline::{MissedRecords, OnGap, SnapshotMode};
 use sluice_crds::common::RunState;
 use sluice_crds::{Connector, Topic};
 
+use super::adhoc::{self, Heard};
 use super::budget::{self, Budget};
 use super::child::{Child, Says};
 use super::claim::Claim;
@@ -53,6 +54,10 @@ pub struct Seen<'a> {
     /// Status says already that the budget is exceeded.
     pub budget_told: bool,
     pub now: Timestamp,
+    /// What status says of records that sinks will never read.
+    pub missed: Vec<(String, MissedRecords)>,
+    /// What Debezium has told of the rows that it was ordered to read last.
+    pub heard: Option<&'a Heard>,
     /// See [`super::snapshot::unloaded`].
     pub unloaded: BTreeSet<TableName>,
     /// Publications in the source whose comment names a pipeline that is not there.
@@ -125,6 +130,8 @@ pub struct Plan {
     pub memory: Memory,
     /// What the guard compared; `None`: it could not see.
     pub guarded: Option<Guarded>,
+    /// Rows for the signal table, once all else is as it should be.
+    pub orders: Vec<Work>,
     /// Have Connect forget the offsets of the source connector.
     pub forget: bool,
     /// None of this may be done before the source has been looked at once more: the plan is made anew with what is seen then.
@@ -142,6 +149,7 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
         verdict,
         checks: None,
         work: Vec::new(),
+        orders: Vec::new(),
         topics: Vec::new(),
         connectors: Vec::new(),
         removals: Vec::new(),
@@ -292,7 +300,7 @@ fn go_on(
             let (phase, verdict) = flowing(wanted, compiled, seen, plan.snapshot_completed);
             let known = wanted.state == RunState::Running;
             let memory = if known { start::remembered(wanted, seen, plan.memory) } else { plan.memory };
-            Plan { phase, verdict, memory, ..plan }
+            adhoc::turn(wanted, seen, Plan { phase, verdict, memory, ..plan })
         }
     }
 }
@@ -312,6 +320,11 @@ fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: boo
     match wanted.state {
         RunState::Paused => (Phase::Paused, told::at_rest(CdcReason::PipelinePaused, "Paused")),
         RunState::Stopped => (Phase::Stopped, told::at_rest(CdcReason::PipelineStopped, "Stopped")),
+        RunState::Running
+            if completed && !seen.missed.is_empty() && wanted.source.on_gap != OnGap::Continue =>
+        {
+            (Phase::Streaming, told::sink_gap(wanted, &seen.missed))
+        }
         RunState::Running if completed || wanted.snapshot == SnapshotMode::Never => {
             (Phase::Streaming, told::streaming(wanted, &seen.unloaded))
         }

@@ -14,6 +14,10 @@ pub(super) fn work(wanted: &Wanted, source: &SourceView, seen: &Seen<'_>) -> Vec
         let doing = format!("create the heartbeat table {}", sql::HEARTBEAT);
         work.push(Work { sink: None, doing, statements: sql::create_heartbeat() });
     }
+    if let Some(table) = wanted.signals.as_ref().filter(|table| !source.signals.contains(&table.name)) {
+        let doing = format!("create the signal table {}", sql::table(table));
+        work.push(Work { sink: None, doing, statements: sql::create_signals(table) });
+    }
     let (unloaded, left) = (&seen.unloaded, &seen.left);
     let facts = preflight::Source { wanted, view: source, running: true, started: true, unloaded, left };
     if let Change::Run(statements) = preflight::publication_change(&facts) {

@@ -23,6 +23,8 @@ crate::reasons! {
         OtherServer,
         /// The source is behind what was read from it: restored from a backup, or failed over to a standby that was behind.
         ServerWentBack,
+        /// Records were removed from a topic, by retention or with the topic, before a sink had read them.
+        SinkGap,
         /// Connect has an offset for the source connector that is not one of Debezium's.
         OffsetUnreadable,
         /// Condition `WalBudget`: the slot keeps no more WAL than it may.

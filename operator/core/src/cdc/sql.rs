@@ -159,6 +159,49 @@ pub fn beat(slot: &str) -> String {
     )
 }
 
+/// Debezium's signal table: `id`, `type` and `data`, in this order.
+pub fn create_signals(table: &TableName) -> Vec<String> {
+    vec![
+        format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (id text PRIMARY KEY, type text NOT NULL, data text)",
+            self::table(table)
+        ),
+    ]
+}
+
+/// Orders the rows of tables to be read; once, however often it is run.
+pub fn order(signals: &TableName, id: &str, tables: &[String], filter: Option<&str>) -> String {
+    // expressions that name exactly one table each
+    let exact = |table: &String| table.replace('.', "\\.").replace('$', "\\$");
+    let mut data = serde_json::json!({
+        "type": "INCREMENTAL",
+        "data-collections": tables.iter().map(exact).collect::<Vec<_>>(),
+    });
+    if let (Some(filter), [table]) = (filter, tables) {
+        data["additional-conditions"] =
+            serde_json::json!([{ "data-collection": exact(table), "filter": filter }]);
+    }
+    format!(
+        "INSERT INTO {} (id, type, data) VALUES ({}, 'execute-snapshot', {}) ON CONFLICT (id) DO NOTHING",
+        table(signals),
+        literal(id),
+        literal(&data.to_string()),
+    )
+}
+
+/// Does nothing where the table is not there, or not ours.
+pub fn drop_signals(table: &TableName) -> String {
+    format!(
+        "DO $sluice$ BEGIN IF EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {schema} AND c.relname = {name} AND pg_has_role(c.relowner, 'USAGE')) THEN \
+         DROP TABLE {table}; END IF; END $sluice$",
+        schema = literal(&table.schema),
+        name = literal(&table.name),
+        table = self::table(table),
+    )
+}
+
 /// Removes a pipeline's row, and the table and schema with the last one's. Does nothing where they are gone.
 pub fn drop_heartbeat(slot: &str) -> String {
     format!(

@@ -66,7 +66,7 @@ pub(super) fn remembered(wanted: &Wanted, seen: &Seen<'_>, mut memory: Memory) -
     }
     // a first start reads all rows anyway
     let pending = memory.pending(&wanted.snapshots);
-    memory.ran(&pending, &wanted.snapshots, seen.now);
+    memory.ran(&pending, &wanted.requested(), seen.now);
     memory
 }
 

@@ -9,12 +9,13 @@ use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
 use super::budget::Budget;
 use super::guard::Guarded;
+use super::missed::{self, Gone};
 use super::objectives::{self, LAG_BUDGET, SNAPSHOT_BUDGET};
 use super::plan::{Phase, Plan};
 use super::preflight::{Failed, Severity};
 use super::snapshot::{Counted, Tally};
 use super::verify::VERIFIED;
-use super::{Wanted, claim, lag, since, snapshot};
+use super::{Wanted, adhoc, claim, lag, since, snapshot};
 use crate::condition::{self, Verdict, whole_seconds};
 use crate::reason::Reason as _;
 use crate::units::human_bytes;
@@ -43,12 +44,13 @@ pub struct Gauges {
     pub counted: Counted,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkGauge {
     pub lag_records: Option<i64>,
     /// When the oldest change that it has not applied was made, in milliseconds since 1970.
     pub oldest: Option<i64>,
     pub dead_letters: Option<i64>,
+    pub gone: Gone,
 }
 
 /// The status of a pipeline whose spec was understood.
@@ -74,7 +76,7 @@ pub fn status(
     let (snapshot, said) = snapshot::next(wanted, plan, gauges, previous.snapshot.as_ref(), now);
     let mut conditions = with_budget(told.conditions, wanted, plan, generation, now);
     snapshot::tell(&mut conditions, snapshot.as_ref(), said, generation, now);
-    let sinks = sinks(wanted, gauges, pipeline.status.as_ref(), lag, now);
+    let sinks = sinks(wanted, plan, gauges, pipeline.status.as_ref(), lag, now);
     let said = objectives::lag(wanted, plan.phase, lag.map(|lag| lag.seconds), &sinks);
     objectives::put(&mut conditions, LAG_BUDGET, said, generation, now);
     let said = objectives::snapshot(wanted, snapshot.as_ref(), now);
@@ -104,7 +106,9 @@ pub fn status(
                 before,
                 plan.snapshot_completed,
                 !plan.connectors.is_empty(),
-            ),
+            )
+            .map(|read| adhoc::read_since(&read, wanted, &previous.snapshots, &plan.memory.runs)),
+            signal_table: wanted.signals.as_ref().map(ToString::to_string),
             started: claim::started(pipeline) || starts(plan),
             lag_since: behind.since,
             lag_from: behind.from,
@@ -296,26 +300,36 @@ fn wal(budget: &Budget) -> WalStatus {
 /// `lag`: of the topics.
 fn sinks(
     wanted: &Wanted,
+    plan: &Plan,
     gauges: &Gauges,
     previous: Option<&CdcPipelineStatus>,
     lag: Option<Lag>,
     now: Timestamp,
 ) -> Vec<SinkStatus> {
-    let age = |gauge: SinkGauge| match (gauge.lag_records?, gauge.oldest) {
+    let age = |gauge: &SinkGauge| match (gauge.lag_records?, gauge.oldest) {
         (0, _) => Some(0),
         (_, oldest) => Some((now.as_millisecond() - oldest?).max(0) / 1000),
     };
     // a change that is in no topic yet is not applied either
-    let behind = |gauge| Some(lag::seconds(age(gauge)?, wanted.source.heartbeat).max(lag?.seconds));
+    // what is read anew brings all
+    let anew = plan.memory.resnapshot.is_some() || !plan.snapshot_completed;
+    let behind =
+        |gauge: &SinkGauge| Some(lag::seconds(age(gauge)?, wanted.source.heartbeat).max(lag?.seconds));
     let one = |(at, sink): (usize, &super::wanted::Sink)| {
-        let gauge = gauges.sinks.get(at).copied().unwrap_or_default();
+        let gauge = gauges.sinks.get(at).cloned().unwrap_or_default();
         let before =
             previous.and_then(|previous| previous.sinks.iter().find(|other| other.name == sink.name));
         SinkStatus {
             name: sink.name.clone(),
             connector: wanted.sink_connector(sink),
             lag_records: gauge.lag_records.or_else(|| before?.lag_records),
-            lag_seconds: behind(gauge),
+            lag_seconds: behind(&gauge),
+            missed: if anew {
+                Vec::new()
+            } else {
+                let known = before.map_or(&[][..], |before| &before.missed);
+                missed::next(wanted, known, &gauge.gone, &plan.memory.runs, now)
+            },
             dead_letter_topic: sink.dead_letter.clone(),
             dead_letters: sink
                 .dead_letter

@@ -234,7 +234,11 @@ fn source(wanted: &Wanted, seen: &TeardownSeen<'_>) -> Option<Teardown> {
         }
     }
     if made_here {
-        let statements = vec![sql::drop_publication(publication), sql::drop_heartbeat(slot)];
+        let statements = vec![
+            sql::drop_publication(publication),
+            sql::drop_signals(&names::signal_table(slot)),
+            sql::drop_heartbeat(slot),
+        ];
         return Some(clean(format!("drop the publication {publication} and the heartbeat"), statements));
     }
     None

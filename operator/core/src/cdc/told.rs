@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use sluice_crds::cdc_pipeline::{MissedRecords, OnGap};
+
 use super::child::{Child, Says};
 use super::claim::Claim;
 use super::compile::Compiled;
 use super::plan::{Look, Seen, Work};
 use super::preflight::{self, Failed};
 use super::wanted::Sink;
-use super::{CdcReason, Wanted};
+use super::{CdcReason, Wanted, missed};
 use crate::condition::{Verdict, VerdictKind, whole_seconds};
 use crate::referent;
 use crate::view::source::{TableName, Trouble};
@@ -260,13 +262,36 @@ pub(super) fn streaming(wanted: &Wanted, unloaded: &BTreeSet<TableName>) -> Verd
     let mut message = format!("Changes of {} stream", counted(wanted));
     if !unloaded.is_empty() {
         let names: Vec<String> = unloaded.iter().map(ToString::to_string).collect();
+        let what = if wanted.signals.is_some() {
+            "are being read, see status.snapshots"
+        } else {
+            "were not read, see status.preflight"
+        };
         let _ = write!(
             message,
-            ". The rows that these had when they were added to spec.tables were not read, see status.preflight: {}",
+            ". The rows that these had when they were added to spec.tables {what}: {}",
             preflight::list(&names)
         );
     }
     Verdict::ready(CdcReason::Streaming, message)
+}
+
+/// A sink has gone on behind a hole, or is about to.
+pub(super) fn sink_gap(wanted: &Wanted, missed: &[(String, MissedRecords)]) -> Verdict {
+    let what = missed::text(missed);
+    if wanted.source.on_gap == OnGap::Resnapshot {
+        let message =
+            format!("{what}. spec.source.onGap is Resnapshot: the rows are read anew, see status.snapshots");
+        return Verdict::reconciling(CdcReason::SinkGap, message);
+    }
+    let table = missed.first().map_or("", |(_, missed)| missed.table.as_str());
+    let message = format!(
+        "{what}. Later changes flow on. To read the rows anew while they do, add an id to spec.snapshots (for example \
+         {{id: \"1\", type: Incremental, tables: [{table}]}}) or set spec.source.onGap: Resnapshot; rows that were deleted meanwhile stay \
+         in the sink, and an id in spec.verify finds them. To go on without, set spec.source.onGap: Continue. Longer spec.topics.retention \
+         keeps it from happening again"
+    );
+    Verdict::stalled(CdcReason::SinkGap, message)
 }
 
 pub(super) fn snapshotting(wanted: &Wanted) -> Verdict {

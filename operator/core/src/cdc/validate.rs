@@ -6,7 +6,7 @@ use sluice_crds::topic::Retention;
 
 use super::compile::APP;
 use super::verify::{BadSchedule, Request, Schedule};
-use super::wanted::{Sink, Source, Topics, Wanted};
+use super::wanted::{Read, Sink, Source, Topics, Wanted};
 use super::{CdcReason, claim, names, sql};
 use crate::finding::Finding;
 use crate::meta::Owner;
@@ -78,6 +78,7 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
     circles(&source, &tables, &sinks, &mut findings);
     connections(&source, &sinks, &mut findings);
     let verify = verify(&spec.verify, &tables, &mut findings);
+    let reads = reads(&spec.snapshots, &tables, &mut findings);
 
     let wanted = Wanted {
         owner,
@@ -85,7 +86,14 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
         source,
         tables,
         snapshot: spec.snapshot.mode,
-        snapshots: spec.snapshots.iter().map(|request| request.id.clone()).collect(),
+        snapshots: spec
+            .snapshots
+            .iter()
+            .filter(|request| request.type_ == api::SnapshotType::Initial)
+            .map(|request| request.id.clone())
+            .collect(),
+        reads,
+        signals: None,
         max_retained_wal,
         max_lag,
         max_snapshot,
@@ -110,7 +118,7 @@ fn tables(listed: &[String], findings: &mut Findings) -> BTreeSet<TableName> {
     for (at, text) in listed.iter().enumerate() {
         let field = format!("spec.tables[{at}]");
         match text.parse::<TableName>() {
-            Ok(table) if table == sql::heartbeat_table() => findings.push(
+            Ok(table) if table == sql::heartbeat_table() || is_signals(&table) => findings.push(
                 invalid(format!("{text} is Sluice's own table")).at(field).mend("Remove it".to_owned()),
             ),
             Ok(table) => drop(tables.insert(table)),
@@ -171,21 +179,50 @@ fn verify(spec: &[api::Verify], tables: &BTreeSet<TableName>, findings: &mut Fin
             let at = format!("spec.verify[{at}].schedule");
             Schedule::read(text).map_err(|error| findings.push(refused(error).at(at))).ok()
         });
-        let mut of = BTreeSet::new();
-        for (which, text) in entry.tables.iter().enumerate() {
-            match text.parse::<TableName>() {
-                Ok(table) if tables.contains(&table) => drop(of.insert(table)),
-                _ => {
-                    let finding =
-                        Finding::new(CdcReason::TableUnknown, format!("{text} is not in spec.tables"));
-                    findings.push(finding.at(format!("spec.verify[{at}].tables[{which}]")));
-                }
-            }
-        }
-        let of = if entry.tables.is_empty() { tables.clone() } else { of };
+        let field = format!("spec.verify[{at}].tables");
+        let of = some_of(&entry.tables, tables, &field, findings);
         requests.push(Request { id: entry.id.clone(), schedule, tables: of, mode: entry.mode });
     }
     requests
+}
+
+fn is_signals(table: &TableName) -> bool {
+    table.schema == sql::SCHEMA && table.name.starts_with("signal_")
+}
+
+/// Of the tables that a list names those that are the pipeline's; without a list all.
+fn some_of(
+    listed: &[String],
+    tables: &BTreeSet<TableName>,
+    field: &str,
+    findings: &mut Findings,
+) -> BTreeSet<TableName> {
+    let mut of = BTreeSet::new();
+    for (which, text) in listed.iter().enumerate() {
+        match text.parse::<TableName>() {
+            Ok(table) if tables.contains(&table) => drop(of.insert(table)),
+            _ => {
+                let finding = Finding::new(CdcReason::TableUnknown, format!("{text} is not in spec.tables"));
+                findings.push(finding.at(format!("{field}[{which}]")));
+            }
+        }
+    }
+    if listed.is_empty() { tables.clone() } else { of }
+}
+
+fn reads(
+    listed: &[api::SnapshotRequest],
+    tables: &BTreeSet<TableName>,
+    findings: &mut Findings,
+) -> Vec<Read> {
+    let incremental =
+        |request: &(usize, &api::SnapshotRequest)| request.1.type_ == api::SnapshotType::Incremental;
+    let read = |(at, request): (usize, &api::SnapshotRequest)| Read {
+        id: request.id.clone(),
+        tables: some_of(&request.tables, tables, &format!("spec.snapshots[{at}].tables"), findings),
+        filter: request.where_.clone(),
+    };
+    listed.iter().enumerate().filter(incremental).map(read).collect()
 }
 
 /// A sink whose connector would have the source's name.

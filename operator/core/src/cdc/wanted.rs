@@ -22,8 +22,12 @@ pub struct Wanted {
     pub source: Source,
     pub tables: BTreeSet<TableName>,
     pub snapshot: SnapshotMode,
-    /// Ids of `spec.snapshots`.
+    /// Ids of `spec.snapshots` that have all rows read anew.
     pub snapshots: Vec<String>,
+    /// Those of `spec.snapshots` that are read while changes flow.
+    pub reads: Vec<Read>,
+    /// See [`super::adhoc::channel`].
+    pub signals: Option<TableName>,
     /// Bytes; `objectives.maxRetainedWal`.
     pub max_retained_wal: Option<i64>,
     /// Seconds; `objectives.maxLag`.
@@ -39,6 +43,15 @@ pub struct Wanted {
     pub restarted_at: Option<Time>,
     pub deletion: DeletionPolicy,
     pub paused: bool,
+}
+
+/// A request to read rows while changes flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    pub id: String,
+    pub tables: BTreeSet<TableName>,
+    /// What stands behind WHERE.
+    pub filter: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,13 +89,19 @@ pub struct Sink {
 }
 
 impl Wanted {
-    /// What the publication holds: the tables, and the heartbeat's.
+    /// What the publication holds: the tables, the heartbeat's, and the signals'.
     pub fn published(&self) -> BTreeSet<TableName> {
         let mut tables = self.tables.clone();
         if self.source.heartbeat.is_some() {
             tables.insert(sql::heartbeat_table());
         }
+        tables.extend(self.signals.clone());
         tables
+    }
+
+    /// All ids of `spec.snapshots`.
+    pub fn requested(&self) -> Vec<String> {
+        self.snapshots.iter().chain(self.reads.iter().map(|read| &read.id)).cloned().collect()
     }
 
     /// The comment by which the publication is known as this pipeline's.

@@ -56,6 +56,12 @@ pub async fn carry_out(
             }
         }
     }
+    for order in &plan.orders {
+        if let Err(failure) = run(found, wanted, order).await {
+            return Ok(Done::Failed { doing: order.doing.clone(), failure });
+        }
+        debug!(pipeline = %found.key, doing = order.doing, "gave an order");
+    }
     if plan.forget {
         forget(context, found, &wanted.source_connector()).await;
         changed = true;

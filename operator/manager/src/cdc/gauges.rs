@@ -4,6 +4,7 @@ use std::time::Duration;
 use std::collections::BTreeMap;
 
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks, TopicPartition};
+use sluice_core::cdc::missed::{self, Gone};
 use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
@@ -82,6 +83,10 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
     let of = |group: &str| {
         committed.iter().find(|(name, _)| name == group).and_then(|(_, item)| item.as_ref().ok())
     };
+    // what was committed since the ends were asked for is not gone
+    let ahead = |(at, offset): (&TopicPartition, &i64)| matches!(ends.get(at), Some(Ok(end)) if offset > end);
+    let suspect = groups.iter().filter_map(|group| of(group)).any(|committed| committed.iter().any(ahead));
+    let ends_since = if suspect { client.list_offsets(&topics, At::Latest).await? } else { ends.clone() };
     let mut gauges = Vec::new();
     for (sink, group) in wanted.sinks.iter().zip(&groups) {
         let waiting = of(group).and_then(|committed| waiting(&tables, &begins, &ends, committed));
@@ -94,11 +99,30 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
         let nothing = peeks.as_ref().is_some_and(ends_only);
         gauges.push(SinkGauge {
             lag_records: waiting.as_ref().map(|waiting| if nothing { 0 } else { waiting.records }),
+            gone: of(group)
+                .map(|committed| gone(wanted, &begins, &ends_since, committed))
+                .unwrap_or_default(),
             oldest: peeks.and_then(oldest),
             dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
         });
     }
     Ok(gauges)
+}
+
+/// What a sink has not read, and cannot read any more.
+fn gone(wanted: &Wanted, begins: &Offsets, ends: &Offsets, committed: &Committed) -> Gone {
+    let mut gone = Gone::new();
+    for table in &wanted.tables {
+        let topic = wanted.topic(table);
+        for (at, offset) in committed.iter().filter(|(at, _)| at.topic == topic) {
+            let (Some(begin), Some(Ok(end))) = (begin(begins, at), ends.get(at)) else { continue };
+            if let Some(records) = missed::gone(*offset, begin, *end) {
+                let sum = gone.entry(table.clone()).or_insert(Some(0));
+                *sum = sum.zip(records).map(|(sum, records)| sum + records);
+            }
+        }
+    }
+    gone
 }
 
 /// What a sink has not committed.

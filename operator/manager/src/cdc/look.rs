@@ -2,15 +2,18 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kube::{Resource as _, ResourceExt};
+use sluice_core::cdc::adhoc::Heard;
 use sluice_core::cdc::guard::{Memory, Stored};
 use sluice_core::cdc::snapshot::{self, Snapshot};
 use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted, names};
 use sluice_core::referent::Referent;
 use sluice_core::view::source::{SinkView, SourceView, TableName};
+use sluice_crds::cdc_pipeline::MissedRecords;
 use sluice_crds::common::RunState;
 use sluice_crds::{CdcPipeline, CdcPipelineStatus, Connector, Topic};
 use tracing::debug;
 
+use super::adhoc;
 use crate::context::Context;
 use crate::observe::database::{Interest, Place, Seen as SeenDatabase, World};
 use crate::scope::{Key, chain};
@@ -34,6 +37,8 @@ pub struct Found {
     snapshot_completed: bool,
     stored: Stored,
     memory: Memory,
+    missed: Vec<(String, MissedRecords)>,
+    heard: Option<Heard>,
     fresh: bool,
     gap_told: bool,
     budget_told: bool,
@@ -44,16 +49,23 @@ pub struct Found {
 }
 
 impl Found {
-    pub async fn look(context: &Arc<Context>, pipeline: &CdcPipeline, wanted: &Wanted) -> Self {
+    /// Fills in what of `wanted` depends on what is seen.
+    pub async fn look(context: &Arc<Context>, pipeline: &CdcPipeline, wanted: &mut Wanted) -> Self {
         let key = Key::of(pipeline);
         let connect = key.sibling(&wanted.connect);
         let found = context.shelves.connects.refer(&connect);
         let connect_there = found.referent();
         let cluster = found.there().map(|connect| key.sibling(&connect.spec.cluster_ref.name));
+        let status = pipeline.status.as_ref();
+        // what waits for somebody or something in a database is looked at often
+        let leaving = pipeline.meta().deletion_timestamp.is_some();
+        let haste = Interest { brisk: leaving || !is_ready(pipeline), leaving, ..Default::default() };
+        let source = source(context, &key, wanted, &haste);
+        let seen_source = source.seen();
+        wanted.signals = cdc::adhoc::channel(wanted, status, seen_source.sight.current().map(AsRef::as_ref));
         let compiled = cluster.as_ref().map(|cluster| cdc::compile(wanted, &cluster.name));
         let uid = wanted.owner.reference.uid.as_str();
         let (topics, connectors) = children(context, &key, uid, compiled.as_ref());
-        let status = pipeline.status.as_ref();
         let snapshot_completed =
             status.and_then(|status| status.source.as_ref()).is_some_and(|source| source.snapshot_completed);
         let memory = Memory::of(status);
@@ -61,15 +73,10 @@ impl Found {
         let budget_told = status.is_some_and(|status| {
             status.conditions.iter().any(|c| c.type_ == cdc::WAL_BUDGET && c.status == "False")
         });
-        // what waits for somebody or something in a database is looked at often
-        let leaving = pipeline.meta().deletion_timestamp.is_some();
-        let haste = Interest { brisk: leaving || !is_ready(pipeline), leaving, ..Default::default() };
-        let source = source(context, &key, wanted, &haste);
         let sinks: Vec<_> =
             wanted.sinks.iter().map(|sink| self::sink(context, &key, wanted, sink, &haste)).collect();
         context.sources.only(&key, &HashSet::from([source.place.clone()]));
         context.sinks.only(&key, &sinks.iter().map(|world| world.place.clone()).collect());
-        let seen_source = source.seen();
         let connector = connectors.get(&wanted.source_connector()).map(|(_, child)| child);
         // Connect reads its offsets topic to the end for each such question: only where the answer matters
         let asks = connector.is_some_and(|child| {
@@ -87,6 +94,7 @@ impl Found {
         } else {
             (Stored::Unknown, Snapshot::Unknown)
         };
+        let heard = adhoc::listen(context, &key, cluster.as_ref(), wanted, &memory).await;
         let left = seen_source.sight.current().map(|view| left(context, view)).unwrap_or_default();
         Self {
             connect,
@@ -103,6 +111,8 @@ impl Found {
             snapshot_completed,
             stored,
             memory,
+            missed: cdc::missed::told(status),
+            heard,
             fresh: false,
             gap_told,
             budget_told,
@@ -146,6 +156,8 @@ impl Found {
             snapshot_completed: self.snapshot_completed,
             stored: self.stored,
             memory: self.memory.clone(),
+            missed: self.missed.clone(),
+            heard: self.heard.as_ref(),
             fresh: self.fresh,
             gap_told: self.gap_told,
             budget_told: self.budget_told,

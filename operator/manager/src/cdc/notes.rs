@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sluice_clients::kafka::KnownRows;
 use sluice_core::cdc::Gauges;
 
+use super::adhoc::Listening;
 use super::count::Counter;
 use super::verify::Desk;
 use crate::scope::Key;
@@ -30,6 +31,7 @@ struct Note {
     measured: Option<Instant>,
     gauges: Gauges,
     rows: KnownRows,
+    listening: Listening,
 }
 
 impl Notes {
@@ -66,6 +68,16 @@ impl Notes {
     pub fn rows_known(&self, pipeline: &Key, rows: KnownRows) {
         let mut notes = self.pipelines.lock().expect("no panic while noting");
         notes.entry(pipeline.clone()).or_default().rows = rows;
+    }
+
+    pub fn listening(&self, pipeline: &Key) -> Listening {
+        let notes = self.pipelines.lock().expect("no panic while noting");
+        notes.get(pipeline).map(|note| note.listening.clone()).unwrap_or_default()
+    }
+
+    pub fn listened(&self, pipeline: &Key, listening: Listening) {
+        let mut notes = self.pipelines.lock().expect("no panic while noting");
+        notes.entry(pipeline.clone()).or_default().listening = listening;
     }
 
     pub fn measured(&self, pipeline: &Key, gauges: &Gauges) {

@@ -53,11 +53,11 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let leaving = pipeline.meta().deletion_timestamp.is_some();
     if leaving {
         // what was made under a spec that could be meant is there, whatever the spec says now
-        let Some(wanted) = cdc::leaving(pipeline) else { return Ok(Action::await_change()) };
-        let found = Found::look(&context, pipeline, &wanted).await;
+        let Some(mut wanted) = cdc::leaving(pipeline) else { return Ok(Action::await_change()) };
+        let found = Found::look(&context, pipeline, &mut wanted).await;
         return teardown::teardown(&context, pipeline, &wanted, &found).await;
     }
-    let wanted = match cdc::validate(pipeline) {
+    let mut wanted = match cdc::validate(pipeline) {
         Ok(wanted) => wanted,
         Err(findings) => {
             let status = cdc::told(pipeline, &Verdict::refused(&findings), Context::now());
@@ -65,7 +65,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
             return Ok(Action::await_change());
         }
     };
-    let mut found = Found::look(&context, pipeline, &wanted).await;
+    let mut found = Found::look(&context, pipeline, &mut wanted).await;
     let mut plan = cdc::plan(&wanted, found.compiled.as_ref(), &found.seen(&wanted));
     if plan.unsure {
         found.look_again().await;
@@ -112,7 +112,8 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
 
 fn due(pipeline: &CdcPipeline, plan: &Plan) -> Duration {
     let snapshot = pipeline.status.as_ref().and_then(|status| status.snapshot.as_ref());
-    let watched = snapshot.is_some_and(cdc::snapshot::is_watched);
+    let watched =
+        snapshot.is_some_and(cdc::snapshot::is_watched) || cdc::adhoc::under_way(&plan.memory.runs).is_some();
     match (plan.phase, plan.verdict.kind) {
         (Phase::Streaming, _) if watched => SNAPSHOT,
         (Phase::Snapshot | Phase::Preparing, VerdictKind::Reconciling) => SNAPSHOT,

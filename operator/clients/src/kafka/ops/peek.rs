@@ -54,7 +54,7 @@ impl Client {
 }
 
 /// Outside of any session (KIP-227), waiting for nothing.
-fn request(asked: &[(TopicPartition, i64)]) -> FetchRequest {
+pub(super) fn request(asked: &[(TopicPartition, i64)]) -> FetchRequest {
     let topics = asked.chunk_by(|a, b| a.0.topic == b.0.topic).map(|of_topic| {
         let partition = |(at, offset): &(TopicPartition, i64)| {
             let partition = FetchPartition::default().with_partition(at.partition).with_fetch_offset(*offset);

@@ -1,6 +1,6 @@
 //! The Topics and Connectors that a pipeline owns, as pure functions of what is wanted.
 //!
-//! `topics` (one for each table, the heartbeat's, one for each sink's dead letters), `source` (Debezium for PostgreSQL), `sink`
+//! `topics` (one for each table, the heartbeat's, the signals', one for each sink's dead letters), `source` (Debezium for PostgreSQL), `sink`
 //! (Debezium's JDBC sink). The database's own objects, publication and heartbeat table, are `super::sql`'s.
 
 mod sink;

@@ -82,6 +82,23 @@ pub(super) fn build(wanted: &Wanted) -> Connector {
             ],
         );
     }
+    if let Some(table) = &wanted.signals {
+        // orders and what becomes of them are in one topic, in their order
+        let (table, topic) = (table.to_string(), wanted.topic(table));
+        set(
+            &mut config,
+            [
+                ("signal.enabled.channels", "source"),
+                ("signal.data.collection", &table),
+                // each chunk leaves nothing behind in the table
+                ("incremental.snapshot.watermarking.strategy", "insert_delete"),
+                // each chunk costs two rows in the signal table, and the time until they have come back
+                ("incremental.snapshot.chunk.size", "4096"),
+                ("notification.enabled.channels", "sink"),
+                ("notification.sink.topic.name", &topic),
+            ],
+        );
+    }
     connector(wanted, wanted.source_connector(), "source", CLASS, 1, config)
 }
 

@@ -7,6 +7,8 @@ use crate::cdc::names;
 
 /// Dead letters wait for a person.
 const DEAD_LETTER_RETENTION: &str = "30d";
+/// How long what was ordered, and what became of it, can be read there.
+const SIGNAL_RETENTION: &str = "7d";
 /// Only the newest heartbeat means anything.
 const HEARTBEAT_RETENTION: &str = "1h";
 
@@ -31,6 +33,11 @@ pub(super) fn build(wanted: &Wanted, cluster: &str) -> Vec<Topic> {
         let spec = kept(common(wanted, cluster, name), HEARTBEAT_RETENTION);
         let object = names::heartbeat_object(&wanted.owner.name);
         topics.push(Topic { metadata: wanted.owner.child(object, "heartbeat"), spec, status: None });
+    }
+    if let Some(table) = &wanted.signals {
+        let spec = kept(common(wanted, cluster, wanted.topic(table)), SIGNAL_RETENTION);
+        let object = names::signal_object(&wanted.owner.name);
+        topics.push(Topic { metadata: wanted.owner.child(object, "signals"), spec, status: None });
     }
     for sink in &wanted.sinks {
         if let Some(name) = &sink.dead_letter {

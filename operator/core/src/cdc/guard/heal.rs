@@ -75,7 +75,7 @@ pub fn heal(guarded: &Guarded, around: &Around<'_>) -> Turn {
     if let Some(step) = step(around) {
         return Turn::Heal(step, memory);
     }
-    memory.finish(&wanted.snapshots, now);
+    memory.finish(&wanted.requested(), now);
     Turn::GoOn(memory)
 }
 

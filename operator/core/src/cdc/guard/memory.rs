@@ -4,6 +4,7 @@ use sluice_crds::CdcPipelineStatus;
 use sluice_crds::cdc_pipeline::{Accepted, Remembered, Resnapshot, SnapshotRun};
 
 use super::Gap;
+use crate::cdc::adhoc;
 use crate::condition::whole_seconds;
 use crate::reason::Reason as _;
 use crate::view::source::{Lsn, SourceView};
@@ -64,13 +65,16 @@ impl Memory {
     pub(super) fn finish(&mut self, requested: &[String], now: Timestamp) {
         let answered = self.resnapshot.take().map(|done| done.ids).unwrap_or_default();
         (self.remembered, self.accepted) = (None, None);
+        for run in &mut self.runs {
+            adhoc::superseded(run, now);
+        }
         self.ran(&answered, requested, now);
     }
 
     /// These requests were carried out.
     pub fn ran(&mut self, ids: &[String], requested: &[String], now: Timestamp) {
         for id in self.pending(ids) {
-            self.runs.push(SnapshotRun { id, at: Some(Time(whole_seconds(now))) });
+            self.runs.push(SnapshotRun { id, at: Some(Time(whole_seconds(now))), ..Default::default() });
         }
         while self.runs.len() > RUNS
             && let Some(old) = self.runs.iter().position(|run| !requested.contains(&run.id))

@@ -77,6 +77,8 @@ crate::reasons! {
         Publication,
         /// The heartbeat table can be written (F4).
         Heartbeat,
+        /// Orders to read rows while changes flow can be given.
+        Signals,
         /// The sink can be written.
         SinkWritable,
         /// The sink has the schema.
@@ -179,6 +181,7 @@ const SOURCE: &[SourceCheck] = &[
     publication::can_be_made,
     publication::heartbeat_can_be_written,
     publication::heartbeat_is_on,
+    publication::signals_can_be_given,
 ];
 
 const SINK: &[SinkCheck] = &[

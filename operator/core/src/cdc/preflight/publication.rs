@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{Check, Failed, Source, list, statements};
-use crate::cdc::sql;
+use crate::cdc::{names, sql};
 use crate::view::source::{Publication, TableName};
 
 /// What must be done to the publication.
@@ -162,6 +162,27 @@ pub(super) fn heartbeat_can_be_written(facts: &Source<'_>) -> Option<Failed> {
         let all = sql::create_heartbeat().into_iter().chain(grants).chain([own]);
         Failed::block(Check::Heartbeat, message).mend(format!("{} {off}", statements(all)))
     })
+}
+
+/// Without a signal table what was asked for waits, and what flows goes on.
+pub(super) fn signals_can_be_given(facts: &Source<'_>) -> Option<Failed> {
+    let Source { wanted, view, .. } = facts;
+    let waits = !wanted.reads.is_empty() || !facts.unloaded.is_empty();
+    if !waits || !facts.started || wanted.signals.is_some() {
+        return None;
+    }
+    let table = names::signal_table(&wanted.source.slot);
+    let role = sql::ident_short(&view.role.name);
+    let message = format!(
+        "the role {} may not create the table {}, by which rows are ordered to be read while changes flow",
+        view.role.name,
+        sql::table(&table)
+    );
+    let all = sql::create_signals(&table)
+        .into_iter()
+        .chain([format!("ALTER TABLE {} OWNER TO {role}", sql::table(&table))])
+        .chain([format!("GRANT USAGE ON SCHEMA {} TO {role}", sql::SCHEMA)]);
+    Some(Failed::warn(Check::Signals, message).mend(statements(all)))
 }
 
 pub(super) fn heartbeat_is_on(facts: &Source<'_>) -> Option<Failed> {

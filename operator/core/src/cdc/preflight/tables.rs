@@ -138,8 +138,22 @@ pub(super) fn have_no_generated_columns(facts: &Source<'_>) -> Option<Failed> {
     })
 }
 
+fn being_read(name: &TableName) -> Failed {
+    let message = format!(
+        "{name} was added to spec.tables after the rows of the other tables had been read: its changes are captured, and the rows that it \
+         had are read while they flow, see added/{name} in status.snapshots"
+    );
+    let mend = format!(
+        "Nothing, unless it says Failed; then add an id to spec.snapshots: {{id: \"1\", type: Incremental, tables: [{name}]}}"
+    );
+    Failed::warn(Check::TableRows, message).mend(mend)
+}
+
 /// A finding for each table whose rows were not read: it came after the snapshot.
 pub(super) fn rows(facts: &Source<'_>) -> Vec<Failed> {
+    if facts.wanted.signals.is_some() {
+        return facts.unloaded.iter().map(being_read).collect();
+    }
     let finding = |name: &TableName| {
         let message = format!(
             "{name} was added to spec.tables after the rows of the other tables had been read: its changes are captured since, and \

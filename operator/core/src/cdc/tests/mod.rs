@@ -1,5 +1,6 @@
 //! `world` builds what a pipeline sees; a test changes one thing in it.
 
+mod adhoc;
 mod budget;
 mod compile;
 mod guard;

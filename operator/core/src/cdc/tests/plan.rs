@@ -247,8 +247,12 @@ fn at_rest_status_does_not_move_with_the_figures() {
     let plan = streaming(&wanted).plan(&wanted);
     let at = |bytes, seconds, records| {
         let lag = Some(Lag { bytes, seconds, retained: bytes, ..Default::default() });
-        let sinks =
-            vec![SinkGauge { lag_records: Some(records), oldest: Some(-95_000), dead_letters: Some(0) }];
+        let sinks = vec![SinkGauge {
+            lag_records: Some(records),
+            oldest: Some(-95_000),
+            dead_letters: Some(0),
+            ..Default::default()
+        }];
         status(&pipeline, &wanted, &plan, &Gauges { lag, sinks, ..Default::default() }, Timestamp::UNIX_EPOCH)
     };
     assert_eq!(at(100, 3, 0), at(90_000, 24, 0), "a heartbeat on its way is no lag");

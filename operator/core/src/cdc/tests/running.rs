@@ -41,7 +41,9 @@ fn a_table_that_comes_after_the_snapshot_is_told_by_name_until_its_rows_are_read
         carry_out(&mut world, &more, &plan);
     }
     let plan = world.plan(&more);
-    let checks = plan.checks.unwrap();
+    let mut checks = plan.checks.unwrap();
+    // nobody ordered its rows: this world has no signal table
+    checks.retain(|check| check.check == cdc::preflight::Check::TableRows);
     assert_eq!(checks.len(), 1, "{checks:#?}");
     assert!(checks[0].message.contains("public.notes"), "{}", checks[0].message);
     assert!(checks[0].mend.contains("UPDATE public.notes SET id = id;"), "{}", checks[0].mend);

@@ -103,6 +103,7 @@ pub fn prepare(view: &mut SourceView, wanted: &Wanted) {
     view.heartbeat.table_exists = true;
     view.heartbeat.writable = true;
     view.heartbeat.owned = true;
+    view.signals.extend(wanted.signals.iter().map(|table| table.name.clone()));
     view.publications.insert(wanted.source.publication.clone(), publication(wanted));
 }
 
@@ -131,6 +132,8 @@ pub struct World {
     pub snapshot: Snapshot,
     pub stored: Stored,
     pub memory: Memory,
+    pub heard: Option<cdc::adhoc::Heard>,
+    pub missed: Vec<(String, sluice_crds::cdc_pipeline::MissedRecords)>,
     pub fresh: bool,
     pub gap_told: bool,
     pub budget_told: bool,
@@ -152,6 +155,8 @@ impl World {
             snapshot: Snapshot::Unknown,
             stored: Stored::Unknown,
             memory: Memory::default(),
+            heard: None,
+            missed: Vec::new(),
             fresh: true,
             gap_told: false,
             budget_told: false,
@@ -177,6 +182,8 @@ impl World {
             snapshot_completed: false,
             stored: self.stored,
             memory: self.memory.clone(),
+            missed: self.missed.clone(),
+            heard: self.heard.as_ref(),
             fresh: self.fresh,
             gap_told: self.gap_told,
             budget_told: self.budget_told,

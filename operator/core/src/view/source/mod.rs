@@ -27,6 +27,9 @@ pub struct SourceView {
     #[serde(default)]
     pub slots: BTreeMap<String, Slot>,
     pub heartbeat: Heartbeat,
+    /// Tables of signals that are there and that our role may publish and write, in the schema of the heartbeat.
+    #[serde(default)]
+    pub signals: BTreeSet<String>,
     /// Current end of the write-ahead log.
     pub position: Lsn,
     /// `pg_control_system`; `None` where the role may not ask.

@@ -1,0 +1,64 @@
+//! What came to a partition since the last look.
+
+use kafka_protocol::messages::FetchRequest;
+
+use super::super::records::{Record, all};
+use super::super::{At, Client, Error};
+use super::offsets::TopicPartition;
+use super::peek::request;
+
+/// Answers that are asked for in one call: what is left comes with the next.
+const ROUNDS: usize = 16;
+
+impl Client {
+    /// `Fetch`: the records of a partition from `offset` on, or from the first that came at `since` (milliseconds since 1970) or later,
+    /// and where to go on; a part of them, where there are many. What cannot be opened is stepped over. `None`: the partition cannot be
+    /// read now, or not from there.
+    pub async fn tail(
+        &self,
+        at: &TopicPartition,
+        offset: Option<i64>,
+        since: i64,
+    ) -> Result<Option<(Vec<Record>, i64)>, Error> {
+        let find = async |which| -> Result<Option<i64>, Error> {
+            Ok(self.list_offsets(&[&at.topic], which).await?.remove(at).and_then(Result::ok))
+        };
+        let Some(end) = find(At::Latest).await? else { return Ok(None) };
+        let mut next = match offset {
+            Some(offset) => offset,
+            None => match find(At::Time(since)).await? {
+                Some(found) if found >= 0 => found,
+                Some(_) => end,
+                None => return Ok(None),
+            },
+        };
+        let mut records = Vec::new();
+        for _ in 0..ROUNDS {
+            if next >= end {
+                break;
+            }
+            let until = self.until::<FetchRequest>();
+            let (by_leader, _) = self.leaders(&[&at.topic], until).await?;
+            let Some((&leader, _)) = by_leader.iter().find(|(_, led)| led.contains(at)) else {
+                return Ok(None);
+            };
+            let answer = self.node(leader, &request(&[(at.clone(), next)]), until).await?;
+            let mut partitions = answer.body.responses.iter().flat_map(|topic| &topic.partitions);
+            let Some(partition) = partitions.find(|one| one.partition_index == at.partition) else {
+                return Ok(None);
+            };
+            if partition.error_code != 0 {
+                return Ok(None);
+            }
+            let Ok((found, behind)) = all(partition.records.as_deref().unwrap_or_default(), next) else {
+                break;
+            };
+            if behind == next {
+                break;
+            }
+            records.extend(found);
+            next = behind;
+        }
+        Ok(Some((records, next)))
+    }
+}

@@ -1,0 +1,24 @@
+use sluice_crds::CdcPipelineStatus;
+
+use crate::cdc::{Wanted, missed, names, snapshot};
+use crate::view::source::{SourceView, TableName};
+
+/// The signal table of a pipeline that needs one, or once needed one: a connector that is told of it is restarted, so it stays.
+/// `None` also where the role may not make it; preflight says so.
+pub fn channel(
+    wanted: &Wanted,
+    status: Option<&CdcPipelineStatus>,
+    view: Option<&SourceView>,
+) -> Option<TableName> {
+    let table = names::signal_table(&wanted.source.slot);
+    let source = status.and_then(|status| status.source.as_ref());
+    if source.is_some_and(|source| source.signal_table.is_some()) {
+        return Some(table);
+    }
+    let ran = |id: &str| status.is_some_and(|status| status.snapshots.iter().any(|run| run.id == id));
+    let asked = wanted.reads.iter().any(|read| !ran(&read.id));
+    let missed = missed::order(wanted, &missed::told(status)).is_some();
+    let needed = asked || missed || !snapshot::unloaded(wanted, source).is_empty();
+    let possible = view.is_some_and(|view| view.signals.contains(&table.name) || view.heartbeat.creatable);
+    (needed && possible).then_some(table)
+}

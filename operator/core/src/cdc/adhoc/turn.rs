@@ -1,0 +1,118 @@
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sluice_crds::cdc_pipeline::{SnapshotRun, SnapshotType};
+
+use super::{ASKED, DONE, FAILED, READING, is_under_way, signal};
+use crate::cdc::plan::{Phase, Plan, Seen, Work};
+use crate::cdc::wanted::Read;
+use crate::cdc::{CdcReason, Child, Wanted, missed, sql};
+use crate::condition::{VerdictKind, whole_seconds};
+use crate::reason::Reason as _;
+use crate::view::source::TableName;
+
+/// Seconds after which an order that was not answered is worth a word.
+const PATIENCE: i64 = 60;
+/// Begins the ids of runs for tables that were added: no request can be called so.
+const ADDED: &str = "added/";
+
+/// Follows the order that is under way, or gives the next one.
+pub fn turn(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
+    let Some(table) = &wanted.signals else { return plan };
+    // a table that left and comes back is read again
+    let here = |run: &SnapshotRun| {
+        let added = run.id.strip_prefix(ADDED);
+        added.is_none_or(|name| wanted.tables.iter().any(|table| table.to_string() == name))
+    };
+    plan.memory.runs.retain(here);
+    let runs = &mut plan.memory.runs;
+    if let Some(run) = runs.iter_mut().find(|run| is_under_way(run)) {
+        follow(run, seen);
+    }
+    let connector = seen.connectors.get(&wanted.source_connector());
+    let ready = connector.is_some_and(Child::is_ready)
+        && plan.phase == Phase::Streaming
+        && (plan.verdict.kind == VerdictKind::Ready || plan.verdict.reason == CdcReason::SinkGap.as_str());
+    if !ready {
+        return plan;
+    }
+    if !runs.iter().any(is_under_way)
+        && let Some(next) = next(wanted, seen, runs)
+    {
+        let at = Some(Time(whole_seconds(seen.now)));
+        runs.push(SnapshotRun { at, state: ASKED.into(), type_: SnapshotType::Incremental, ..next });
+    }
+    if let Some(run) = runs.iter().find(|run| run.state == ASKED) {
+        let doing = format!("order the rows of {} to be read", run.tables.join(", "));
+        let (tables, filter) = (&run.tables, run.where_.as_deref());
+        let statements = vec![sql::order(table, &signal(run), tables, filter)];
+        plan.orders.push(Work { sink: None, doing, statements });
+    }
+    plan
+}
+
+/// The tables whose rows were read: `read`, and those whose rows the runs have brought since `before`.
+pub fn read_since(
+    read: &[String],
+    wanted: &Wanted,
+    before: &[SnapshotRun],
+    now: &[SnapshotRun],
+) -> Vec<String> {
+    let known = |run: &SnapshotRun| before.iter().any(|old| old.id == run.id && !is_under_way(old));
+    let done = |run: &&SnapshotRun| {
+        run.type_ == SnapshotType::Incremental && run.state == DONE && run.where_.is_none() && !known(run)
+    };
+    let more: BTreeSet<&String> = now.iter().filter(done).flat_map(|run| &run.tables).collect();
+    let all = wanted.tables.iter().map(ToString::to_string);
+    all.filter(|table| read.contains(table) || more.contains(table)).collect()
+}
+
+fn follow(run: &mut SnapshotRun, seen: &Seen<'_>) {
+    let Some(heard) = seen.heard.filter(|heard| heard.started) else {
+        let waited = run.at.as_ref().map_or(0, |at| seen.now.as_second() - at.0.as_second());
+        if run.state == ASKED && waited >= PATIENCE {
+            run.message =
+                "The source connector has not answered yet: it does once it has read up to the order".into();
+        }
+        return;
+    };
+    run.message.clear();
+    run.state = READING.into();
+    run.rows = heard.rows();
+    if heard.aborted {
+        end(run, FAILED, "it was stopped by a signal that Sluice did not send", seen.now);
+    } else if heard.completed {
+        let failures = heard.failures();
+        let how = if failures.is_empty() { DONE } else { FAILED };
+        end(run, how, &failures.join("; "), seen.now);
+    }
+}
+
+/// All rows are read anew: also those of a run that was under way.
+pub fn superseded(run: &mut SnapshotRun, now: Timestamp) {
+    if is_under_way(run) {
+        end(run, DONE, "All rows were read anew meanwhile", now);
+    }
+}
+
+fn end(run: &mut SnapshotRun, how: &str, message: &str, now: Timestamp) {
+    how.clone_into(&mut run.state);
+    message.clone_into(&mut run.message);
+    run.completed_at = Some(Time(whole_seconds(now)));
+}
+
+/// Tables that were added come first: nothing of them is anywhere yet.
+fn next(wanted: &Wanted, seen: &Seen<'_>, runs: &[SnapshotRun]) -> Option<SnapshotRun> {
+    let ran = |id: &str| runs.iter().any(|run| run.id == id);
+    let id = |table: &TableName| format!("{ADDED}{table}");
+    if let Some((id, table)) = missed::order(wanted, &seen.missed).filter(|(id, _)| !ran(id)) {
+        return Some(SnapshotRun { id, tables: vec![table], ..Default::default() });
+    }
+    if let Some(table) = seen.unloaded.iter().find(|table| !ran(&id(table))) {
+        return Some(SnapshotRun { id: id(table), tables: vec![table.to_string()], ..Default::default() });
+    }
+    let Read { id, tables, filter } = wanted.reads.iter().find(|read| !ran(&read.id))?;
+    let tables = tables.iter().map(ToString::to_string).collect();
+    Some(SnapshotRun { id: id.clone(), tables, where_: filter.clone(), ..Default::default() })
+}

@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sluice_crds::CdcPipelineStatus;
+use sluice_crds::cdc_pipeline::SourceStatus;
+
+use super::plan::{carry_out, streaming};
+use super::world::{World, pipeline, spec, table, wanted};
+use crate::cdc::adhoc::{self, Heard, signal};
+use crate::cdc::snapshot::Snapshot;
+use crate::cdc::{self, Plan, Wanted};
+use crate::view::Sight;
+use crate::view::source::SourceView;
+
+const ADDED: &str = "added/public.notes";
+
+/// The words of Debezium 3.6 in the topic of the signal table.
+fn told(id: &str, kind: &str, data: &serde_json::Value) -> Vec<u8> {
+    let payload = json!({
+        "id": id, "aggregate_type": "Incremental Snapshot", "type": kind, "additional_data": data, "timestamp": 1,
+    });
+    json!({"schema": {}, "payload": payload}).to_string().into_bytes()
+}
+
+/// A pipeline whose snapshot is done, and the table `notes` beside those it has.
+fn world() -> (World, CdcPipelineStatus) {
+    let before = wanted(|_| {});
+    let mut world = streaming(&before);
+    world.snapshot = Snapshot::Completed;
+    let read = before.tables.iter().map(ToString::to_string).collect();
+    let source = SourceStatus {
+        snapshot_completed: true,
+        snapshot_tables: Some(read),
+        started: true,
+        ..Default::default()
+    };
+    let mut view = SourceView::clone(world.source.current().unwrap());
+    view.tables.insert("public.notes".parse().unwrap(), table(&[("id", "bigint")], &["id"]));
+    world.source = Sight::Clear(Arc::new(view));
+    world.status = Some(source.clone());
+    (world, CdcPipelineStatus { source: Some(source), ..Default::default() })
+}
+
+/// One pass: what is planned is written and carried out.
+fn pass(world: &mut World, status: &mut CdcPipelineStatus, wanted: &mut Wanted) -> Plan {
+    let view = SourceView::clone(world.source.current().unwrap());
+    wanted.signals = adhoc::channel(wanted, Some(status), Some(&view));
+    let plan = world.plan(wanted);
+    let mut pipeline = pipeline(&spec());
+    pipeline.status = Some(status.clone());
+    *status = cdc::status(&pipeline, wanted, &plan, &cdc::Gauges::default(), Timestamp::UNIX_EPOCH);
+    world.status.clone_from(&status.source);
+    world.memory = plan.memory.clone();
+    carry_out(world, wanted, &plan);
+    plan
+}
+
+fn with_notes() -> Wanted {
+    wanted(|spec| spec["tables"].as_array_mut().unwrap().push("public.notes".into()))
+}
+
+#[test]
+fn the_rows_of_a_table_that_was_added_are_ordered_and_followed_to_their_end() {
+    let (mut world, mut status) = world();
+    let mut wanted = with_notes();
+    let order = (0..8).find_map(|_| pass(&mut world, &mut status, &mut wanted).orders.pop()).unwrap();
+    let run = world.memory.runs[0].clone();
+    assert_eq!((run.id.as_str(), run.state.as_str()), (ADDED, "Asked"));
+    let statement = &order.statements[0];
+    assert!(
+        statement.contains("ON CONFLICT (id) DO NOTHING") && statement.contains(&signal(&run)),
+        "{statement}"
+    );
+    assert!(statement.contains(r#""public\\\\.notes""#), "{statement}");
+
+    let mut heard = Heard::default();
+    heard.note(&signal(&run), &told("somebody's", "COMPLETED", &json!({})));
+    heard.note(&signal(&run), br#"{"schema": {}, "payload": {"op": "c", "after": {"id": "x"}}}"#);
+    assert_eq!(heard, Heard::default());
+    heard.note(&signal(&run), &told(&signal(&run), "STARTED", &json!({"data_collections": "public.notes"})));
+    world.heard = Some(heard.clone());
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    assert_eq!((plan.memory.runs[0].state.as_str(), plan.orders.len()), ("Reading", 0));
+    assert!(plan.verdict.message.contains("are being read"), "{}", plan.verdict.message);
+
+    let done =
+        json!({"scanned_collection": "public.notes", "total_rows_scanned": "7", "status": "SUCCEEDED"});
+    heard.note(&signal(&run), &told(&signal(&run), "TABLE_SCAN_COMPLETED", &done));
+    heard.note(&signal(&run), &told(&signal(&run), "COMPLETED", &json!({})));
+    world.heard = Some(heard);
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    let run = &plan.memory.runs[0];
+    assert_eq!((run.state.as_str(), run.rows, run.message.as_str()), ("Done", Some(7), ""));
+    assert!(
+        status.source.as_ref().unwrap().snapshot_tables.as_ref().unwrap().contains(&"public.notes".into())
+    );
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    assert_eq!((plan.checks, plan.orders, plan.memory.runs.len()), (Some(vec![]), vec![], 1));
+    assert!(wanted.signals.is_some(), "the connector is not told otherwise");
+}
+
+#[test]
+fn a_table_that_could_not_be_read_is_named_and_not_tried_again() {
+    let (mut world, mut status) = world();
+    let mut wanted = with_notes();
+    (0..8).find_map(|_| pass(&mut world, &mut status, &mut wanted).orders.pop()).unwrap();
+    let signal = signal(&world.memory.runs[0]);
+    let mut heard = Heard::default();
+    let failed =
+        json!({"scanned_collection": "public.notes", "total_rows_scanned": "0", "status": "SQL_EXCEPTION"});
+    heard.note(&signal, &told(&signal, "TABLE_SCAN_COMPLETED", &failed));
+    heard.note(&signal, &told(&signal, "COMPLETED", &json!({})));
+    world.heard = Some(heard);
+    pass(&mut world, &mut status, &mut wanted);
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    let run = &plan.memory.runs[0];
+    assert_eq!(run.state, "Failed");
+    assert!(run.message.starts_with("public.notes: the database refused"), "{}", run.message);
+    assert!(plan.orders.is_empty());
+    assert!(!status.source.unwrap().snapshot_tables.unwrap().contains(&"public.notes".into()));
+    assert!(plan.checks.unwrap()[0].mend.contains("type: Incremental"));
+}
+
+#[test]
+fn requests_run_once_each_and_one_after_the_other() {
+    let (mut world, mut status) = world();
+    let mut wanted = wanted(|spec| {
+        spec["snapshots"] = json!([
+            {"id": "eu", "type": "Incremental", "tables": ["public.orders"], "where": "region = 'eu'"},
+            {"id": "all", "type": "Incremental"},
+        ]);
+    });
+    let order = (0..8).find_map(|_| pass(&mut world, &mut status, &mut wanted).orders.pop()).unwrap();
+    assert!(order.statements[0].contains("region = ''eu''"), "{}", order.statements[0]);
+    for id in ["eu", "all"] {
+        let run = adhoc::under_way(&world.memory.runs).unwrap();
+        assert_eq!(run.id, id);
+        let signal = signal(run);
+        let mut heard = Heard::default();
+        heard.note(&signal, &told(&signal, "COMPLETED", &json!({})));
+        world.heard = Some(heard);
+        pass(&mut world, &mut status, &mut wanted);
+        world.heard = None;
+    }
+    let ends: Vec<_> = world.memory.runs.iter().map(|run| run.state.as_str()).collect();
+    assert_eq!(ends, ["Done", "Done"]);
+    assert!(pass(&mut world, &mut status, &mut wanted).orders.is_empty());
+}
+
+#[test]
+fn without_the_right_to_make_a_signal_table_all_else_goes_on() {
+    let (mut world, mut status) = world();
+    let mut view = SourceView::clone(world.source.current().unwrap());
+    view.heartbeat.creatable = false;
+    world.source = Sight::Clear(Arc::new(view));
+    let mut wanted = with_notes();
+    for _ in 0..6 {
+        assert!(pass(&mut world, &mut status, &mut wanted).orders.is_empty());
+    }
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    let checks = plan.checks.unwrap();
+    let signals = checks.iter().find(|check| check.check == cdc::preflight::Check::Signals).unwrap();
+    assert!(
+        signals.mend.contains("CREATE TABLE IF NOT EXISTS sluice.signal_sluice_prod_shop"),
+        "{}",
+        signals.mend
+    );
+    assert_eq!(plan.verdict.reason, "Streaming");
+}

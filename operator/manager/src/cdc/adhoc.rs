@@ -1,0 +1,54 @@
+use sluice_clients::kafka::TopicPartition;
+use sluice_core::cdc::adhoc::{self, Heard};
+use sluice_core::cdc::guard::Memory;
+use sluice_core::cdc::{Wanted, names};
+use tracing::debug;
+
+use crate::context::Context;
+use crate::scope::{Key, chain};
+
+/// By how many milliseconds the clocks of Sluice and of the Connect workers may differ.
+const CLOCKS: i64 = 60_000;
+
+/// How far reading the answers to one order is.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    signal: String,
+    /// Where to go on.
+    next: Option<i64>,
+    heard: Heard,
+}
+
+/// What Debezium has told of the order that is under way.
+pub async fn listen(
+    context: &Context,
+    pipeline: &Key,
+    cluster: Option<&Key>,
+    wanted: &Wanted,
+    memory: &Memory,
+) -> Option<Heard> {
+    let run = adhoc::under_way(&memory.runs)?;
+    let topic = wanted.topic(&names::signal_table(&wanted.source.slot));
+    let world = context.kafka.get(cluster?)?;
+    let client = world.client.within(super::gauges::DEADLINE);
+    let signal = adhoc::signal(run);
+    let mut listening = context.cdc.listening(pipeline);
+    if listening.signal != signal {
+        listening = Listening { signal, ..Default::default() };
+    }
+    let since = run.at.as_ref().map_or(0, |at| at.0.as_millisecond() - CLOCKS);
+    match client.tail(&TopicPartition { topic, partition: 0 }, listening.next, since).await {
+        Ok(Some((records, next))) => {
+            for value in records.iter().filter_map(|record| record.value.as_deref()) {
+                listening.heard.note(&listening.signal, value);
+            }
+            listening.next = Some(next);
+        }
+        // from its beginning again
+        Ok(None) => listening.next = None,
+        Err(error) => debug!(%pipeline, error = %chain(&error), "the answers to an order were not read"),
+    }
+    let heard = listening.heard.clone();
+    context.cdc.listened(pipeline, listening);
+    Some(heard)
+}
