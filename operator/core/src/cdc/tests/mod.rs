@@ -10,4 +10,4 @@ mod snapshot;
 mod teardown;
 mod validate;
 mod warned;
-pub(super) mod world;
+pub(crate) mod world;
