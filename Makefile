@@ -17,7 +17,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\
 IMAGE ?= sluice.dev/sluice:$(VERSION)
 
 ##@ Everyday
-.PHONY: help check test generate broker-keys image clean
+.PHONY: help check test fuzz generate broker-keys image clean
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ check: ready ## Format, lints, tests without a cluster, generated files: the inn
 
 test: ready ## Everything: check, then Kafka, API server and end-to-end tests
 	@hack/stages test
+
+fuzz: ready ## Specs of every kind and answers of brokers at random, FOR=60 seconds each; TARGET=topics for one of them
+	@hack/stages fuzz $(or $(FOR),60) $(TARGET)
 
 generate: ready ## Write manifests/, the CRD chart and docs/reference/api.md from the API types
 	@hack/generate

@@ -11,6 +11,8 @@ use crate::Scalar;
 use crate::common::{Jvm, LocalRef, PodTemplate, Resources};
 use crate::schema;
 
+pub const MOST_WORKERS: i32 = 100;
+
 /// Kafka Connect workers.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -56,7 +58,7 @@ pub struct ConnectClusterSpec {
     pub cluster_ref: LocalRef,
     /// Number of workers.
     #[serde(default = "one")]
-    #[schemars(range(min = 0, max = 100))]
+    #[schemars(range(min = 0, max = MOST_WORKERS))]
     pub replicas: i32,
     /// Image that holds Connect, `java` and the plugins. Default: the Debezium Connect image of this release.
     #[serde(default, skip_serializing_if = "Option::is_none")]

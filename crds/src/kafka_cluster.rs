@@ -16,6 +16,10 @@ use crate::rebalance::{Rebalance, RebalanceStatus};
 pub use crate::rollout::{Rollout, RolloutPolicy};
 use crate::schema;
 
+/// In one pool.
+pub const MOST_NODES: i32 = 200;
+pub const HIGHEST_FIRST_NODE_ID: i32 = 1_000_000;
+
 /// Brokers and controllers of one Kafka cluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -142,7 +146,7 @@ pub struct Pool {
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
     /// Number of nodes.
-    #[schemars(range(min = 1, max = 200))]
+    #[schemars(range(min = 1, max = MOST_NODES))]
     pub replicas: i32,
     /// What the nodes do: `controller`, `broker` or both (default).
     #[serde(default = "default_roles")]
@@ -150,7 +154,7 @@ pub struct Pool {
     pub roles: Vec<Role>,
     /// `node.id` of the first node; the others follow. Needed when there is more than one pool. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = HIGHEST_FIRST_NODE_ID))]
     pub first_node_id: Option<i32>,
     /// How much of the replicas each of its brokers is to carry, relative to brokers of other pools. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]

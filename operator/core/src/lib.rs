@@ -14,6 +14,8 @@ pub mod condition;
 pub mod connect;
 pub mod connector;
 pub mod finding;
+#[cfg(test)]
+mod fuzz;
 pub mod java;
 pub mod meta;
 pub mod pki;

@@ -20,6 +20,8 @@ mod client;
 mod connection;
 mod error;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod ops;
 mod options;

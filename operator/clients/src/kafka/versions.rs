@@ -122,6 +122,9 @@ pub struct Spoken {
     pub max: i16,
     header_version: fn(i16) -> i16,
     codec: kafka_protocol::protocol::VersionRange,
+    pub key: i16,
+    /// The body of a well-formed answer in the newest version.
+    pub dream: fn(&mut super::fuzz::Dream<'_>) -> Option<Vec<u8>>,
     /// Decodes an answer to correlation id 0 in the newest version.
     pub decode: fn(bytes::Bytes) -> Result<(), ProtocolError>,
 }
@@ -129,13 +132,19 @@ pub struct Spoken {
 #[cfg(test)]
 impl Spoken {
     const fn of<R: Speak>() -> Self {
-        use kafka_protocol::protocol::{HeaderVersion, Message};
+        use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message};
         Self {
             name: R::NAME,
             min: R::MIN,
             max: R::MAX,
             header_version: <R::Response as HeaderVersion>::header_version,
             codec: <R as Message>::VERSIONS,
+            key: R::KEY,
+            dream: |dream| {
+                let mut body = bytes::BytesMut::new();
+                R::Response::decode(dream, R::MAX).ok()?.encode(&mut body, R::MAX).ok()?;
+                Some(body.to_vec())
+            },
             decode: |frame| super::frame::decode::<R::Response>(frame, R::MAX, 0).map(drop),
         }
     }

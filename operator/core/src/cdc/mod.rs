@@ -31,7 +31,7 @@ mod start;
 mod status;
 mod teardown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod told;
 mod validate;
 pub mod verify;

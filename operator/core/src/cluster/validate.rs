@@ -36,8 +36,8 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
     let cluster_id = cluster_id(cluster, &owner, &mut findings);
     let listeners = listeners(&spec.listeners, &mut findings);
     pools_fit(&owner.name, &spec.pools, &mut findings);
-    let brokers =
-        spec.pools.iter().filter(|p| p.roles.contains(&Role::Broker)).map(|p| p.replicas).sum::<i32>();
+    let brokers = spec.pools.iter().filter(|p| p.roles.contains(&Role::Broker));
+    let brokers = brokers.fold(0_i32, |sum, pool| sum.saturating_add(pool.replicas));
     let config = config::resolve(&spec.config, brokers, &mut findings);
     let mut pools = Vec::new();
     for (i, pool) in spec.pools.iter().enumerate() {
@@ -175,6 +175,16 @@ fn pools_fit(cluster: &str, pools: &[api::Pool], findings: &mut Findings) {
         }
     }
     for (i, pool) in pools.iter().enumerate() {
+        // every node of a pool is thought of one by one
+        for (field, number, most) in [
+            ("replicas", Some(pool.replicas), 1..=api::MOST_NODES),
+            ("firstNodeId", pool.first_node_id, 0..=api::HIGHEST_FIRST_NODE_ID),
+        ] {
+            if number.is_some_and(|number| !most.contains(&number)) {
+                let words = format!("it can be {} to {}", most.start(), most.end());
+                findings.push(invalid(words).at(format!("spec.pools[{i}].{field}")));
+            }
+        }
         let name = names::pool(cluster, &pool.name);
         if name.len() > names::STATEFUL_SET_LIMIT {
             findings.push(
@@ -202,7 +212,7 @@ fn pools_fit(cluster: &str, pools: &[api::Pool], findings: &mut Findings) {
 
 fn ids(pool: &api::Pool) -> std::ops::Range<i32> {
     let first = pool.first_node_id.unwrap_or(0);
-    first..first + pool.replicas
+    first..first.saturating_add(pool.replicas)
 }
 
 fn overlap(a: &api::Pool, b: &api::Pool) -> bool {

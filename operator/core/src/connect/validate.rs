@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sluice_crds::ConnectCluster;
 use sluice_crds::common::{Jvm, PodTemplate, Resources};
+use sluice_crds::connect_cluster::MOST_WORKERS;
 
 use super::inputs::Inputs;
 use super::wanted::Wanted;
@@ -46,6 +47,10 @@ pub fn validate(connect: &ConnectCluster, bootstrap: &str) -> Result<Wanted, Fin
                 None => finding.mend("A connector's keys stand in its Connector"),
             });
         }
+    }
+    // each of them is thought of one by one
+    if !(0..=MOST_WORKERS).contains(&spec.replicas) {
+        findings.push(invalid(format!("it can be 0 to {MOST_WORKERS}")).at("spec.replicas"));
     }
     let jvm = java(&spec.jvm, spec.resources.as_ref()).map_err(|finding| findings.push(finding));
     template_fits(&spec.template, &mut findings);

@@ -103,6 +103,21 @@ impl Plan {
         left.collect()
     }
 
+    /// The part of the plan that these changes are, for the model that it was made for. What it must copy at least is what
+    /// these partitions lack.
+    #[must_use]
+    pub fn only(&self, model: &Model, keep: impl Fn(&Change) -> bool) -> Self {
+        let changes: Vec<_> = self.changes.iter().filter(|change| keep(change)).cloned().collect();
+        let mut brokers = self.brokers.clone();
+        for load in brokers.values_mut() {
+            *load = Load { share: load.share, ..Load::default() };
+        }
+        weigh(&mut brokers, model, &changes);
+        let lacks = |change: &Change| change.to.len().saturating_sub(change.from.len());
+        let lower_bound = changes.iter().map(lacks).sum();
+        Self { lower_bound, brokers, ..Self::summed(changes, self.basis.clone()) }
+    }
+
     /// `targets`: of each partition of the model, its new list.
     pub(super) fn new(
         model: &Model,
@@ -110,29 +125,37 @@ impl Plan {
         changes: Vec<Change>,
         shares: &BTreeMap<NodeId, Share>,
     ) -> Self {
-        let targets: BTreeMap<_, _> = changes.iter().map(|c| ((&c.topic, c.index), &c.to)).collect();
         let mut brokers: BTreeMap<NodeId, Load> = BTreeMap::new();
         for broker in &model.brokers {
             let share = shares.get(&broker.id).map_or((0, 0), |share| (share.floor, share.ceil));
             brokers.insert(broker.id, Load { share, ..Load::default() });
         }
-        for partition in &model.partitions {
-            let after =
-                targets.get(&(&partition.topic, partition.index)).copied().unwrap_or(&partition.replicas);
-            hold(&mut brokers, &partition.replicas, partition.bytes, |load| &mut load.before);
-            hold(&mut brokers, after, partition.bytes, |load| &mut load.after);
-        }
+        weigh(&mut brokers, model, &changes);
+        Self { brokers, ..Self::summed(changes, basis_of(model, options)) }
+    }
+
+    fn summed(changes: Vec<Change>, basis: String) -> Self {
         Self {
             moves: changes.iter().map(|change| change.added().count()).sum(),
             lower_bound: 0,
             bytes: changes.iter().map(Change::copied).fold(0, u64::saturating_add),
             leaders: changes.iter().filter(|change| change.changes_leader()).count(),
-            brokers,
+            brokers: BTreeMap::new(),
             prices: BTreeMap::new(),
             hash: hash_of(&changes),
-            basis: basis_of(model, options),
+            basis,
             changes,
         }
+    }
+}
+
+/// What each broker holds before and after these changes.
+fn weigh(brokers: &mut BTreeMap<NodeId, Load>, model: &Model, changes: &[Change]) {
+    let targets: BTreeMap<_, _> = changes.iter().map(|c| ((&c.topic, c.index), &c.to)).collect();
+    for partition in &model.partitions {
+        let after = targets.get(&(&partition.topic, partition.index)).copied().unwrap_or(&partition.replicas);
+        hold(brokers, &partition.replicas, partition.bytes, |load| &mut load.before);
+        hold(brokers, after, partition.bytes, |load| &mut load.after);
     }
 }
 

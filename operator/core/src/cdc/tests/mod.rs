@@ -11,4 +11,4 @@ mod snapshot;
 mod teardown;
 mod validate;
 mod warned;
-pub(super) mod world;
+pub(crate) mod world;

@@ -1,5 +1,8 @@
 //! Why replicas should move.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use super::Proposal;
 use crate::rebalance::Plan;
 
@@ -16,6 +19,27 @@ pub enum Cause {
 impl Cause {
     /// Those that the spec states.
     pub const DECLARED: [Self; 2] = [Self::BrokersLeave, Self::ReplicationFactor];
+}
+
+/// As much of the plan as its causes ask for: where a Topic's replication factor is all that differs, replicas of others stay
+/// where they are, though the whole plan would even out a little more. `begun` are the causes of what is under way.
+pub fn asked_for<'a>(
+    proposal: &Proposal,
+    plan: &'a Plan,
+    causes: &[Cause],
+    begun: Option<&[String]>,
+) -> Cow<'a, Plan> {
+    let is_all = match (causes, begun) {
+        // what moves counts as done already
+        ([], Some([begun])) => *begun == format!("{:?}", Cause::ReplicationFactor),
+        (causes, _) => causes == [Cause::ReplicationFactor],
+    };
+    if !is_all {
+        return Cow::Borrowed(plan);
+    }
+    let differs = proposal.model.partitions.iter().filter(|p| p.wanted != p.replicas.len());
+    let differs: BTreeSet<_> = differs.map(|p| (&*p.topic, p.index)).collect();
+    Cow::Owned(plan.only(&proposal.model, |change| differs.contains(&(&*change.topic, change.index))))
 }
 
 /// What the plan is for; nothing where replicas may stay, though a few might lie better.

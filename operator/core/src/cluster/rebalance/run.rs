@@ -4,7 +4,7 @@
 use sluice_crds::rebalance::{Moving, RebalanceMode, RebalanceStatus, Throttle};
 
 use super::super::gate::is_up;
-use super::cause::{Cause, causes};
+use super::cause::{Cause, asked_for, causes};
 use super::model::{Progress, basis, foreign, is_lost, is_own, partition, progress};
 use super::{Act, Ground, Proposal, Rebalance, hold, is_active, min_isr, tell, throttle};
 use crate::rebalance::batch::{self, Limits};
@@ -45,11 +45,16 @@ pub fn next(ground: &Ground<'_>) -> Rebalance {
     let mut next = match (ground.wanted.rebalance.mode, &ground.seen.proposal) {
         (RebalanceMode::Off, _) if is_active(&world.before) => world.cancel(),
         (_, Some(proposal)) => match &proposal.answer {
-            Ok(plan) => world.follow(proposal, plan),
+            Ok(plan) => {
+                let causes = causes(proposal, plan, ground.wanted.rebalance.threshold);
+                let begun = is_active(&world.before).then(|| world.before.causes.clone());
+                let plan = asked_for(proposal, plan, &causes, begun.as_deref());
+                world.follow(proposal, &plan, &causes)
+            }
             Err(findings) if !is_active(&world.before) => tell::refused(&world, findings),
             // said once the throttle is gone
             Err(_) if world.own.is_empty() => world.finish(None),
-            Err(_) => world.await_own(),
+            Err(_) => world.await_own(None),
         },
         (_, None) => return keep(),
     };
@@ -62,14 +67,14 @@ pub fn next(ground: &Ground<'_>) -> Rebalance {
 
 impl World<'_> {
     /// The plan, from where the world is.
-    fn follow(&mut self, proposal: &Proposal, plan: &Plan) -> Rebalance {
+    fn follow(&mut self, proposal: &Proposal, plan: &Plan, causes: &[Cause]) -> Rebalance {
         let basis = basis(&proposal.model);
         let wish = &self.ground.wanted.rebalance;
         if !is_active(&self.before) {
-            return self.begin(proposal, plan, basis);
+            return self.begin(causes, plan, basis);
         }
         if !self.own.is_empty() {
-            return self.await_own();
+            return self.await_own(Some(plan));
         }
         if self.before.phase != "Moving" {
             return self.finish(Some(plan));
@@ -77,7 +82,7 @@ impl World<'_> {
         let left = count(plan.moves);
         let same = self.before.basis.as_ref() == Some(&basis) && self.before.left.is_some_and(|l| left <= l);
         let goes_on = match wish.mode {
-            RebalanceMode::Auto => !causes(proposal, plan, wish.threshold).is_empty() || same,
+            RebalanceMode::Auto => !causes.is_empty() || same,
             RebalanceMode::Manual => same && wish.approved == self.before.hash,
             RebalanceMode::Off => false,
         };
@@ -87,18 +92,20 @@ impl World<'_> {
         let mut status = self.before.clone();
         if !same {
             tell::plan(&mut status, self, plan, basis);
+            if !causes.is_empty() {
+                status.causes = texts(causes);
+            }
         }
         self.batch(status, plan)
     }
 
     /// Nothing moves yet.
-    fn begin(&mut self, proposal: &Proposal, plan: &Plan, basis: String) -> Rebalance {
-        let causes = causes(proposal, plan, self.ground.wanted.rebalance.threshold);
+    fn begin(&mut self, causes: &[Cause], plan: &Plan, basis: String) -> Rebalance {
         if causes.is_empty() {
             return Rebalance { status: Some(tell::balanced(&self.before)), ..Rebalance::default() };
         }
-        let mut status = tell::planned(self, &causes, plan, basis);
-        if let Some(hold) = hold::of_plan(self.ground, &self.before, &causes, plan) {
+        let mut status = tell::planned(self, causes, plan, basis);
+        if let Some(hold) = hold::of_plan(self.ground, &self.before, causes, plan) {
             let again = hold.again;
             tell::hold(&mut status, &hold);
             return Rebalance { status: Some(status), again, ..Rebalance::default() };
@@ -166,7 +173,7 @@ impl World<'_> {
     }
 
     /// What is recorded is done first.
-    fn await_own(&mut self) -> Rebalance {
+    fn await_own(&mut self, rest: Option<&Plan>) -> Rebalance {
         let lost = |m: &Moving| m.to.iter().any(|id| is_lost(self.ground.wanted, self.view, *id));
         let doomed: Vec<_> = self.own.iter().map(|(moving, _)| moving).filter(|m| lost(m)).cloned().collect();
         if !doomed.is_empty() {
@@ -178,7 +185,6 @@ impl World<'_> {
         let mut status = self.before.clone();
         status.moving = self.own.iter().map(|(moving, _)| moving.clone()).collect();
         "Moving".clone_into(&mut status.phase);
-        let rest = self.ground.seen.proposal.as_ref().and_then(|p| p.answer.as_ref().ok());
         tell::progress(&mut status, self, rest.map_or(0, |p| p.moves), rest.map_or(&[][..], |p| &p.changes));
         self.carry_out(status)
     }

@@ -221,6 +221,21 @@ fn a_topics_replication_follows_its_declaration_both_ways() {
 }
 
 #[test]
+fn another_factor_of_one_topic_moves_nothing_of_the_others() {
+    // `other` is one replica from even, which is no reason to move it
+    let mut sim =
+        Sim::running(brokers(3)).topic("t", 1, &[&[0]]).topic("other", 1, &[&[0], &[0], &[1], &[2]]);
+    sim.run(3);
+    let others = |sim: &Sim| sim.topics.iter().find(|t| t.name == "other").unwrap().partitions.clone();
+    let before = others(&sim);
+    sim.replication.insert("t".into(), 2);
+    balance(&mut sim);
+    let status = told(&sim);
+    assert_eq!((sim.copies, others(&sim)), (1, before));
+    assert_eq!((status.moves, status.lower_bound, status.done), (Some(1), Some(1), Some(1)));
+}
+
+#[test]
 fn what_somebody_else_moves_is_named_and_left_alone() {
     let mut sim = loaded(brokers(3));
     sim.edit(REPLICAS, 4.into());
