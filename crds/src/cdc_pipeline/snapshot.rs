@@ -135,6 +135,10 @@ pub struct SnapshotRun {
     /// Which rows, where only some were asked for.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub where_: Option<String>,
+    /// Of one that is `Asked`: a place in the source's log behind the order. Once the connector has confirmed it without an answer, the order
+    /// was read by one that did not know of it yet, and is given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lsn: Option<String>,
     /// Rows of its tables that were read, as the connector counts them since it was started last; when each table is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<i64>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, EvictParams, ListParams};
@@ -132,24 +132,29 @@ struct Power(String);
 
 impl Power {
     fn cut(machine: &str) -> Result<Self> {
-        let Some(number) = machine.strip_prefix("node-").filter(|_| Path::new(TESTBED).exists()) else {
-            bail!("this case cuts the power of a machine, which it can only do on the test bed")
-        };
-        bed("kill", number)?;
+        let number = of_the_bed(machine).context("this case cuts the power of a machine")?;
+        bed(&["kill", number])?;
         Ok(Self(number.to_owned()))
     }
 }
 
 impl Drop for Power {
     fn drop(&mut self) {
-        let _ = bed("up", &self.0);
+        let _ = bed(&["up", &self.0]);
     }
 }
 
 const TESTBED: &str = "e2e/testbed/testbed";
 
-fn bed(verb: &str, number: &str) -> Result<()> {
-    let out = Command::new(TESTBED).args(["node", verb, number]).output().context("run testbed")?;
-    ensure!(out.status.success(), "testbed node {verb} {number}: {}", String::from_utf8_lossy(&out.stderr));
+/// The machine's number, where it is the test bed's: no other one is ours to disturb.
+pub(super) fn of_the_bed(machine: &str) -> Result<&str> {
+    let number = machine.strip_prefix("node-").filter(|_| Path::new(TESTBED).exists());
+    number.context("that can only be done on the test bed")
+}
+
+pub(super) fn bed(args: &[&str]) -> Result<()> {
+    let out = Command::new(TESTBED).arg("node").args(args).output().context("run testbed")?;
+    let said = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "testbed node {}: {said}", args.join(" "));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
-//! `cluster`, `change`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `snapshot`, `adhoc`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table below is the
-//! only register: a case that is not in it does not exist.
+//! `cluster`, `change`, `isr`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
+//! `pipeline`, `snapshot`, `adhoc`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table
+//! below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -16,6 +16,7 @@ mod cluster;
 mod connector;
 mod guard;
 mod input;
+mod isr;
 mod machine;
 mod pipeline;
 mod quorum;
@@ -71,6 +72,8 @@ cases! {
         "a dynamic broker key changes: describeConfigs shows it, no pod UID changes";
     "K3" Own Beside 75 change::k03_a_listener_is_added_one_by_one,
         "a listener is added: brokers roll one by one with the reason in status; an acks=all producer never fails";
+    "K4" Own Alone 150 isr::k04_a_broker_in_a_shrunken_isr_does_not_restart,
+        "a partition's ISR has shrunk to min.insync.replicas: no broker that is in that ISR restarts until it has recovered";
     "K5" Own Beside 90 roll::k05_a_bad_option_takes_one_broker_at_most,
         "a bad JVM option or image: at most one broker goes down, status names it, reverting heals";
     "K6" Own Alone 110 roll::k06_a_roll_survives_the_operator,

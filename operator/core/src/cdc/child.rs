@@ -2,6 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use sluice_crds::common::RunState;
 use sluice_crds::{Connector, Topic};
 
+use super::adhoc;
 use crate::condition::VerdictKind;
 use crate::connector::ConnectorReason;
 use crate::reason::Reason as _;
@@ -19,6 +20,8 @@ pub struct Child {
     pub state: Option<String>,
     /// Of a Connector: the state that its spec orders.
     pub declared: RunState,
+    /// Of a source's Connector: what it captures, and whose orders it takes, by its spec.
+    pub captures: Option<String>,
 }
 
 /// A child's verdict, read back from its conditions.
@@ -50,7 +53,8 @@ impl Child {
         let (observed, conditions) =
             status.map_or((None, &[][..]), |s| (s.observed_generation, &s.conditions));
         let state = status.and_then(|status| status.state.clone());
-        Self::of(&connector.metadata, owner, observed, conditions, state, connector.spec.state)
+        let child = Self::of(&connector.metadata, owner, observed, conditions, state, connector.spec.state);
+        Self { captures: adhoc::captures(connector), ..child }
     }
 
     fn of(
@@ -69,6 +73,7 @@ impl Child {
             says: (observed.is_some() && observed == meta.generation).then(|| says(conditions)).flatten(),
             state,
             declared,
+            captures: None,
         }
     }
 

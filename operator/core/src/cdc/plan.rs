@@ -300,7 +300,7 @@ fn go_on(
             let (phase, verdict) = flowing(wanted, compiled, seen, plan.snapshot_completed);
             let known = wanted.state == RunState::Running;
             let memory = if known { start::remembered(wanted, seen, plan.memory) } else { plan.memory };
-            adhoc::turn(wanted, seen, Plan { phase, verdict, memory, ..plan })
+            adhoc::turn(wanted, compiled, seen, Plan { phase, verdict, memory, ..plan })
         }
     }
 }

@@ -12,6 +12,7 @@ mod heard;
 mod turn;
 
 use sluice_crds::cdc_pipeline::{SnapshotRun, SnapshotType};
+use sluice_crds::{Connector, Scalar};
 
 pub use channel::channel;
 pub use heard::Heard;
@@ -21,6 +22,13 @@ const ASKED: &str = "Asked";
 const READING: &str = "Reading";
 const DONE: &str = "Done";
 const FAILED: &str = "Failed";
+
+/// What a source's Connector captures, and whose orders it takes; `None`: nobody's. An order that a connector reads before it knows of
+/// both is lost.
+pub(super) fn captures(connector: &Connector) -> Option<String> {
+    let of = |key: &str| connector.spec.config.get(key).map(Scalar::as_str);
+    Some(format!("{} {}", of("signal.data.collection")?, of("table.include.list")?))
+}
 
 /// The run that is under way.
 pub fn under_way(runs: &[SnapshotRun]) -> Option<&SnapshotRun> {

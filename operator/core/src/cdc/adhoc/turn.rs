@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::cdc_pipeline::{SnapshotRun, SnapshotType};
 
-use super::{ASKED, DONE, FAILED, READING, is_under_way, signal};
+use super::{ASKED, DONE, FAILED, READING, captures, is_under_way, signal};
+use crate::cdc::compile::Compiled;
 use crate::cdc::plan::{Phase, Plan, Seen, Work};
 use crate::cdc::wanted::Read;
 use crate::cdc::{CdcReason, Child, Wanted, missed, sql};
 use crate::condition::{VerdictKind, whole_seconds};
 use crate::reason::Reason as _;
-use crate::view::source::TableName;
+use crate::view::source::{Lsn, TableName};
 
 /// Seconds after which an order that was not answered is worth a word.
 const PATIENCE: i64 = 60;
@@ -18,7 +19,7 @@ const PATIENCE: i64 = 60;
 const ADDED: &str = "added/";
 
 /// Follows the order that is under way, or gives the next one.
-pub fn turn(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
+pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Plan) -> Plan {
     let Some(table) = &wanted.signals else { return plan };
     // a table that left and comes back is read again
     let here = |run: &SnapshotRun| {
@@ -28,10 +29,11 @@ pub fn turn(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
     plan.memory.runs.retain(here);
     let runs = &mut plan.memory.runs;
     if let Some(run) = runs.iter_mut().find(|run| is_under_way(run)) {
-        follow(run, seen);
+        follow(run, wanted, seen);
     }
     let connector = seen.connectors.get(&wanted.source_connector());
-    let ready = connector.is_some_and(Child::is_ready)
+    let knows = |child: &Child| child.is_ready() && child.captures == captures(&compiled.source);
+    let ready = connector.is_some_and(knows)
         && plan.phase == Phase::Streaming
         && (plan.verdict.kind == VerdictKind::Ready || plan.verdict.reason == CdcReason::SinkGap.as_str());
     if !ready {
@@ -68,16 +70,20 @@ pub fn read_since(
     all.filter(|table| read.contains(table) || more.contains(table)).collect()
 }
 
-fn follow(run: &mut SnapshotRun, seen: &Seen<'_>) {
+fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
     let Some(heard) = seen.heard.filter(|heard| heard.started) else {
-        let waited = run.at.as_ref().map_or(0, |at| seen.now.as_second() - at.0.as_second());
-        if run.state == ASKED && waited >= PATIENCE {
+        if run.state == ASKED {
+            ask_again(run, wanted, seen);
+        }
+        let since = run.at.as_ref().map_or(0, |at| seen.now.as_second() - at.0.as_second());
+        if run.state == ASKED && since >= PATIENCE {
             run.message =
                 "The source connector has not answered yet: it does once it has read up to the order".into();
         }
         return;
     };
     run.message.clear();
+    run.lsn = None;
     run.state = READING.into();
     run.rows = heard.rows();
     if heard.aborted {
@@ -86,6 +92,21 @@ fn follow(run: &mut SnapshotRun, seen: &Seen<'_>) {
         let failures = heard.failures();
         let how = if failures.is_empty() { DONE } else { FAILED };
         end(run, how, &failures.join("; "), seen.now);
+    }
+}
+
+/// What is confirmed is in Kafka, and the answer with it: without one the order was read by a connector that was told of neither the
+/// signals nor the table, as it is while it is being restarted. A new one has another key.
+fn ask_again(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
+    let Some(view) = seen.source.sight.current() else { return };
+    let confirmed = view.slots.get(&wanted.source.slot).and_then(|slot| slot.confirmed_flush_lsn);
+    match run.lsn.as_ref().and_then(|lsn| lsn.parse::<Lsn>().ok()) {
+        // the pass before this one gave the order
+        None => run.lsn = Some(view.position.to_string()),
+        Some(behind) if seen.heard.is_some() && confirmed.is_some_and(|confirmed| confirmed > behind) => {
+            (run.at, run.lsn) = (Some(Time(whole_seconds(seen.now))), None);
+        }
+        Some(_) => {}
     }
 }
 

@@ -101,6 +101,34 @@ fn the_rows_of_a_table_that_was_added_are_ordered_and_followed_to_their_end() {
 }
 
 #[test]
+fn an_order_that_nobody_heard_is_given_again_once_it_was_passed_by() {
+    let (mut world, mut status) = world();
+    let mut wanted = with_notes();
+    (0..8).find_map(|_| pass(&mut world, &mut status, &mut wanted).orders.pop()).unwrap();
+    let first = signal(&world.memory.runs[0]);
+    let confirm = |world: &mut World, lsn: &str| {
+        let mut view = SourceView::clone(world.source.current().unwrap());
+        let slot = view.slots.entry(with_notes().source.slot).or_default();
+        (slot.plugin, slot.database) = (Some("pgoutput".into()), Some("shop".into()));
+        slot.confirmed_flush_lsn = Some(lsn.parse().unwrap());
+        world.source = Sight::Clear(Arc::new(view));
+    };
+    confirm(&mut world, "0/4000");
+    world.heard = Some(Heard::default());
+    world.now = Timestamp::from_second(7).unwrap();
+    for _ in 0..3 {
+        let plan = pass(&mut world, &mut status, &mut wanted);
+        assert!(plan.orders[0].statements[0].contains(&first), "the same, as often as it is tried");
+        assert_eq!(plan.memory.runs[0].lsn.as_deref(), Some("0/5000"), "where the source was behind it");
+    }
+    confirm(&mut world, "0/5001");
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    assert_eq!((plan.memory.runs.len(), plan.memory.runs[0].lsn.as_deref()), (1, None));
+    let second = signal(&plan.memory.runs[0]);
+    assert!(second != first && plan.orders[0].statements[0].contains(&second), "{second}");
+}
+
+#[test]
 fn a_table_that_could_not_be_read_is_named_and_not_tried_again() {
     let (mut world, mut status) = world();
     let mut wanted = with_notes();

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use sluice_crds::Connector;
 
 use super::world::{World, child, fine, ordered, prepare, sink, source, wanted};
 use crate::cdc::snapshot::Snapshot;
-use crate::cdc::{self, Phase, Plan, Wanted};
+use crate::cdc::{self, Child, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
 use crate::referent::Referent;
 use crate::view::Sight;
@@ -35,13 +36,18 @@ pub fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
         world.topics.insert(topic.metadata.name.clone().unwrap(), fine());
     }
     for connector in &plan.connectors {
-        world.connectors.insert(connector.metadata.name.clone().unwrap(), ordered(connector.spec.state));
+        world.connectors.insert(connector.metadata.name.clone().unwrap(), captured(connector));
     }
     world.memory = plan.memory.clone();
     for removal in &plan.removals {
         world.topics.remove(&removal.name);
         world.connectors.remove(&removal.name);
     }
+}
+
+/// What is seen of a Connector that was applied.
+fn captured(connector: &Connector) -> Child {
+    Child { captures: Child::connector(connector, "").captures, ..ordered(connector.spec.state) }
 }
 
 pub fn streaming(wanted: &Wanted) -> World {

@@ -133,6 +133,7 @@ pub struct World {
     pub stored: Stored,
     pub memory: Memory,
     pub heard: Option<cdc::adhoc::Heard>,
+    pub now: Timestamp,
     pub missed: Vec<(String, sluice_crds::cdc_pipeline::MissedRecords)>,
     pub fresh: bool,
     pub gap_told: bool,
@@ -156,6 +157,7 @@ impl World {
             stored: Stored::Unknown,
             memory: Memory::default(),
             heard: None,
+            now: Timestamp::UNIX_EPOCH,
             missed: Vec::new(),
             fresh: true,
             gap_told: false,
@@ -187,7 +189,7 @@ impl World {
             fresh: self.fresh,
             gap_told: self.gap_told,
             budget_told: self.budget_told,
-            now: Timestamp::UNIX_EPOCH,
+            now: self.now,
             left: Default::default(),
             unloaded: cdc::snapshot::unloaded(wanted, self.status.as_ref()),
             started: self.status.as_ref().is_some_and(|status| status.started),
@@ -201,7 +203,8 @@ impl World {
 pub fn child(kind: VerdictKind, reason: &str, message: &str) -> Child {
     let says = Says { kind, reason: reason.into(), message: message.into() };
     let declared = RunState::Running;
-    Child { uid: reason.into(), owned: true, deleting: false, says: Some(says), state: None, declared }
+    let uid = reason.into();
+    Child { uid, owned: true, deleting: false, says: Some(says), state: None, declared, captures: None }
 }
 
 pub fn fine() -> Child {
