@@ -78,11 +78,14 @@ pub(super) fn text(missed: &[(String, MissedRecords)]) -> String {
     missed.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// The table whose rows are to be ordered next because of it, and the name of that run.
-pub(super) fn order(wanted: &Wanted, missed: &[(String, MissedRecords)]) -> Option<(String, String)> {
-    let (_, first) = missed.first().filter(|_| wanted.source.on_gap == OnGap::Resnapshot)?;
-    let at = first.at.as_ref().map_or(0, |at| at.0.as_second());
-    Some((format!("missed/{}/{at}", first.table), first.table.clone()))
+/// The tables whose rows are to be ordered because of it, each with the name of that run.
+pub(super) fn orders(wanted: &Wanted, missed: &[(String, MissedRecords)]) -> Vec<(String, String)> {
+    let order = |(_, one): &(String, MissedRecords)| {
+        let at = one.at.as_ref().map_or(0, |at| at.0.as_second());
+        (format!("missed/{}/{at}", one.table), one.table.clone())
+    };
+    let asked = wanted.source.on_gap == OnGap::Resnapshot;
+    missed.iter().filter(|_| asked).map(order).collect()
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ pub fn order(signals: &TableName, id: &str, tables: &[String], filter: Option<&s
     });
     if let (Some(filter), [table]) = (filter, tables) {
         data["additional-conditions"] =
-            serde_json::json!([{ "data-collection": exact(table), "filter": filter }]);
+            serde_json::json!([{ "data-collection": exact(table), "filter": format!("({filter})") }]);
     }
     format!(
         "INSERT INTO {} (id, type, data) VALUES ({}, 'execute-snapshot', {}) ON CONFLICT (id) DO NOTHING",

@@ -210,6 +210,22 @@ fn some_of(
     if listed.is_empty() { tables.clone() } else { of }
 }
 
+/// What of a condition would reach beyond it.
+fn breaks_out(filter: &str) -> Option<&'static str> {
+    let (mut depth, mut closes) = (0_i32, false);
+    for c in filter.chars() {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        closes |= depth < 0;
+    }
+    let has = |what: &str| filter.contains(what);
+    match () {
+        () if has(";") => Some("a semicolon"),
+        () if has("--") || has("/*") => Some("a comment"),
+        () if closes || depth != 0 => Some("parentheses without their other half"),
+        () => None,
+    }
+}
+
 fn reads(
     listed: &[api::SnapshotRequest],
     tables: &BTreeSet<TableName>,
@@ -217,6 +233,15 @@ fn reads(
 ) -> Vec<Read> {
     let incremental =
         |request: &(usize, &api::SnapshotRequest)| request.1.type_ == api::SnapshotType::Incremental;
+    // Debezium puts it among other conditions as it is
+    for (at, request) in listed.iter().enumerate() {
+        if let Some(what) = request.where_.as_deref().and_then(breaks_out) {
+            let field = format!("spec.snapshots[{at}].where");
+            let finding =
+                invalid(format!("it has {what}: only one condition can be meant, as it stands behind WHERE"));
+            findings.push(finding.at(field));
+        }
+    }
     let read = |(at, request): (usize, &api::SnapshotRequest)| Read {
         id: request.id.clone(),
         tables: some_of(&request.tables, tables, &format!("spec.snapshots[{at}].tables"), findings),

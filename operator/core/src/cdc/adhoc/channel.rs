@@ -17,8 +17,15 @@ pub fn channel(
     }
     let ran = |id: &str| status.is_some_and(|status| status.snapshots.iter().any(|run| run.id == id));
     let asked = wanted.reads.iter().any(|read| !ran(&read.id));
-    let missed = missed::order(wanted, &missed::told(status)).is_some();
+    let missed = !missed::orders(wanted, &missed::told(status)).is_empty();
     let needed = asked || missed || !snapshot::unloaded(wanted, source).is_empty();
-    let possible = view.is_some_and(|view| view.signals.contains(&table.name) || view.heartbeat.creatable);
+    let possible = view.is_some_and(|view| {
+        let made = view.signals.contains(&table.name) || view.heartbeat.creatable;
+        // a publication that is somebody else's to change would keep all else from going on
+        let published = view.publications.get(&wanted.source.publication).is_none_or(|publication| {
+            publication.owned || view.role.superuser || publication.tables.contains(&table)
+        });
+        made && published
+    });
     (needed && possible).then_some(table)
 }

@@ -127,7 +127,7 @@ fn end(run: &mut SnapshotRun, how: &str, message: &str, now: Timestamp) {
 fn next(wanted: &Wanted, seen: &Seen<'_>, runs: &[SnapshotRun]) -> Option<SnapshotRun> {
     let ran = |id: &str| runs.iter().any(|run| run.id == id);
     let id = |table: &TableName| format!("{ADDED}{table}");
-    if let Some((id, table)) = missed::order(wanted, &seen.missed).filter(|(id, _)| !ran(id)) {
+    if let Some((id, table)) = missed::orders(wanted, &seen.missed).into_iter().find(|(id, _)| !ran(id)) {
         return Some(SnapshotRun { id, tables: vec![table], ..Default::default() });
     }
     if let Some(table) = seen.unloaded.iter().find(|table| !ran(&id(table))) {

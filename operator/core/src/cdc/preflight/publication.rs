@@ -174,14 +174,19 @@ pub(super) fn signals_can_be_given(facts: &Source<'_>) -> Option<Failed> {
     let table = names::signal_table(&wanted.source.slot);
     let role = sql::ident_short(&view.role.name);
     let message = format!(
-        "the role {} may not create the table {}, by which rows are ordered to be read while changes flow",
+        "the role {} may not create and publish the table {}, by which rows are ordered to be read while changes flow",
         view.role.name,
         sql::table(&table)
     );
     let all = sql::create_signals(&table)
         .into_iter()
         .chain([format!("ALTER TABLE {} OWNER TO {role}", sql::table(&table))])
-        .chain([format!("GRANT USAGE ON SCHEMA {} TO {role}", sql::SCHEMA)]);
+        .chain([format!("GRANT USAGE ON SCHEMA {} TO {role}", sql::SCHEMA)])
+        .chain([format!(
+            "ALTER PUBLICATION {} ADD TABLE {}",
+            sql::ident_short(&wanted.source.publication),
+            sql::table(&table)
+        )]);
     Some(Failed::warn(Check::Signals, message).mend(statements(all)))
 }
 

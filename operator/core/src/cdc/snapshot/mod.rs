@@ -40,6 +40,8 @@ pub fn of_offset(offset: Option<&Value>) -> Snapshot {
     let is = |key: &str| offset.get(key).is_some_and(|value| *value == Value::Bool(true));
     match offset.get("snapshot") {
         None | Some(Value::Null) => Snapshot::Completed,
+        // rows that are read between changes: the first snapshot is long over, and the position is a streaming one
+        Some(kind) if kind == "INCREMENTAL" => Snapshot::Completed,
         Some(_) if is("snapshot_completed") || is("last_snapshot_record") => Snapshot::Completed,
         Some(_) => Snapshot::Running,
     }
@@ -87,6 +89,8 @@ mod tests {
         let running = json!({"lsn": 1, "snapshot": "INITIAL", "last_snapshot_record": false, "snapshot_completed": false});
         let last = json!({"lsn": 1, "snapshot": "INITIAL", "last_snapshot_record": true, "snapshot_completed": false});
         let streaming = json!({"lsn": 27_599_904, "lsn_proc": 27_599_904, "messageType": "UPDATE"});
+        let incremental = json!({"lsn": 1, "snapshot": "INCREMENTAL", "last_snapshot_record": false, "snapshot_completed": false});
+        assert_eq!(of_offset(Some(&incremental)), Snapshot::Completed);
         assert_eq!(of_offset(None), Snapshot::Unknown);
         assert_eq!(of_offset(Some(&running)), Snapshot::Running);
         assert_eq!(of_offset(Some(&last)), Snapshot::Completed);

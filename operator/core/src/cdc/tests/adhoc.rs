@@ -160,7 +160,7 @@ fn requests_run_once_each_and_one_after_the_other() {
         ]);
     });
     let order = (0..8).find_map(|_| pass(&mut world, &mut status, &mut wanted).orders.pop()).unwrap();
-    assert!(order.statements[0].contains("region = ''eu''"), "{}", order.statements[0]);
+    assert!(order.statements[0].contains("(region = ''eu'')"), "{}", order.statements[0]);
     for id in ["eu", "all"] {
         let run = adhoc::under_way(&world.memory.runs).unwrap();
         assert_eq!(run.id, id);
@@ -195,4 +195,15 @@ fn without_the_right_to_make_a_signal_table_all_else_goes_on() {
         signals.mend
     );
     assert_eq!(plan.verdict.reason, "Streaming");
+}
+
+#[test]
+fn a_condition_that_reaches_beyond_itself_is_refused_at_its_field() {
+    for bad in ["id = 1; DROP TABLE orders", "id = 1 -- all", "id = 1 /* */", "id = 1) OR (true", "(id = 1"] {
+        let mut spec = spec();
+        spec["snapshots"] =
+            json!([{"id": "a", "type": "Incremental", "tables": ["public.orders"], "where": bad}]);
+        let findings = cdc::validate(&pipeline(&spec)).unwrap_err();
+        assert_eq!(findings.len(), 1, "{bad}");
+    }
 }
