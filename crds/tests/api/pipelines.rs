@@ -39,7 +39,6 @@ async fn policies_that_have_nothing_to_act_on() {
     .await;
     let session = Session::start().await;
     session.created(&new(&[&drops, &budget, &json!({ "snapshots": [{ "id": "a" }] })])).await;
-    session.created(&new(&[&never, &json!({ "snapshots": [{ "id": "a", "type": "Incremental" }] })])).await;
 }
 
 #[tokio::test]
