@@ -11,9 +11,10 @@ use crate::kubernetes::conditions::verdict;
 use crate::scene::Scene;
 use crate::scene::pipeline::Shop;
 use crate::scene::place::Expect;
-use crate::wait::{chain, said, seconds};
+use crate::wait::{said, seconds};
 
 const NOTES: u64 = 10_000;
+const NOTES_SUM: &str = "SELECT count(*) || ' ' || coalesce(sum(hashtext(id || text)), 0) FROM notes";
 
 pub async fn p14_a_table_that_is_added_is_read_while_changes_flow(s: &Scene<'_>) -> Result<()> {
     let (connect, database) = (s.shared_connect().await?, s.shared_postgres().await?);
@@ -32,7 +33,7 @@ pub async fn p14_a_table_that_is_added_is_read_while_changes_flow(s: &Scene<'_>)
     ensure!(added.state == "Done", "the rows should have been read: {added:?}");
     ensure!(added.rows == i64::try_from(NOTES).ok(), "all of them: {added:?}");
     s.agent().sql(&shop.source, &["DELETE FROM notes WHERE id = 5"]).await?;
-    copied(s, &shop, seconds(60)).await?;
+    shop.agree(s, NOTES_SUM, 60).await?;
     let ready = s.ready::<CdcPipeline>("p14", seconds(30)).await?;
     let status = ready.status.context("it has a status")?;
     let told = |check: &str| status.preflight.iter().any(|finding| finding.check == check);
@@ -47,7 +48,7 @@ pub async fn p14_a_table_that_is_added_is_read_while_changes_flow(s: &Scene<'_>)
     s.apply::<CdcPipeline>("p14", spec.clone()).await?;
     let some = ended(s, "some", seconds(90)).await?;
     ensure!(some.state == "Done" && some.rows == Some(199), "199 rows are below 201: {some:?}");
-    copied(s, &shop, seconds(60)).await?;
+    shop.agree(s, NOTES_SUM, 60).await?;
     for again in 0..5 {
         spec["topics"]["retention"] = json!({"time": format!("{}d", 7 + again)});
         s.apply::<CdcPipeline>("p14", spec.clone()).await?;
@@ -120,17 +121,6 @@ async fn ended(s: &Scene<'_>, id: &str, within: Duration) -> Result<SnapshotRun>
         let runs = pipeline.status.clone().unwrap_or_default().snapshots;
         let run = runs.into_iter().find(|run| run.id == id).ok_or_else(|| verdict(&pipeline))?;
         if ["Done", "Failed"].contains(&run.state.as_str()) { Ok(run) } else { Err(format!("{run:?}")) }
-    })
-    .await
-}
-
-/// Until the sink has the notes that the source has.
-async fn copied(s: &Scene<'_>, shop: &Shop, within: Duration) -> Result<()> {
-    let sum = "SELECT count(*) || ' ' || coalesce(sum(hashtext(id || text)), 0) FROM notes";
-    let wanted = s.agent().sql_value(&shop.source, sum).await?;
-    s.eventually("the sink to have all notes", within, async || {
-        let seen = s.agent().sql_value(&shop.sink, sum).await.map_err(|e| chain(e.as_ref()))?;
-        if seen == wanted { Ok(()) } else { Err(format!("{seen}, not {wanted}")) }
     })
     .await
 }

@@ -72,8 +72,7 @@ async fn held_out(s: &Scene<'_>, kafka: &kafka::Kafka, victim: &str) -> Result<V
     let cluster: KafkaCluster = s.get("kafka").await?;
     let told = verdict(&cluster);
     // which of the partitions is named may change from look to look
-    let named = told.contains(&format!("partition {TOPIC}-")) && told.contains("min.insync.replicas");
-    ensure!(named, "Ready says {told:?}, and the roll waits for {said_so:?}");
+    ensure!(is_named_in(&told), "Ready says {told:?}, and the roll waits for {said_so:?}");
     Ok(before)
 }
 
@@ -81,9 +80,12 @@ async fn held_out(s: &Scene<'_>, kafka: &kafka::Kafka, victim: &str) -> Result<V
 fn names_the_partition(cluster: &KafkaCluster) -> Result<String, String> {
     let rollout = cluster.status.as_ref().and_then(|status| status.rollout.clone());
     let waiting_for = rollout.map(|rollout| rollout.waiting_for).ok_or("status tells of no roll")?;
-    let named =
-        waiting_for.contains(&format!("partition {TOPIC}-")) && waiting_for.contains("min.insync.replicas");
-    if named { Ok(waiting_for) } else { Err(format!("it waits for {waiting_for:?}")) }
+    if is_named_in(&waiting_for) { Ok(waiting_for) } else { Err(format!("it waits for {waiting_for:?}")) }
+}
+
+/// A partition of the topic, and why it matters.
+fn is_named_in(text: &str) -> bool {
+    text.contains(&format!("partition {TOPIC}-")) && text.contains("min.insync.replicas")
 }
 
 /// Those whom the ISR cannot spare live on; the victim, which is in no shrunken one, may have been restarted.

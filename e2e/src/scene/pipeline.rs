@@ -68,10 +68,15 @@ impl Shop {
     /// Until both sides hold the same orders, value by value.
     pub async fn same(&self, s: &Scene<'_>, within: u64) -> Result<()> {
         const SUM: &str = "SELECT count(*) || ' rows ' || coalesce(md5(string_agg(id || '|' || customer || '|' || amount, ',' ORDER BY id)), '') FROM orders";
-        let there = s.agent().sql_value(&self.source, SUM).await?;
+        self.agree(s, SUM, within).await
+    }
+
+    /// Until both sides answer the same to a query that begins with a number of rows.
+    pub async fn agree(&self, s: &Scene<'_>, query: &str, within: u64) -> Result<()> {
+        let there = s.agent().sql_value(&self.source, query).await?;
         ensure!(!there.starts_with("0 "), "the source has no rows: nothing would be compared");
         s.eventually(&format!("the sink to hold the source's {there}"), seconds(within), async || {
-            let here = s.agent().sql_value(&self.sink, SUM).await.map_err(|e| chain(e.as_ref()))?;
+            let here = s.agent().sql_value(&self.sink, query).await.map_err(|e| chain(e.as_ref()))?;
             if here == there { Ok(()) } else { Err(here) }
         })
         .await

@@ -4,6 +4,7 @@
 //! Written by hand: the codec's own decoder reads all records of all batches into memory, and reserves it for as many as a batch claims
 //! to have.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use lz4_flex::frame::FrameDecoder;
@@ -68,10 +69,14 @@ pub fn all(bytes: &[u8], offset: i64) -> Result<(Vec<Record>, i64), Cut> {
             Err(Cut) => return Err(Cut),
         };
         rest = rest.get(batch.size..).unwrap_or_default();
-        while !batch.control && next <= batch.last_offset {
-            let Peeked::Record(record) = batch.first(next)? else { break };
-            next = record.offset + 1;
-            found.push(record);
+        if !batch.control
+            && batch.last_offset >= next
+            && let Some(plain) = batch.plain()?
+        {
+            let mut records = plain.as_ref();
+            for _ in 0..batch.count {
+                found.extend(batch.next(&mut records, next)?);
+            }
         }
         next = next.max(batch.last_offset.saturating_add(1));
     }
@@ -117,37 +122,47 @@ impl<'a> Batch<'a> {
     }
 
     fn first(&self, offset: i64) -> Result<Peeked, Cut> {
+        let Some(plain) = self.plain()? else { return Ok(Peeked::Sealed { newest: self.newest }) };
+        let mut records = plain.as_ref();
+        for _ in 0..self.count {
+            if let Some(record) = self.next(&mut records, offset)? {
+                return Ok(Peeked::Record(record));
+            }
+        }
+        Ok(Peeked::Nothing)
+    }
+
+    /// Its records, unpacked; `None`: they are of a compression that cannot be opened.
+    fn plain(&self) -> Result<Option<Cow<'a, [u8]>>, Cut> {
         match self.compression {
-            0 => self.find(self.records, offset),
+            0 => Ok(Some(Cow::Borrowed(self.records))),
             3 => {
                 let mut plain = Vec::new();
                 let unpacked = FrameDecoder::new(self.records).take(UNPACKED).read_to_end(&mut plain);
                 unpacked.map_err(|_| Cut)?;
-                self.find(&plain, offset)
+                Ok(Some(Cow::Owned(plain)))
             }
-            _ => Ok(Peeked::Sealed { newest: self.newest }),
+            _ => Ok(None),
         }
     }
 
-    fn find(&self, mut records: &[u8], offset: i64) -> Result<Peeked, Cut> {
-        for _ in 0..self.count {
-            let length = varint(&mut records)?;
-            let mut record = take(&mut records, length)?.ok_or(Cut)?;
-            let record = &mut record;
-            take(record, 1)?; // attributes: none are defined
-            let timestamp = self.base_timestamp.saturating_add(varint(record)?);
-            let at = self.base_offset.saturating_add(varint(record)?);
-            if at < offset {
-                continue;
-            }
-            let key = varint(record)?;
-            take(record, key)?;
-            let value = varint(record)?;
-            let value = take(record, value)?.map(<[u8]>::to_vec);
-            let timestamp = if self.append_time { self.newest } else { timestamp };
-            return Ok(Peeked::Record(Record { offset: at, timestamp, value }));
+    /// Reads one record; `None`: it is before the offset.
+    fn next(&self, records: &mut &[u8], offset: i64) -> Result<Option<Record>, Cut> {
+        let length = varint(records)?;
+        let mut record = take(records, length)?.ok_or(Cut)?;
+        let record = &mut record;
+        take(record, 1)?; // attributes: none are defined
+        let timestamp = self.base_timestamp.saturating_add(varint(record)?);
+        let at = self.base_offset.saturating_add(varint(record)?);
+        if at < offset {
+            return Ok(None);
         }
-        Ok(Peeked::Nothing)
+        let key = varint(record)?;
+        take(record, key)?;
+        let value = varint(record)?;
+        let value = take(record, value)?.map(<[u8]>::to_vec);
+        let timestamp = if self.append_time { self.newest } else { timestamp };
+        Ok(Some(Record { offset: at, timestamp, value }))
     }
 }
 
@@ -245,6 +260,19 @@ mod tests {
                 let found = (found.0, found.1, found.2.map(str::to_owned));
                 assert_eq!(value(first(&bytes, asked)), found, "{compression:?} {asked}");
             }
+            let offsets = |from| {
+                let (records, next) = all(&bytes, from).unwrap();
+                (records.iter().map(|record| record.offset).collect::<Vec<_>>(), next)
+            };
+            assert_eq!(offsets(0), (vec![10, 11, 14, 20], 21), "{compression:?}");
+            assert_eq!(offsets(12), (vec![14, 20], 21), "{compression:?}");
+            assert_eq!(offsets(21), (vec![], 21), "{compression:?}");
+            assert_eq!(
+                all(&bytes[..bytes.len() - 1], 12).unwrap().1,
+                15,
+                "half a batch is for the next time"
+            );
+            assert_eq!(all(&bytes[..bytes.len() - 1], 20), Err(Cut));
             assert_eq!(first(&bytes, 21), Ok(Peeked::Nothing));
             assert_eq!(first(&bytes[..bytes.len() - 1], 20), Err(Cut), "half a batch");
             assert_eq!(value(first(&bytes[..bytes.len() - 1], 14)).0, 14);
@@ -271,9 +299,9 @@ mod tests {
                     let at = at % bytes.len();
                     bytes[at] = *value;
                 }
-                let _ = first(&bytes, offset);
+                let _ = (first(&bytes, offset), all(&bytes, offset));
                 bytes.truncate(cut);
-                let _ = first(&bytes, offset);
+                let _ = (first(&bytes, offset), all(&bytes, offset));
             }
         }
     }

@@ -37,10 +37,8 @@ pub(super) fn next(
     let mended = |missed: &MissedRecords| {
         runs.iter().any(|run| adhoc::has_read(run, &missed.table) && run.at > missed.at)
     };
-    let here = |missed: &&MissedRecords| {
-        wanted.tables.iter().any(|table| table.to_string() == missed.table)
-            && (still(missed) || !mended(missed))
-    };
+    let here =
+        |missed: &&MissedRecords| wanted.has_table(&missed.table) && (still(missed) || !mended(missed));
     let mut missed: Vec<MissedRecords> = before.iter().filter(here).cloned().collect();
     for (table, records) in gone {
         let table = table.to_string();

@@ -16,8 +16,7 @@ pub fn slot(namespace: &str, name: &str) -> String {
     if full.len() <= IDENTIFIER && !namespace.contains('-') {
         return full;
     }
-    let tail = hash(&format!("{namespace}/{name}"));
-    format!("{}_{tail}", full.get(..IDENTIFIER - 1 - tail.len()).unwrap_or(&full))
+    cut(&full, &format!("{namespace}/{name}"))
 }
 
 /// The comment by which a publication is known as ours.
@@ -38,6 +37,11 @@ pub fn topic(prefix: &str, table: &TableName) -> String {
     format!("{prefix}.{table}").replace(|c| !allowed(c), "_")
 }
 
+/// A regular expression that means exactly this table (`schema.table`): its name has no other character that means something in one.
+pub fn expression(table: &str) -> String {
+    table.replace('.', "\\.").replace('$', "\\$")
+}
+
 /// Debezium's name, which operators look for: `topic.heartbeat.prefix` is left as it is.
 pub fn heartbeat_topic(prefix: &str) -> String {
     format!("__debezium-heartbeat.{prefix}")
@@ -49,9 +53,7 @@ pub fn signal_table(slot: &str) -> TableName {
     if name.len() <= IDENTIFIER {
         return TableName::new(sql::SCHEMA, &name);
     }
-    let tail = hash(slot);
-    let short = name.get(..IDENTIFIER - 1 - tail.len()).unwrap_or(&name);
-    TableName::new(sql::SCHEMA, format!("{short}_{tail}"))
+    TableName::new(sql::SCHEMA, cut(&name, slot))
 }
 
 pub fn signal_object(pipeline: &str) -> String {
@@ -95,6 +97,12 @@ pub fn sink_connector(pipeline: &str, sink: &str) -> String {
 /// The group in which a sink connector consumes (Connect's naming).
 pub fn consumer_group(connector: &str) -> String {
     format!("connect-{connector}")
+}
+
+/// `name` as an identifier, told from others by a hash of what it stands for.
+fn cut(name: &str, of: &str) -> String {
+    let tail = hash(of);
+    format!("{}_{tail}", name.get(..IDENTIFIER - 1 - tail.len()).unwrap_or(name))
 }
 
 fn hash(text: &str) -> String {

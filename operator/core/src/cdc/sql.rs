@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::names;
 use crate::view::source::{Table, TableName};
 
 /// Schema of what Sluice makes in a source.
@@ -172,15 +173,12 @@ pub fn create_signals(table: &TableName) -> Vec<String> {
 
 /// Orders the rows of tables to be read; once, however often it is run.
 pub fn order(signals: &TableName, id: &str, tables: &[String], filter: Option<&str>) -> String {
-    // expressions that name exactly one table each
-    let exact = |table: &String| table.replace('.', "\\.").replace('$', "\\$");
     let mut data = serde_json::json!({
         "type": "INCREMENTAL",
-        "data-collections": tables.iter().map(exact).collect::<Vec<_>>(),
+        "data-collections": tables.iter().map(|table| names::expression(table)).collect::<Vec<_>>(),
     });
     if let (Some(filter), [table]) = (filter, tables) {
-        data["additional-conditions"] =
-            serde_json::json!([{ "data-collection": exact(table), "filter": format!("({filter})") }]);
+        data["additional-conditions"] = serde_json::json!([{ "data-collection": names::expression(table), "filter": format!("({filter})") }]);
     }
     format!(
         "INSERT INTO {} (id, type, data) VALUES ({}, 'execute-snapshot', {}) ON CONFLICT (id) DO NOTHING",

@@ -310,9 +310,9 @@ fn sinks(
         (0, _) => Some(0),
         (_, oldest) => Some((now.as_millisecond() - oldest?).max(0) / 1000),
     };
-    // a change that is in no topic yet is not applied either
     // what is read anew brings all
     let anew = plan.memory.resnapshot.is_some() || !plan.snapshot_completed;
+    // a change that is in no topic yet is not applied either
     let behind =
         |gauge: &SinkGauge| Some(lag::seconds(age(gauge)?, wanted.source.heartbeat).max(lag?.seconds));
     let one = |(at, sink): (usize, &super::wanted::Sink)| {

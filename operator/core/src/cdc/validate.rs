@@ -217,12 +217,12 @@ fn breaks_out(filter: &str) -> Option<&'static str> {
         depth += i32::from(c == '(') - i32::from(c == ')');
         closes |= depth < 0;
     }
-    let has = |what: &str| filter.contains(what);
-    match () {
-        () if has(";") => Some("a semicolon"),
-        () if has("--") || has("/*") => Some("a comment"),
-        () if closes || depth != 0 => Some("parentheses without their other half"),
-        () => None,
+    if filter.contains(';') {
+        Some("a semicolon")
+    } else if filter.contains("--") || filter.contains("/*") {
+        Some("a comment")
+    } else {
+        (closes || depth != 0).then_some("parentheses without their other half")
     }
 }
 
@@ -231,23 +231,21 @@ fn reads(
     tables: &BTreeSet<TableName>,
     findings: &mut Findings,
 ) -> Vec<Read> {
-    let incremental =
-        |request: &(usize, &api::SnapshotRequest)| request.1.type_ == api::SnapshotType::Incremental;
-    // Debezium puts it among other conditions as it is
+    let mut reads = Vec::new();
     for (at, request) in listed.iter().enumerate() {
+        // Debezium puts it among other conditions as it is
         if let Some(what) = request.where_.as_deref().and_then(breaks_out) {
-            let field = format!("spec.snapshots[{at}].where");
-            let finding =
-                invalid(format!("it has {what}: only one condition can be meant, as it stands behind WHERE"));
-            findings.push(finding.at(field));
+            let message =
+                format!("it has {what}: only one condition can be meant, as it stands behind WHERE");
+            findings.push(invalid(message).at(format!("spec.snapshots[{at}].where")));
+        }
+        if request.type_ == api::SnapshotType::Incremental {
+            let field = format!("spec.snapshots[{at}].tables");
+            let tables = some_of(&request.tables, tables, &field, findings);
+            reads.push(Read { id: request.id.clone(), tables, filter: request.where_.clone() });
         }
     }
-    let read = |(at, request): (usize, &api::SnapshotRequest)| Read {
-        id: request.id.clone(),
-        tables: some_of(&request.tables, tables, &format!("spec.snapshots[{at}].tables"), findings),
-        filter: request.where_.clone(),
-    };
-    listed.iter().enumerate().filter(incremental).map(read).collect()
+    reads
 }
 
 /// A sink whose connector would have the source's name.

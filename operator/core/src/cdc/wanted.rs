@@ -99,6 +99,11 @@ impl Wanted {
         tables
     }
 
+    /// Whether it is one of the tables, as status writes it.
+    pub fn has_table(&self, text: &str) -> bool {
+        text.parse().is_ok_and(|table| self.tables.contains(&table))
+    }
+
     /// All ids of `spec.snapshots`.
     pub fn requested(&self) -> Vec<String> {
         self.snapshots.iter().chain(self.reads.iter().map(|read| &read.id)).cloned().collect()

@@ -4,11 +4,9 @@ use sluice_core::cdc::guard::Memory;
 use sluice_core::cdc::{Wanted, names};
 use tracing::debug;
 
+use super::progress::CLOCKS;
 use crate::context::Context;
 use crate::scope::{Key, chain};
-
-/// By how many milliseconds the clocks of Sluice and of the Connect workers may differ.
-const CLOCKS: i64 = 60_000;
 
 /// How far reading the answers to one order is.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use sluice_core::cdc::missed::{self, Gone};
 use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
-use sluice_core::view::source::Lag;
+use sluice_core::view::source::{Lag, TableName};
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 use tracing::debug;
 
@@ -86,7 +86,8 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
     // what was committed since the ends were asked for is not gone
     let ahead = |(at, offset): (&TopicPartition, &i64)| matches!(ends.get(at), Some(Ok(end)) if offset > end);
     let suspect = groups.iter().filter_map(|group| of(group)).any(|committed| committed.iter().any(ahead));
-    let ends_since = if suspect { client.list_offsets(&topics, At::Latest).await? } else { ends.clone() };
+    let since = if suspect { Some(client.list_offsets(&topics, At::Latest).await?) } else { None };
+    let ends_since = since.as_ref().unwrap_or(&ends);
     let mut gauges = Vec::new();
     for (sink, group) in wanted.sinks.iter().zip(&groups) {
         let waiting = of(group).and_then(|committed| waiting(&tables, &begins, &ends, committed));
@@ -99,9 +100,7 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
         let nothing = peeks.as_ref().is_some_and(ends_only);
         gauges.push(SinkGauge {
             lag_records: waiting.as_ref().map(|waiting| if nothing { 0 } else { waiting.records }),
-            gone: of(group)
-                .map(|committed| gone(wanted, &begins, &ends_since, committed))
-                .unwrap_or_default(),
+            gone: of(group).map(|committed| gone(wanted, &begins, ends_since, committed)).unwrap_or_default(),
             oldest: peeks.and_then(oldest),
             dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
         });
@@ -111,15 +110,14 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
 
 /// What a sink has not read, and cannot read any more.
 fn gone(wanted: &Wanted, begins: &Offsets, ends: &Offsets, committed: &Committed) -> Gone {
+    let tables: BTreeMap<_, _> = wanted.tables.iter().map(|table| (wanted.topic(table), table)).collect();
     let mut gone = Gone::new();
-    for table in &wanted.tables {
-        let topic = wanted.topic(table);
-        for (at, offset) in committed.iter().filter(|(at, _)| at.topic == topic) {
-            let (Some(begin), Some(Ok(end))) = (begin(begins, at), ends.get(at)) else { continue };
-            if let Some(records) = missed::gone(*offset, begin, *end) {
-                let sum = gone.entry(table.clone()).or_insert(Some(0));
-                *sum = sum.zip(records).map(|(sum, records)| sum + records);
-            }
+    for (at, offset) in committed {
+        let Some(table) = tables.get(&at.topic) else { continue };
+        let (Some(begin), Some(Ok(end))) = (begin(begins, at), ends.get(at)) else { continue };
+        if let Some(records) = missed::gone(*offset, begin, *end) {
+            let sum = gone.entry(TableName::clone(table)).or_insert(Some(0));
+            *sum = sum.zip(records).map(|(sum, records)| sum + records);
         }
     }
     gone

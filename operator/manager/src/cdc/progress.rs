@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::scope::chain;
 
 /// By how many milliseconds the clocks of Sluice and of the Connect workers may differ.
-const CLOCKS: i64 = 60_000;
+pub const CLOCKS: i64 = 60_000;
 
 /// What the snapshot has brought, while status asks for that.
 pub async fn look(

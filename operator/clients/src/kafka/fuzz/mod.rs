@@ -65,7 +65,7 @@ const SOON: Duration = Duration::from_secs(5);
 async fn ask(client: &Client, call: u8) -> Result<(), Error> {
     let at = |partition| TopicPartition { topic: "t".into(), partition };
     let id = KafkaUuid([b't'; 16]);
-    match call % 26 {
+    match call % 27 {
         0 => client.look(None).await.map(drop),
         1 => client.metadata(Topics::Named(&["t", "tt"])).await.map(drop),
         2 => client.describe_quorum().await.map(drop),
@@ -94,6 +94,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), Error> {
             let listener = VoterListener { name: "t".into(), address: Address::new("t", 1) };
             client.add_raft_voter("t", (1, id), &[listener]).await
         }
+        25 => client.tail(&at(0), Some(3), 0).await.map(drop),
         _ => client.remove_raft_voter("t", (1, id)).await,
     }
 }
@@ -102,7 +103,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), Error> {
 #[test]
 fn batches() {
     bolero::check!().for_each(|bytes: &[u8]| {
-        let _ = records::first(bytes, 0);
+        let _ = (records::first(bytes, 0), records::all(bytes, 0));
         let (head, body) = bytes.split_at(bytes.len().min(61));
         let packed = if body.len() % 2 == 0 { body.to_vec() } else { lz4(body) };
         let mut batch = [head, &packed].concat();
@@ -112,10 +113,10 @@ fn batches() {
         batch[16] = 2;
         batch[22] = if body.len() % 2 == 0 { 0 } else { 3 };
         let offset = i64::from(*head.first().unwrap_or(&0));
-        let _ = records::first(&batch, offset);
+        let _ = (records::first(&batch, offset), records::all(&batch, offset));
         // bytes that are not what the header says that they are
         batch[22] = 3;
-        let _ = records::first(&batch, offset);
+        let _ = (records::first(&batch, offset), records::all(&batch, offset));
     });
 }
 

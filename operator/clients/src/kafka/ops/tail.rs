@@ -33,15 +33,15 @@ impl Client {
             },
         };
         let mut records = Vec::new();
+        if next >= end {
+            return Ok(Some((records, next)));
+        }
+        let (by_leader, _) = self.leaders(&[&at.topic], self.until::<FetchRequest>()).await?;
+        let Some((&leader, _)) = by_leader.iter().find(|(_, led)| led.contains(at)) else {
+            return Ok(None);
+        };
         for _ in 0..ROUNDS {
-            if next >= end {
-                break;
-            }
             let until = self.until::<FetchRequest>();
-            let (by_leader, _) = self.leaders(&[&at.topic], until).await?;
-            let Some((&leader, _)) = by_leader.iter().find(|(_, led)| led.contains(at)) else {
-                return Ok(None);
-            };
             let answer = self.node(leader, &request(&[(at.clone(), next)]), until).await?;
             let mut partitions = answer.body.responses.iter().flat_map(|topic| &topic.partitions);
             let Some(partition) = partitions.find(|one| one.partition_index == at.partition) else {
@@ -58,6 +58,9 @@ impl Client {
             }
             records.extend(found);
             next = behind;
+            if next >= end {
+                break;
+            }
         }
         Ok(Some((records, next)))
     }

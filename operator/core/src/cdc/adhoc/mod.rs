@@ -42,10 +42,8 @@ pub fn signal(run: &SnapshotRun) -> String {
 
 /// All rows of the table were read by this run.
 pub(super) fn has_read(run: &SnapshotRun, table: &str) -> bool {
-    run.type_ == SnapshotType::Incremental
-        && run.state == DONE
-        && run.where_.is_none()
-        && run.tables.iter().any(|read| read == table)
+    let whole = run.type_ == SnapshotType::Incremental && run.state == DONE && run.where_.is_none();
+    whole && run.tables.iter().any(|read| read == table)
 }
 
 fn is_under_way(run: &SnapshotRun) -> bool {

@@ -1,10 +1,8 @@
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::cdc_pipeline::{SnapshotRun, SnapshotType};
 
-use super::{ASKED, DONE, FAILED, READING, captures, is_under_way, signal};
+use super::{ASKED, DONE, FAILED, READING, captures, has_read, is_under_way, signal};
 use crate::cdc::compile::Compiled;
 use crate::cdc::plan::{Phase, Plan, Seen, Work};
 use crate::cdc::wanted::Read;
@@ -24,7 +22,7 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     // a table that left and comes back is read again
     let here = |run: &SnapshotRun| {
         let added = run.id.strip_prefix(ADDED);
-        added.is_none_or(|name| wanted.tables.iter().any(|table| table.to_string() == name))
+        added.is_none_or(|name| wanted.has_table(name))
     };
     plan.memory.runs.retain(here);
     let runs = &mut plan.memory.runs;
@@ -62,23 +60,21 @@ pub fn read_since(
     now: &[SnapshotRun],
 ) -> Vec<String> {
     let known = |run: &SnapshotRun| before.iter().any(|old| old.id == run.id && !is_under_way(old));
-    let done = |run: &&SnapshotRun| {
-        run.type_ == SnapshotType::Incremental && run.state == DONE && run.where_.is_none() && !known(run)
-    };
-    let more: BTreeSet<&String> = now.iter().filter(done).flat_map(|run| &run.tables).collect();
+    let since = |table: &str| now.iter().any(|run| has_read(run, table) && !known(run));
     let all = wanted.tables.iter().map(ToString::to_string);
-    all.filter(|table| read.contains(table) || more.contains(table)).collect()
+    all.filter(|table| read.contains(table) || since(table)).collect()
 }
 
 fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
     let Some(heard) = seen.heard.filter(|heard| heard.started) else {
         if run.state == ASKED {
             ask_again(run, wanted, seen);
-        }
-        let since = run.at.as_ref().map_or(0, |at| seen.now.as_second() - at.0.as_second());
-        if run.state == ASKED && since >= PATIENCE {
-            run.message =
-                "The source connector has not answered yet: it does once it has read up to the order".into();
+            let since = run.at.as_ref().map_or(0, |at| seen.now.as_second() - at.0.as_second());
+            if since >= PATIENCE {
+                run.message =
+                    "The source connector has not answered yet: it does once it has read up to the order"
+                        .into();
+            }
         }
         return;
     };

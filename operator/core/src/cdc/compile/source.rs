@@ -5,7 +5,7 @@ use sluice_crds::cdc_pipeline::SnapshotMode;
 use sluice_crds::topic::CleanupPolicy;
 
 use super::{connector, converters, secret, set, tls};
-use crate::cdc::{Wanted, sql};
+use crate::cdc::{Wanted, names, sql};
 
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
@@ -102,10 +102,8 @@ pub(super) fn build(wanted: &Wanted) -> Connector {
     connector(wanted, wanted.source_connector(), "source", CLASS, 1, config)
 }
 
-/// Regular expressions; a table's name has no other character that means something in one.
 fn tables(wanted: &Wanted) -> String {
-    let escaped = |table: String| table.replace('.', "\\.").replace('$', "\\$");
-    wanted.tables.iter().map(|table| escaped(table.to_string())).collect::<Vec<_>>().join(",")
+    wanted.tables.iter().map(|table| names::expression(&table.to_string())).collect::<Vec<_>>().join(",")
 }
 
 fn snapshot(mode: SnapshotMode) -> &'static str {
