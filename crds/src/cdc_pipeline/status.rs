@@ -213,7 +213,7 @@ pub struct Remembered {
     /// `timeline_id` of the server: a failover or a restore to a point in time begins another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<i64>,
-    /// The slot was there.
+    /// The slot was there, with a position.
     pub slot_seen: bool,
 }
 

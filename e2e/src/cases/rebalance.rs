@@ -43,6 +43,16 @@ async fn topic(s: &Scene<'_>, name: &str, partitions: i32, replicas: i32) -> Res
     s.ready::<Topic>(name, seconds(20)).await.map(drop)
 }
 
+/// All topics, from a broker that has heard of this one: they hear of it one after the other.
+async fn placed(s: &Scene<'_>, kafka: &Kafka, name: &str, partitions: usize) -> Result<Vec<TopicFacts>> {
+    s.eventually(&format!("a broker to know {name}"), seconds(20), async || {
+        let topics = s.agent().topics(&kafka.bootstrap).await.map_err(|e| chain(e.as_ref()))?;
+        let known = topics.iter().any(|t| t.name == name && t.partitions.len() == partitions);
+        if known { Ok(topics) } else { Err(format!("{topics:?}")) }
+    })
+    .await
+}
+
 async fn told(s: &Scene<'_>) -> Result<RebalanceStatus, String> {
     let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
     cluster.status.and_then(|status| status.rebalance).ok_or_else(|| "nothing is said of it".into())
@@ -122,7 +132,7 @@ pub async fn k07_a_broker_that_holds_replicas_is_not_scaled_in(s: &Scene<'_>) ->
 pub async fn k08_a_new_broker_gets_its_share(s: &Scene<'_>) -> Result<()> {
     let kafka = kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
     topic(s, "orders", 60, 3).await?;
-    let before = s.agent().topics(&kafka.bootstrap).await?;
+    let before = placed(s, &kafka, "orders", 60).await?;
     let producing = s.agent().start_producing(&kafka.bootstrap, "orders", "grow").await?;
     s.merge::<KafkaCluster>("kafka", nodes(4)).await?;
     let status = balanced(s, 4, 240).await?;
@@ -171,7 +181,7 @@ pub async fn k09_the_plan_survives_the_operator(s: &Scene<'_>) -> Result<()> {
     let kafka = kafka::bring_up(s, "kafka", spec(2, &json!({"throttle": "256Ki"}))).await?;
     topic(s, "heavy", 6, 1).await?;
     s.agent().fill(&kafka.bootstrap, "heavy", 12_000, 2_000).await?;
-    let before = s.agent().topics(&kafka.bootstrap).await?;
+    let before = placed(s, &kafka, "heavy", 6).await?;
     s.merge::<KafkaCluster>("kafka", nodes(3)).await?;
     let first = moving(s).await?;
     let operator = s.operator().await?;
@@ -235,7 +245,12 @@ pub async fn k10_two_brokers_leave_in_one_edit(s: &Scene<'_>) -> Result<()> {
     ensure!(consumed.distinct == produced.acked, "{} records acknowledged, {consumed:?}", produced.acked);
     is_free(s, &kafka, &["orders"]).await?;
     // three replicas on two brokers cannot be
-    s.merge::<KafkaCluster>("kafka", json!({"spec": {"config": {"default.replication.factor": 2, "offsets.topic.replication.factor": 2, "transaction.state.log.replication.factor": 2}}})).await?;
+    let fewer = json!({
+        "default.replication.factor": 2, "offsets.topic.replication.factor": 2,
+        "transaction.state.log.replication.factor": 2,
+    });
+    s.merge::<KafkaCluster>("kafka", json!({"spec": {"config": fewer}})).await?;
+    s.ready::<KafkaCluster>("kafka", seconds(240)).await?;
     s.merge::<KafkaCluster>("kafka", nodes(2)).await?;
     let refused = Expect::refused(&["TooFewBrokers"], &["spec.pools", "orders"]);
     s.says::<KafkaCluster>("kafka", &refused, seconds(60)).await.map(drop)

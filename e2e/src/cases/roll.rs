@@ -55,7 +55,7 @@ async fn one_falls_and_is_healed(s: &Scene<'_>, harm: Value, heal: Value, state:
     })
     .await?;
     s.merge::<KafkaCluster>("kafka", heal).await?;
-    one_down_at_most(s, "the healed cluster to be Ready", seconds(90), async || {
+    one_down_at_most(s, "the healed cluster to be Ready", seconds(180), async || {
         let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
         ready(&cluster)
     })

@@ -184,6 +184,7 @@ impl Code {
     pub const ELECTION_NOT_NEEDED: Self = Self(84);
     pub const NO_REASSIGNMENT_IN_PROGRESS: Self = Self(85);
     pub const UNKNOWN_TOPIC_ID: Self = Self(100);
+    pub const BROKER_ID_NOT_REGISTERED: Self = Self(102);
     pub const DUPLICATE_VOTER: Self = Self(126);
     pub const VOTER_NOT_FOUND: Self = Self(127);
 

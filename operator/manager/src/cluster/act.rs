@@ -18,8 +18,9 @@ use crate::error::Error;
 use crate::observe::kafka::World;
 use crate::scope::{Key, chain};
 
-/// What Kafka answers when a voter is one already, or is none any more.
-const MADE: [kafka::Code; 2] = [kafka::Code::DUPLICATE_VOTER, kafka::Code::VOTER_NOT_FOUND];
+/// What Kafka answers when a voter is one already or is none any more, and when a broker is unregistered.
+const MADE: [kafka::Code; 3] =
+    [kafka::Code::DUPLICATE_VOTER, kafka::Code::VOTER_NOT_FOUND, kafka::Code::BROKER_ID_NOT_REGISTERED];
 
 /// Everything in a plan that disturbs nobody. What fails is told and keeps nothing else from being done: a volume that
 /// cannot grow is no reason to leave the configuration as it was.

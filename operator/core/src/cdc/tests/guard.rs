@@ -104,6 +104,19 @@ fn what_the_reader_itself_confirmed_is_no_gap_after_a_crash() {
 }
 
 #[test]
+fn a_slot_whose_making_was_cut_short_was_never_there() {
+    let making = view(|v| slot(v).confirmed_flush_lsn = None);
+    let mut memory = Memory::default();
+    memory.remember(&making, SLOT);
+    let gone = view(|v| v.slots.clear());
+    let facts = Facts { view: &gone, slot: SLOT, stored: Stored::Nothing, memory: &memory, stopped: false };
+    assert_eq!(judge(&facts).gap, None, "it is made anew, by the snapshot that begins again");
+    memory.remember(&view(|_| {}), SLOT);
+    let facts = Facts { memory: &memory, ..facts };
+    assert_eq!(judge(&facts).gap.map(|gap| gap.reason), Some(CdcReason::SlotMissing));
+}
+
+#[test]
 fn each_other_gap_has_its_reason() {
     let stored = Stored::At(Lsn(500));
     let reason = |view: &SourceView, stored| gap(view, stored, true).map(|gap| gap.reason);
