@@ -21,8 +21,8 @@ pub use snapshot::{
     Snapshot, SnapshotMode, SnapshotRequest, SnapshotRun, SnapshotStatus, SnapshotType, TableSnapshot,
 };
 pub use status::{
-    Accepted, CdcPipelineStatus, GuardStatus, MissedRecords, PreflightFinding, Remembered, Resnapshot,
-    SinkStatus, SourceStatus, Summary, WalStatus,
+    Accepted, CdcPipelineStatus, GuardStatus, LastDeadLetter, MissedRecords, PreflightFinding, Remembered,
+    Resnapshot, SinkStatus, SourceStatus, Summary, WalStatus,
 };
 pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
 

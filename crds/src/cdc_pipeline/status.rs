@@ -148,6 +148,26 @@ pub struct SinkStatus {
     /// Records in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<i64>,
+    /// The newest record in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_dead_letter: Option<LastDeadLetter>,
+}
+
+/// A record that a sink could not take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LastDeadLetter {
+    /// Topic that the sink read it from.
+    pub topic: String,
+    /// Partition of the topic.
+    pub partition: i32,
+    /// Offset in the partition.
+    pub offset: i64,
+    /// Why: the beginning of the exception, and its root cause.
+    pub error: String,
+    /// When it was put aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// Records that a sink will never read.

@@ -156,6 +156,8 @@ cases! {
         "a table is added to a pipeline that runs: its rows are read while changes flow; so is a part of them on request, once";
     "P15" Shared Beside 120 adhoc::p15_what_a_sink_will_never_read_is_told_and_read_anew,
         "records are removed from a topic before the sink has read them: Ready=False names the table, and its rows are read anew on request";
+    "P16" Shared Beside 180 snapshot::p16_a_transaction_that_holds_up_the_slot_is_named,
+        "a transaction is open while the slot is made: status names the session, and the snapshot begins once it has ended";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,

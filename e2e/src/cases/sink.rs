@@ -34,6 +34,12 @@ pub async fn p10_a_poison_record_goes_to_the_dead_letters(s: &Scene<'_>) -> Resu
             if sink.dead_letters == Some(1) { Ok(sink) } else { Err(format!("{:?}", sink.dead_letters)) }
         })
         .await?;
+    let last = told.last_dead_letter.context("status does not show the last dead letter")?;
+    ensure!(
+        (last.topic.as_str(), last.partition) == ("p10.public.orders", 0)
+            && last.error.contains("JsonParseException"),
+        "{last:?}"
+    );
     let topic = told.dead_letter_topic.context("status names no dead-letter topic")?;
     let letters = s.agent().values(&kafka.bootstrap, &topic, 5).await?;
     ensure!(letters.records == 1 && letters.values == [poison], "in {topic}: {letters:?}");
@@ -55,13 +61,13 @@ pub async fn p13_a_sink_that_is_stuck_falls_behind_and_is_named(s: &Scene<'_>) -
     objective(s, "LagBudget", "True", &[]).await?;
     objective(s, "SnapshotBudget", "True", &[]).await?;
 
-    // the connector runs, and waits in the database
+    // the connector runs, and waits in the database; a lock that is logged would hold up everybody's new slots too
     let wait = format!("SELECT pg_sleep({LOCKED})::text");
-    let lock = ["BEGIN", "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", &wait, "COMMIT"];
+    let lock = ["BEGIN", "LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE", &wait, "COMMIT"];
     let locked = s.agent().sql(&shop.sink, &lock);
     let seen = async {
         const HELD: &str = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-            WHERE c.relname = 'orders' AND l.mode = 'AccessExclusiveLock' AND l.granted";
+            WHERE c.relname = 'orders' AND l.mode = 'ShareRowExclusiveLock' AND l.granted";
         s.eventually("the sink's table to be locked", seconds(20), async || {
             let held = s.agent().sql_value(&shop.sink, HELD).await.map_err(|e| chain(e.as_ref()))?;
             if held == "1" { Ok(()) } else { Err(format!("{held} such locks")) }

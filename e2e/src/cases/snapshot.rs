@@ -12,8 +12,8 @@ use sluice_crds::cdc_pipeline::SnapshotStatus;
 use crate::kubernetes::conditions::condition;
 use crate::scene::pipeline::{ROWS, Shop};
 use crate::scene::postgres::{self, Options};
-use crate::scene::{Scene, connect, kafka};
-use crate::wait::{said, seconds};
+use crate::scene::{Expect, Scene, connect, kafka};
+use crate::wait::{chain, said, seconds};
 
 const MILLION: u64 = 1_000_000;
 /// Enough for a worker to be killed half way.
@@ -71,6 +71,48 @@ pub async fn p04_the_progress_of_a_snapshot_rises(s: &Scene<'_>) -> Result<()> {
     );
     ensure!(done.attempts == 1, "{done:?}");
     s.ready::<CdcPipeline>("p4", seconds(30)).await.map(drop)
+}
+
+/// Longer than a connector waits for its slot before it gives up and begins again (90 s).
+const OPEN: u64 = 130;
+
+pub async fn p16_a_transaction_that_holds_up_the_slot_is_named(s: &Scene<'_>) -> Result<()> {
+    let (connect, sink) = (s.shared_connect().await?, s.shared_postgres().await?);
+    // what holds up one slot holds up every other in the server
+    let source = postgres::bring_up(s, "p16-postgres", Options::default()).await?;
+    let shop = Shop::open(s, s.agent(), &source, sink, "p16").await?;
+    s.agent().sql(&shop.source, &["CREATE TABLE elsewhere (id int)"]).await?;
+    let wait = format!("SELECT pg_sleep({OPEN})::text");
+    let open = ["BEGIN", "INSERT INTO elsewhere VALUES (1)", &wait, "COMMIT"];
+    let open = s.agent().sql(&shop.source, &open);
+    let told = async {
+        s.eventually("the transaction to be open", seconds(20), async || {
+            let query = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL";
+            let count = s.agent().sql_value(&shop.source, query).await.map_err(|e| chain(e.as_ref()))?;
+            if count == "1" { Ok(()) } else { Err(format!("{count} transactions")) }
+        })
+        .await?;
+        s.apply::<CdcPipeline>("p16", shop.spec(connect, &source, sink)).await?;
+        let waits = Expect {
+            status: "False",
+            reasons: &["SlotWaiting"],
+            words: &["postgres in p16_source", "pg_terminate_backend("],
+        };
+        s.says::<CdcPipeline>("p16", &waits, seconds(60)).await?;
+        // PostgreSQL goes on making the slot of a reader that is told to stop: the next one may not read before it is made
+        for (state, status) in [("Stopped", "True"), ("Running", "False")] {
+            s.merge::<CdcPipeline>("p16", json!({"spec": {"state": state}})).await?;
+            s.says::<CdcPipeline>("p16", &Expect { status, reasons: &[], words: &[] }, seconds(60)).await?;
+        }
+        s.says::<CdcPipeline>("p16", &waits, seconds(30)).await?;
+        shop.sell(s.agent(), ROWS + 1, 20).await
+    };
+    let (open, told) = tokio::join!(open, told);
+    told?;
+    open?;
+    s.ready::<CdcPipeline>("p16", seconds(180)).await?;
+    shop.sell(s.agent(), ROWS + 21, 20).await?;
+    shop.same(s, 60).await
 }
 
 pub async fn p05_a_snapshot_that_is_cut_short_begins_again(s: &Scene<'_>) -> Result<()> {

@@ -34,6 +34,14 @@ pub struct Record {
     pub timestamp: i64,
     /// `None`: a tombstone.
     pub value: Option<Vec<u8>>,
+    /// In their order; one without a value is as one of no bytes.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Record {
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
 }
 
 /// The bytes are not what they should be, or end too early.
@@ -161,8 +169,16 @@ impl<'a> Batch<'a> {
         take(record, key)?;
         let value = varint(record)?;
         let value = take(record, value)?.map(<[u8]>::to_vec);
+        let mut headers = Vec::new();
+        for _ in 0..varint(record)? {
+            let length = varint(record)?;
+            let name = take(record, length)?.ok_or(Cut)?;
+            let length = varint(record)?;
+            let content = take(record, length)?.unwrap_or_default();
+            headers.push((String::from_utf8_lossy(name).into_owned(), content.to_vec()));
+        }
         let timestamp = if self.append_time { self.newest } else { timestamp };
-        Ok(Some(Record { offset: at, timestamp, value }))
+        Ok(Some(Record { offset: at, timestamp, value, headers }))
     }
 }
 

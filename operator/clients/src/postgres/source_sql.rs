@@ -18,12 +18,22 @@ pub fn count(table: &TableName) -> String {
     )
 }
 
+/// A slot that is being made has no position: whoever makes it waits until all transactions that were there before have ended.
+macro_rules! position_and_slots {
+    () => {
+        r"'position', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+  'slots', (SELECT coalesce(json_object_agg(s.slot_name, to_jsonb(s) || jsonb_build_object('waits_for',
+    CASE WHEN s.confirmed_flush_lsn IS NULL AND s.active_pid IS NOT NULL
+      THEN (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', b.pid, 'user', a.usename, 'database', a.datname,
+          'application', a.application_name, 'state', a.state, 'since', date_trunc('second', a.xact_start))), '[]')
+        FROM unnest(pg_blocking_pids(s.active_pid)) b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid)
+      ELSE '[]' END)), '{}')
+    FROM pg_replication_slots s)"
+    };
+}
+
 /// Position and slots.
-pub const PULSE: &str = r"
-SELECT json_build_object(
-  'position', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
-  'slots', (SELECT coalesce(json_object_agg(s.slot_name, to_jsonb(s)), '{}') FROM pg_replication_slots s)
-)::text";
+pub const PULSE: &str = concat!("SELECT json_build_object(\n  ", position_and_slots!(), ")::text");
 
 pub const IDENTITY: &str = r"
 SELECT json_build_object(
@@ -32,10 +42,10 @@ SELECT json_build_object(
 )::text";
 
 /// `$1`, `$2`: schemas and names of tables; `$3`: names of publications.
-pub const FACTS: &str = r"
-SELECT json_build_object(
-  'position', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
-  'slots', (SELECT coalesce(json_object_agg(s.slot_name, to_jsonb(s)), '{}') FROM pg_replication_slots s),
+pub const FACTS: &str = concat!(
+    "SELECT json_build_object(\n  ",
+    position_and_slots!(),
+    r",
   'server', json_build_object(
     'version', current_setting('server_version_num')::int,
     'in_recovery', pg_is_in_recovery(),
@@ -114,4 +124,5 @@ SELECT json_build_object(
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'sluice' AND c.relkind = 'r' AND c.relname LIKE 'signal\_%'
       AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE'))
-)::text";
+)::text"
+);

@@ -307,6 +307,10 @@ fn go_on(
 
 /// What holds once everything is applied.
 fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: bool) -> (Phase, Verdict) {
+    let running = wanted.state == RunState::Running;
+    if let Some(verdict) = told::slot_waits(wanted, seen).filter(|_| running) {
+        return (Phase::Preparing, verdict);
+    }
     if let Some(verdict) = told::connectors(wanted, compiled, seen) {
         let started =
             seen.connectors.get(&wanted.source_connector()).is_some_and(|child| child.says.is_some());

@@ -9,6 +9,8 @@ crate::reasons! {
         Preparing,
         /// The connectors are being started.
         Starting,
+        /// PostgreSQL makes the slot once transactions that began before have ended.
+        SlotWaiting,
         /// The rows that the tables had at the start are being read. Also of the conditions `SnapshotComplete` and `LagBudget`.
         Snapshotting,
         /// Offsets and slot are given up, so that all rows are read anew.

@@ -6,8 +6,9 @@ use sluice_crds::common::RunState;
 use super::compile::Compiled;
 use super::guard::{Memory, Stored};
 use super::plan::{Plan, Seen};
-use super::{CdcReason, Wanted};
+use super::{CdcReason, Wanted, told};
 use crate::condition::Verdict;
+use crate::view::source::Slot;
 
 /// Whether the source's Connector may be ordered to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,11 +27,17 @@ pub(super) fn start(wanted: &Wanted, seen: &Seen<'_>) -> Start {
     {
         return Start::AsItIs;
     }
+    let slot = seen.source.sight.current().and_then(|view| view.slots.get(&wanted.source.slot));
+    // by a reader that was told to stop: it goes on until the slot is made or the server ends it
+    if slot.is_some_and(Slot::is_being_made) {
+        let waits =
+            "The slot is still being made for a reader that was stopped, and the next one begins after that";
+        let verdict = told::slot_waits(wanted, seen).unwrap_or_else(|| comparing(waits));
+        return Start::Hold(RunState::Stopped, verdict);
+    }
     let Some(connector) = connector else {
-        let slot =
-            seen.source.sight.current().is_some_and(|view| view.slots.contains_key(&wanted.source.slot));
         // nothing was ever read: Debezium makes the slot and begins with a snapshot
-        if !slot && seen.memory.remembered.is_none() {
+        if slot.is_none() && seen.memory.remembered.is_none() {
             return Start::Begin;
         }
         // offsets outlive their connector (F11), and Connect tells them only of connectors that are there

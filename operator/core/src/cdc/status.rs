@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sluice_crds::cdc_pipeline::{
-    GuardStatus, PreflightFinding, SinkStatus, SourceStatus, Summary, WalStatus,
+    GuardStatus, LastDeadLetter, PreflightFinding, SinkStatus, SourceStatus, Summary, WalStatus,
 };
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
@@ -50,7 +50,21 @@ pub struct SinkGauge {
     /// When the oldest change that it has not applied was made, in milliseconds since 1970.
     pub oldest: Option<i64>,
     pub dead_letters: Option<i64>,
+    /// The newest dead letter.
+    pub letter: Option<Letter>,
     pub gone: Gone,
+}
+
+/// A record that a sink could not take, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// Where it was read.
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub error: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
 }
 
 /// The status of a pipeline whose spec was understood.
@@ -335,7 +349,22 @@ fn sinks(
                 .dead_letter
                 .as_ref()
                 .and_then(|_| gauge.dead_letters.or_else(|| before?.dead_letters)),
+            last_dead_letter: sink
+                .dead_letter
+                .as_ref()
+                .and_then(|_| gauge.letter.map(told_letter).or_else(|| before?.last_dead_letter.clone())),
         }
     };
     wanted.sinks.iter().enumerate().map(one).collect()
+}
+
+fn told_letter(letter: Letter) -> LastDeadLetter {
+    let at = Timestamp::from_millisecond(letter.at).ok().map(|at| Time(whole_seconds(at)));
+    LastDeadLetter {
+        topic: letter.topic,
+        partition: letter.partition,
+        offset: letter.offset,
+        error: letter.error,
+        at,
+    }
 }

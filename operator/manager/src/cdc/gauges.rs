@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use std::collections::BTreeMap;
 
+use sluice_clients::connect::letter;
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks, TopicPartition};
 use sluice_core::cdc::missed::{self, Gone};
 use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
-use sluice_core::cdc::{Gauges, Plan, SinkGauge, Wanted, names};
+use sluice_core::cdc::{Gauges, Letter, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::{Lag, TableName};
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 use tracing::debug;
@@ -58,7 +59,8 @@ async fn sinks(context: &Context, wanted: &Wanted, found: &Found) -> Vec<SinkGau
     let Some(world) = world.filter(|_| !found.connectors.is_empty() && !wanted.sinks.is_empty()) else {
         return Vec::new();
     };
-    match ask(&world.client.within(DEADLINE), wanted).await {
+    let known = context.cdc.sinks(&found.key);
+    match ask(&world.client.within(DEADLINE), wanted, &known).await {
         Ok(sinks) => {
             context.cdc.measured(&found.key, &Gauges { sinks: sinks.clone(), ..Default::default() });
             sinks
@@ -70,7 +72,7 @@ async fn sinks(context: &Context, wanted: &Wanted, found: &Found) -> Vec<SinkGau
     }
 }
 
-async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> {
+async fn ask(client: &Client, wanted: &Wanted, known: &[SinkGauge]) -> Result<Vec<SinkGauge>, Error> {
     let groups: Vec<String> =
         wanted.sinks.iter().map(|sink| names::consumer_group(&wanted.sink_connector(sink))).collect();
     let tables: Vec<String> = wanted.tables.iter().map(|table| wanted.topic(table)).collect();
@@ -89,7 +91,7 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
     let since = if suspect { Some(client.list_offsets(&topics, At::Latest).await?) } else { None };
     let ends_since = since.as_ref().unwrap_or(&ends);
     let mut gauges = Vec::new();
-    for (sink, group) in wanted.sinks.iter().zip(&groups) {
+    for (place, (sink, group)) in wanted.sinks.iter().zip(&groups).enumerate() {
         let waiting = of(group).and_then(|committed| waiting(&tables, &begins, &ends, committed));
         let peeks = match &waiting {
             Some(waiting) if !waiting.first.is_empty() => Some(client.peek(&waiting.first).await?),
@@ -98,14 +100,44 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<Vec<SinkGauge>, Error> 
         // what ends a transaction has an offset, and is no record
         let ends_only = |peeks: &Peeks| peeks.values().all(|peeked| matches!(peeked, Ok(Peeked::Nothing)));
         let nothing = peeks.as_ref().is_some_and(ends_only);
+        let dead_letters = sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends));
+        let letter = match (&sink.dead_letter, known.get(place).filter(|known| known.letter.is_some())) {
+            (Some(_), Some(known)) if known.dead_letters == dead_letters => known.letter.clone(),
+            (Some(topic), _) if dead_letters > Some(0) => {
+                newest_letter(client, topic, &begins, &ends).await?
+            }
+            _ => None,
+        };
         gauges.push(SinkGauge {
             lag_records: waiting.as_ref().map(|waiting| if nothing { 0 } else { waiting.records }),
             gone: of(group).map(|committed| gone(wanted, &begins, ends_since, committed)).unwrap_or_default(),
             oldest: peeks.and_then(oldest),
-            dead_letters: sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends)),
+            dead_letters,
+            letter,
         });
     }
     Ok(gauges)
+}
+
+async fn newest_letter(
+    client: &Client,
+    topic: &str,
+    begins: &Offsets,
+    ends: &Offsets,
+) -> Result<Option<Letter>, Error> {
+    let mut newest: Option<Letter> = None;
+    for (at, end) in ends.iter().filter(|(at, _)| at.topic == topic) {
+        let (Some(begin), Ok(end)) = (begin(begins, at), end) else { continue };
+        if begin >= *end {
+            continue;
+        }
+        let tail = client.tail(at, Some(end - 1), 0).await?;
+        let last = tail.and_then(|(records, _)| letter(records.last()?));
+        if last.as_ref().map(|last| last.at) > newest.as_ref().map(|newest| newest.at) {
+            newest = last;
+        }
+    }
+    Ok(newest)
 }
 
 /// What a sink has not read, and cannot read any more.
@@ -302,7 +334,7 @@ mod tests {
     fn the_oldest_change_is_as_old_as_its_commit() {
         let record = |timestamp, value: Option<&str>| {
             let value = value.map(|text| text.as_bytes().to_vec());
-            Ok(Peeked::Record(Record { offset: 0, timestamp, value }))
+            Ok(Peeked::Record(Record { offset: 0, timestamp, value, headers: vec![] }))
         };
         let source = |snapshot: &str| {
             format!(

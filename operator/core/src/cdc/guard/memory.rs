@@ -44,8 +44,8 @@ impl Memory {
             known.system_identifier.get_or_insert_with(|| identity.system_identifier.clone());
             known.timeline = Some(identity.timeline);
         }
-        // one that is being made has no position yet, and goes again when its making is cut short
-        known.slot_seen |= view.slots.get(slot).is_some_and(|slot| slot.confirmed_flush_lsn.is_some());
+        // one that is being made goes again when its making is cut short
+        known.slot_seen |= view.slots.get(slot).is_some_and(|slot| !slot.is_being_made());
     }
 
     pub(super) fn accept(&mut self, gap: &Gap, now: Timestamp) {

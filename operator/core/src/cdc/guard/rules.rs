@@ -13,6 +13,7 @@ pub(super) const ALL: &[Rule] = &[
     slot_is_there,
     offset_is_debeziums,
     server_has_not_gone_back,
+    slot_was_made_first,
     slot_keeps_what_is_needed,
     slot_is_not_ahead,
 ];
@@ -100,6 +101,22 @@ fn server_has_not_gone_back(facts: &Facts<'_>) -> Option<Gap> {
             "The source is {} behind what was read from it (up to {stored}): it was restored from a backup, or failed over to a \
              standby that was behind",
             human_bytes(coarse(stored.since(position)))
+        ),
+        passable: false,
+    })
+}
+
+/// Debezium takes a slot that another session is still making for one that can be read (`PostgresConnection.parseConfirmedFlushLsn`),
+/// and reads rows at once: what is committed until the slot is made, after them, would be in neither.
+fn slot_was_made_first(facts: &Facts<'_>) -> Option<Gap> {
+    let read = matches!(facts.stored, Stored::At(_) | Stored::Snapshotting);
+    (read && facts.present()?.is_being_made()).then(|| Gap {
+        reason: CdcReason::SlotAhead,
+        from: facts.stored.lsn(),
+        to: None,
+        what: format!(
+            "The slot {} is still being made while rows are read: changes until it is would be missing",
+            facts.slot
         ),
         passable: false,
     })

@@ -105,15 +105,27 @@ fn what_the_reader_itself_confirmed_is_no_gap_after_a_crash() {
 
 #[test]
 fn a_slot_whose_making_was_cut_short_was_never_there() {
+    let reason = |seen: &SourceView| {
+        let mut memory = Memory::default();
+        memory.remember(seen, SLOT);
+        let gone = view(|v| v.slots.clear());
+        let facts =
+            Facts { view: &gone, slot: SLOT, stored: Stored::Nothing, memory: &memory, stopped: false };
+        judge(&facts).gap.map(|gap| gap.reason)
+    };
+    // the snapshot that begins again makes it anew
+    assert_eq!(reason(&view(|v| slot(v).confirmed_flush_lsn = None)), None);
+    assert_eq!(reason(&view(|_| {})), Some(CdcReason::SlotMissing));
+}
+
+#[test]
+fn rows_that_are_read_before_the_slot_is_made_are_a_gap() {
     let making = view(|v| slot(v).confirmed_flush_lsn = None);
-    let mut memory = Memory::default();
-    memory.remember(&making, SLOT);
-    let gone = view(|v| v.slots.clear());
-    let facts = Facts { view: &gone, slot: SLOT, stored: Stored::Nothing, memory: &memory, stopped: false };
-    assert_eq!(judge(&facts).gap, None, "it is made anew, by the snapshot that begins again");
-    memory.remember(&view(|_| {}), SLOT);
-    let facts = Facts { memory: &memory, ..facts };
-    assert_eq!(judge(&facts).gap.map(|gap| gap.reason), Some(CdcReason::SlotMissing));
+    for stored in [Stored::At(Lsn(500)), Stored::Snapshotting] {
+        let found = gap(&making, stored, false).unwrap();
+        assert_eq!((found.reason, found.passable), (CdcReason::SlotAhead, false));
+    }
+    assert_eq!(gap(&making, Stored::Nothing, false), None, "Debezium makes it, and reads after that");
 }
 
 #[test]

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_crds::cdc_pipeline::SourceStatus;
+use sluice_crds::common::RunState;
 
 use super::plan::{carry_out, nothing_is_made, streaming};
-use super::world::{World, child, pipeline, sink, source, spec, table, wanted};
+use super::world::{World, child, ordered, pipeline, sink, source, spec, table, wanted};
+use crate::cdc::guard::Stored;
 use crate::cdc::preflight::Check;
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Wanted};
 use crate::condition::VerdictKind;
 use crate::view::Sight;
-use crate::view::source::SourceView;
+use crate::view::source::{Holder, Lsn, Slot, SourceView};
 
 #[test]
 fn a_table_that_comes_after_the_snapshot_is_told_by_name_until_its_rows_are_read() {
@@ -116,4 +118,54 @@ fn blocked(world: &mut World, wanted: &Wanted) -> cdc::Plan {
     let plan = world.plan(wanted);
     world.source = seen;
     plan
+}
+
+#[test]
+fn a_slot_that_is_being_made_is_waited_for_and_who_holds_it_up_is_named() {
+    let wanted = wanted(|_| {});
+    let mut world = streaming(&wanted);
+    let name = &wanted.source.slot;
+    let holder = Holder {
+        pid: 844,
+        user: Some("app".into()),
+        database: Some("shop".into()),
+        application: Some(String::new()),
+        state: Some("idle in transaction".into()),
+        since: None,
+    };
+    let making = |waits_for: Vec<Holder>| Slot {
+        plugin: Some("pgoutput".into()),
+        database: Some("shop".into()),
+        active: true,
+        active_pid: Some(7),
+        waits_for,
+        ..Default::default()
+    };
+    let see = |world: &mut World, slot: Slot| {
+        let mut view = world.source.current().unwrap().as_ref().clone();
+        view.slots.insert(name.clone(), slot);
+        world.source = Sight::Clear(view.into());
+    };
+    see(&mut world, making(vec![holder, Holder { pid: 9, ..Default::default() }]));
+    (world.stored, world.snapshot) = (Stored::Nothing, Snapshot::Unknown);
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.phase, plan.verdict.reason), (Phase::Preparing, "SlotWaiting"));
+    assert!(
+        plan.verdict.message.contains("the process 844 (app in shop, idle in transaction) and 1 more. ")
+            && plan.verdict.message.ends_with("SELECT pg_terminate_backend(844);"),
+        "{}",
+        plan.verdict.message
+    );
+
+    // nobody may begin with a slot that another is making
+    let stopped = ordered(RunState::Stopped);
+    world.connectors.insert(wanted.source_connector(), stopped);
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.verdict.reason, "SlotWaiting");
+    assert_eq!(plan.connectors[0].spec.state, RunState::Stopped);
+    see(&mut world, making(vec![]));
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.verdict.reason, plan.connectors[0].spec.state), ("Starting", RunState::Stopped));
+    see(&mut world, Slot { confirmed_flush_lsn: Some(Lsn(5)), active: false, ..making(vec![]) });
+    assert_eq!(world.plan(&wanted).connectors[0].spec.state, RunState::Running);
 }

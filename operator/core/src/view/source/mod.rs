@@ -148,6 +148,29 @@ pub struct Slot {
     pub wal_status: Option<String>,
     /// Bytes until it is in danger of being lost; `None`: no limit.
     pub safe_wal_size: Option<i64>,
+    /// Whose transactions must end before it is made.
+    pub waits_for: Vec<Holder>,
+}
+
+impl Slot {
+    /// It has no position until all transactions that were there before have ended.
+    pub fn is_being_made(&self) -> bool {
+        self.confirmed_flush_lsn.is_none()
+    }
+}
+
+/// A session with a transaction that others wait for. Of other roles' sessions a plain role sees less.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// 0: a prepared transaction, which has no session.
+    pub pid: i32,
+    pub user: Option<String>,
+    pub database: Option<String>,
+    pub application: Option<String>,
+    pub state: Option<String>,
+    /// When its transaction began.
+    pub since: Option<String>,
 }
 
 /// The heartbeat table, see [`crate::cdc::sql::HEARTBEAT`].
