@@ -57,10 +57,22 @@ pub async fn p14_a_table_that_is_added_is_read_while_changes_flow(s: &Scene<'_>)
     let again = ended(s, "some", seconds(10)).await?;
     ensure!(again.at == some.at, "it ran again: {again:?}");
 
+    // one that takes long is taken out again
+    spec["snapshots"] = json!([{"id": "slow", "type": "Incremental", "tables": ["public.notes"], "where": "pg_sleep(0.002) IS NOT NULL"}]);
+    s.apply::<CdcPipeline>("p14", spec.clone()).await?;
+    s.eventually("the slow rows to be read", seconds(60), async || {
+        let pipeline: CdcPipeline = s.space.get("p14").await.map_err(said)?;
+        let runs = pipeline.status.clone().unwrap_or_default().snapshots;
+        let begun = runs.iter().any(|run| run.id == "slow" && run.state == "Reading");
+        if begun { Ok(()) } else { Err(format!("{runs:?}")) }
+    })
+    .await?;
     spec["snapshots"] = json!([{"id": "bad", "type": "Incremental", "tables": ["public.notes"], "where": "no_such_column = 1"}]);
     s.apply::<CdcPipeline>("p14", spec).await?;
     let bad = ended(s, "bad", seconds(90)).await?;
     ensure!(bad.state == "Failed" && bad.message.contains("public.notes"), "{bad:?}");
+    let slow = ended(s, "slow", seconds(10)).await?;
+    ensure!(slow.state == "Failed" && slow.message.contains("taken out"), "{slow:?}");
     shop.sell(s.agent(), 6000, 20).await?;
     shop.same(s, 60).await
 }

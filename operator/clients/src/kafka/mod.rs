@@ -43,6 +43,7 @@ pub use ops::groups::Committed;
 pub use ops::offsets::{At, Offsets, TopicPartition};
 pub use ops::peek::Peeks;
 pub use ops::reassign::Reassign;
+pub use ops::tail::Tail;
 pub use ops::topics::Topics;
 pub use ops::voters::VoterListener;
 pub use options::Options;

@@ -123,6 +123,10 @@ pub const FACTS: &str = concat!(
   'signals', (SELECT coalesce(json_agg(c.relname), '[]')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'sluice' AND c.relkind = 'r' AND c.relname LIKE 'signal\_%'
-      AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE'))
+      AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE')),
+  'foreign_signals', (SELECT coalesce(json_agg(c.relname), '[]')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'sluice' AND c.relname LIKE 'signal\_%'
+      AND NOT (c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE')))
 )::text"
 );

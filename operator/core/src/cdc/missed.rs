@@ -15,6 +15,9 @@ use crate::view::source::TableName;
 /// Records that were seen to be gone, by their tables; `None`: nobody can tell how many.
 pub type Gone = BTreeMap<TableName, Option<i64>>;
 
+/// Begins the ids of runs that read anew what a sink has missed: no request can be called so.
+pub const ORDERED: &str = "missed/";
+
 /// What of a partition is gone. `committed`: where the sink goes on. `None`: nothing.
 pub fn gone(committed: i64, begin: i64, end: i64) -> Option<Option<i64>> {
     if committed > end {
@@ -80,7 +83,7 @@ pub(super) fn text(missed: &[(String, MissedRecords)]) -> String {
 pub(super) fn orders(wanted: &Wanted, missed: &[(String, MissedRecords)]) -> Vec<(String, String)> {
     let order = |(_, one): &(String, MissedRecords)| {
         let at = one.at.as_ref().map_or(0, |at| at.0.as_second());
-        (format!("missed/{}/{at}", one.table), one.table.clone())
+        (format!("{ORDERED}{}/{at}", one.table), one.table.clone())
     };
     let asked = wanted.source.on_gap == OnGap::Resnapshot;
     missed.iter().filter(|_| asked).map(order).collect()

@@ -330,7 +330,7 @@ fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: boo
             (Phase::Streaming, told::sink_gap(wanted, &seen.missed))
         }
         RunState::Running if completed || wanted.snapshot == SnapshotMode::Never => {
-            (Phase::Streaming, told::streaming(wanted, &seen.unloaded))
+            (Phase::Streaming, told::streaming(wanted, &seen.unloaded, &seen.memory.runs))
         }
         RunState::Running => (Phase::Snapshot, told::snapshotting(wanted)),
     }

@@ -180,10 +180,23 @@ pub fn order(signals: &TableName, id: &str, tables: &[String], filter: Option<&s
     if let (Some(filter), [table]) = (filter, tables) {
         data["additional-conditions"] = serde_json::json!([{ "data-collection": names::expression(table), "filter": format!("({filter})") }]);
     }
+    give(signals, id, "execute-snapshot", &data)
+}
+
+/// Of an order that may be under way, or is only on its way.
+pub fn stop(signals: &TableName, id: &str, tables: &[String]) -> String {
+    let tables: Vec<_> = tables.iter().map(|table| names::expression(table)).collect();
+    let data = serde_json::json!({"type": "INCREMENTAL", "data-collections": tables});
+    give(signals, &format!("stop {id}"), "stop-snapshot", &data)
+}
+
+/// A row that is there already was given before.
+fn give(signals: &TableName, id: &str, kind: &str, data: &serde_json::Value) -> String {
     format!(
-        "INSERT INTO {} (id, type, data) VALUES ({}, 'execute-snapshot', {}) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO {} (id, type, data) VALUES ({}, {}, {}) ON CONFLICT (id) DO NOTHING",
         table(signals),
         literal(id),
+        literal(kind),
         literal(&data.to_string()),
     )
 }

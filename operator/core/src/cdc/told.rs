@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use sluice_crds::cdc_pipeline::{MissedRecords, OnGap};
+use sluice_crds::cdc_pipeline::{MissedRecords, OnGap, SnapshotRun};
 
 use super::child::{Child, Says};
 use super::claim::Claim;
@@ -11,7 +11,7 @@ use super::compile::Compiled;
 use super::plan::{Look, Seen, Work};
 use super::preflight::{self, Failed};
 use super::wanted::Sink;
-use super::{CdcReason, Wanted, missed};
+use super::{CdcReason, Wanted, adhoc, missed};
 use crate::condition::{Verdict, VerdictKind, whole_seconds};
 use crate::referent;
 use crate::view::source::{Holder, TableName, Trouble};
@@ -296,20 +296,23 @@ fn counted(wanted: &Wanted) -> String {
 }
 
 /// `unloaded`: tables that were added after the rows of the others had been read.
-pub(super) fn streaming(wanted: &Wanted, unloaded: &BTreeSet<TableName>) -> Verdict {
+pub(super) fn streaming(wanted: &Wanted, unloaded: &BTreeSet<TableName>, runs: &[SnapshotRun]) -> Verdict {
     let mut message = format!("Changes of {} stream", counted(wanted));
-    if !unloaded.is_empty() {
-        let names: Vec<String> = unloaded.iter().map(ToString::to_string).collect();
-        let what = if wanted.signals.is_some() {
-            "are being read, see status.snapshots"
-        } else {
-            "were not read, see status.preflight"
-        };
-        let _ = write!(
-            message,
-            ". The rows that these had when they were added to spec.tables {what}: {}",
-            preflight::list(&names)
-        );
+    let all = unloaded.iter().map(ToString::to_string);
+    let (failed, waiting): (Vec<_>, Vec<_>) = all.partition(|table| adhoc::could_not_read(runs, table));
+    let waits = if wanted.signals.is_some() {
+        "are being read, see status.snapshots"
+    } else {
+        "were not read, see status.preflight"
+    };
+    for (what, tables) in [("could not be read, see status.snapshots", failed), (waits, waiting)] {
+        if !tables.is_empty() {
+            let _ = write!(
+                message,
+                ". The rows that these had when they were added to spec.tables {what}: {}",
+                preflight::list(&tables)
+            );
+        }
     }
     Verdict::ready(CdcReason::Streaming, message)
 }

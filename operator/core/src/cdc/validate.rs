@@ -78,7 +78,8 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
     circles(&source, &tables, &sinks, &mut findings);
     connections(&source, &sinks, &mut findings);
     let verify = verify(&spec.verify, &tables, &mut findings);
-    let reads = reads(&spec.snapshots, &tables, &mut findings);
+    let ran = pipeline.status.as_ref().map(|status| status.snapshots.as_slice()).unwrap_or_default();
+    let reads = reads(&spec.snapshots, &tables, ran, &mut findings);
 
     let wanted = Wanted {
         owner,
@@ -229,10 +230,16 @@ fn breaks_out(filter: &str) -> Option<&'static str> {
 fn reads(
     listed: &[api::SnapshotRequest],
     tables: &BTreeSet<TableName>,
+    ran: &[api::SnapshotRun],
     findings: &mut Findings,
 ) -> Vec<Read> {
     let mut reads = Vec::new();
     for (at, request) in listed.iter().enumerate() {
+        // what was asked for long ago may name tables that have left since
+        if ran.iter().any(|run| run.id == request.id && run.completed_at.is_some()) {
+            reads.push(Read { id: request.id.clone(), tables: BTreeSet::new(), filter: None });
+            continue;
+        }
         // Debezium puts it among other conditions as it is
         if let Some(what) = request.where_.as_deref().and_then(breaks_out) {
             let message =

@@ -1,4 +1,4 @@
-use sluice_clients::kafka::TopicPartition;
+use sluice_clients::kafka::{Tail, TopicPartition};
 use sluice_core::cdc::adhoc::{self, Heard};
 use sluice_core::cdc::guard::Memory;
 use sluice_core::cdc::{Wanted, names};
@@ -35,12 +35,14 @@ pub async fn listen(
         listening = Listening { signal, ..Default::default() };
     }
     let since = run.at.as_ref().map_or(0, |at| at.0.as_millisecond() - CLOCKS);
+    listening.heard.whole = false;
     match client.tail(&TopicPartition { topic, partition: 0 }, listening.next, since).await {
-        Ok(Some((records, next))) => {
+        Ok(Some(Tail { records, next, end })) => {
             for value in records.iter().filter_map(|record| record.value.as_deref()) {
                 listening.heard.note(&listening.signal, value);
             }
             listening.next = Some(next);
+            listening.heard.whole = next >= end;
         }
         // from its beginning again
         Ok(None) => listening.next = None,

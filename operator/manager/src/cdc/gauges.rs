@@ -132,7 +132,7 @@ async fn newest_letter(
             continue;
         }
         let tail = client.tail(at, Some(end - 1), 0).await?;
-        let last = tail.and_then(|(records, _)| letter(records.last()?));
+        let last = tail.and_then(|tail| letter(tail.records.last()?));
         if last.as_ref().map(|last| last.at) > newest.as_ref().map(|newest| newest.at) {
             newest = last;
         }

@@ -24,7 +24,7 @@ pub mod quorum;
 pub mod quotas;
 pub mod reassign;
 pub mod scram;
-mod tail;
+pub mod tail;
 pub mod topics;
 pub mod unregister;
 pub mod voters;

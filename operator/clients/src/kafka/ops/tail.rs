@@ -10,16 +10,26 @@ use super::peek::request;
 /// Answers that are asked for in one call: what is left comes with the next.
 const ROUNDS: usize = 16;
 
+/// Records of a partition, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    pub records: Vec<Record>,
+    /// Where to go on.
+    pub next: i64,
+    /// Where the partition ended when it was asked: below `next` all of it was read.
+    pub end: i64,
+}
+
 impl Client {
-    /// `Fetch`: the records of a partition from `offset` on, or from the first that came at `since` (milliseconds since 1970) or later,
-    /// and where to go on; a part of them, where there are many. What cannot be opened is stepped over. `None`: the partition cannot be
-    /// read now, or not from there.
+    /// `Fetch`: the records of a partition from `offset` on, or from the first that came at `since` (milliseconds since 1970) or later; a
+    /// part of them, where there are many. What cannot be opened is stepped over. `None`: the partition cannot be read now, or not from
+    /// there.
     pub async fn tail(
         &self,
         at: &TopicPartition,
         offset: Option<i64>,
         since: i64,
-    ) -> Result<Option<(Vec<Record>, i64)>, Error> {
+    ) -> Result<Option<Tail>, Error> {
         let find = async |which| -> Result<Option<i64>, Error> {
             Ok(self.list_offsets(&[&at.topic], which).await?.remove(at).and_then(Result::ok))
         };
@@ -34,7 +44,7 @@ impl Client {
         };
         let mut records = Vec::new();
         if next >= end {
-            return Ok(Some((records, next)));
+            return Ok(Some(Tail { records, next, end }));
         }
         let (by_leader, _) = self.leaders(&[&at.topic], self.until::<FetchRequest>()).await?;
         let Some((&leader, _)) = by_leader.iter().find(|(_, led)| led.contains(at)) else {
@@ -62,6 +72,6 @@ impl Client {
                 break;
             }
         }
-        Ok(Some((records, next)))
+        Ok(Some(Tail { records, next, end }))
     }
 }

@@ -10,6 +10,8 @@ pub struct Heard {
     pub tables: BTreeMap<String, (i64, String)>,
     pub completed: bool,
     pub aborted: bool,
+    /// Nothing that was told is missing here: the topic was read to its end.
+    pub whole: bool,
 }
 
 /// As `JsonConverter` writes it with its schema.

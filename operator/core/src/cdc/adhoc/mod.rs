@@ -46,6 +46,14 @@ pub(super) fn has_read(run: &SnapshotRun, table: &str) -> bool {
     whole && run.tables.iter().any(|read| read == table)
 }
 
+/// The newest run for the table came to a bad end.
+pub(super) fn could_not_read(runs: &[SnapshotRun], table: &str) -> bool {
+    let of = |run: &&SnapshotRun| {
+        run.type_ == SnapshotType::Incremental && run.tables.iter().any(|read| read == table)
+    };
+    runs.iter().rfind(of).is_some_and(|run| run.state == FAILED)
+}
+
 fn is_under_way(run: &SnapshotRun) -> bool {
     run.type_ == SnapshotType::Incremental && [ASKED, READING].contains(&run.state.as_str())
 }

@@ -27,7 +27,14 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     plan.memory.runs.retain(here);
     let runs = &mut plan.memory.runs;
     if let Some(run) = runs.iter_mut().find(|run| is_under_way(run)) {
-        follow(run, wanted, seen);
+        if is_wanted(run, wanted) {
+            follow(run, wanted, seen);
+        } else {
+            let doing = format!("stop the reading of {}", run.tables.join(", "));
+            let statements = vec![sql::stop(table, &signal(run), &run.tables)];
+            plan.orders.push(Work { sink: None, doing, statements });
+            stop(run, wanted, seen);
+        }
     }
     let connector = seen.connectors.get(&wanted.source_connector());
     let knows = |child: &Child| child.is_ready() && child.captures == captures(&compiled.source);
@@ -50,6 +57,12 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
         plan.orders.push(Work { sink: None, doing, statements });
     }
     plan
+}
+
+/// What Sluice orders by itself is no request.
+fn is_wanted(run: &SnapshotRun, wanted: &Wanted) -> bool {
+    let own = run.id.starts_with(ADDED) || run.id.starts_with(missed::ORDERED);
+    own || wanted.reads.iter().any(|read| read.id == run.id)
 }
 
 /// The tables whose rows were read: `read`, and those whose rows the runs have brought since `before`.
@@ -91,19 +104,37 @@ fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
     }
 }
 
+/// The next order waits for the end of this one: what is stopped is the table, whoever ordered it.
+fn stop(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
+    const STOPPING: &str = "Its request was taken out of spec.snapshots: it is being stopped";
+    const STOPPED: &str = "Its request was taken out of spec.snapshots before it was done";
+    if seen.heard.is_some_and(|heard| heard.aborted || heard.completed) {
+        return end(run, FAILED, STOPPED, seen.now);
+    }
+    if run.message != STOPPING {
+        (run.message, run.lsn) = (STOPPING.into(), None);
+    } else if passed(run, wanted, seen) {
+        end(run, FAILED, STOPPED, seen.now);
+    }
+}
+
 /// What is confirmed is in Kafka, and the answer with it: without one the order was read by a connector that was told of neither the
 /// signals nor the table, as it is while it is being restarted. A new one has another key.
 fn ask_again(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
-    let Some(view) = seen.source.sight.current() else { return };
-    let confirmed = view.slots.get(&wanted.source.slot).and_then(|slot| slot.confirmed_flush_lsn);
-    match run.lsn.as_ref().and_then(|lsn| lsn.parse::<Lsn>().ok()) {
-        // the pass before this one gave the order
-        None => run.lsn = Some(view.position.to_string()),
-        Some(behind) if seen.heard.is_some() && confirmed.is_some_and(|confirmed| confirmed > behind) => {
-            (run.at, run.lsn) = (Some(Time(whole_seconds(seen.now))), None);
-        }
-        Some(_) => {}
+    if passed(run, wanted, seen) {
+        (run.at, run.lsn) = (Some(Time(whole_seconds(seen.now))), None);
     }
+}
+
+/// Whether the source connector went by the order that the pass before gave, and all that it said on its way was heard.
+fn passed(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) -> bool {
+    let Some(view) = seen.source.sight.current() else { return false };
+    let confirmed = view.slots.get(&wanted.source.slot).and_then(|slot| slot.confirmed_flush_lsn);
+    let Some(behind) = run.lsn.as_ref().and_then(|lsn| lsn.parse::<Lsn>().ok()) else {
+        run.lsn = Some(view.position.to_string());
+        return false;
+    };
+    seen.heard.is_some_and(|heard| heard.whole) && confirmed.is_some_and(|confirmed| confirmed > behind)
 }
 
 /// All rows are read anew: also those of a run that was under way.

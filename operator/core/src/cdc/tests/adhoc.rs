@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 use sluice_crds::CdcPipelineStatus;
-use sluice_crds::cdc_pipeline::SourceStatus;
+use sluice_crds::cdc_pipeline::{SnapshotRun, SourceStatus};
 
 use super::plan::{carry_out, streaming};
 use super::world::{World, pipeline, spec, table, wanted};
 use crate::cdc::adhoc::{self, Heard, signal};
 use crate::cdc::snapshot::Snapshot;
-use crate::cdc::{self, Plan, Wanted};
+use crate::cdc::{self, CdcReason, Plan, Wanted};
 use crate::view::Sight;
 use crate::view::source::SourceView;
 
@@ -116,12 +117,16 @@ fn an_order_that_nobody_heard_is_given_again_once_it_was_passed_by() {
     confirm(&mut world, "0/4000");
     world.heard = Some(Heard::default());
     world.now = Timestamp::from_second(7).unwrap();
+    let whole = Heard { whole: true, ..Default::default() };
     for _ in 0..3 {
         let plan = pass(&mut world, &mut status, &mut wanted);
         assert!(plan.orders[0].statements[0].contains(&first), "the same, as often as it is tried");
         assert_eq!(plan.memory.runs[0].lsn.as_deref(), Some("0/5000"), "where the source was behind it");
     }
     confirm(&mut world, "0/5001");
+    let plan = pass(&mut world, &mut status, &mut wanted);
+    assert!(plan.orders[0].statements[0].contains(&first), "the answer may be in what was not read yet");
+    world.heard = Some(whole);
     let plan = pass(&mut world, &mut status, &mut wanted);
     assert_eq!((plan.memory.runs.len(), plan.memory.runs[0].lsn.as_deref()), (1, None));
     let second = signal(&plan.memory.runs[0]);
@@ -146,6 +151,7 @@ fn a_table_that_could_not_be_read_is_named_and_not_tried_again() {
     assert_eq!(run.state, "Failed");
     assert!(run.message.starts_with("public.notes: the database refused"), "{}", run.message);
     assert!(plan.orders.is_empty());
+    assert!(plan.verdict.message.contains("could not be read"), "{}", plan.verdict.message);
     assert!(!status.source.unwrap().snapshot_tables.unwrap().contains(&"public.notes".into()));
     assert!(plan.checks.unwrap()[0].mend.contains("type: Incremental"));
 }
@@ -177,10 +183,47 @@ fn requests_run_once_each_and_one_after_the_other() {
 }
 
 #[test]
+fn a_request_that_is_taken_out_of_the_spec_stops_and_lets_the_next_one_begin() {
+    let (mut world, mut status) = world();
+    let request = |id: &str| {
+        wanted(|spec| {
+            spec["snapshots"] = json!([{"id": id, "type": "Incremental", "tables": ["public.orders"]}]);
+        })
+    };
+    (0..8).find_map(|_| pass(&mut world, &mut status, &mut request("first")).orders.pop()).unwrap();
+    let first = signal(&world.memory.runs[0]);
+    world.heard = Some(Heard { started: true, ..Default::default() });
+    let plan = pass(&mut world, &mut status, &mut request("first"));
+    assert_eq!((plan.memory.runs[0].state.as_str(), plan.orders.len()), ("Reading", 0));
+    let statement = |plan: &Plan| plan.orders.last().unwrap().statements[0].clone();
+    for _ in 0..3 {
+        let plan = pass(&mut world, &mut status, &mut request("second"));
+        assert_eq!((plan.memory.runs.len(), plan.orders.len()), (1, 1), "one after the other");
+        assert!(
+            statement(&plan).contains("'stop-snapshot'")
+                && statement(&plan).contains(&format!("'stop {first}'"))
+        );
+    }
+    world.heard = Some(Heard { started: true, aborted: true, ..Default::default() });
+    let plan = pass(&mut world, &mut status, &mut request("second"));
+    let ends: Vec<_> = plan.memory.runs.iter().map(|run| (run.id.as_str(), run.state.as_str())).collect();
+    assert_eq!(ends, [("first", "Failed"), ("second", "Asked")]);
+    assert!(statement(&plan).contains("'execute-snapshot'"));
+}
+
+#[test]
 fn without_the_right_to_make_a_signal_table_all_else_goes_on() {
+    without_signals(|view| view.heartbeat.creatable = false);
+    let foreign = |view: &mut SourceView| {
+        view.foreign_signals.insert("signal_sluice_prod_shop".into());
+    };
+    without_signals(foreign);
+}
+
+fn without_signals(how: impl FnOnce(&mut SourceView)) {
     let (mut world, mut status) = world();
     let mut view = SourceView::clone(world.source.current().unwrap());
-    view.heartbeat.creatable = false;
+    how(&mut view);
     world.source = Sight::Clear(Arc::new(view));
     let mut wanted = with_notes();
     for _ in 0..6 {
@@ -206,4 +249,19 @@ fn a_condition_that_reaches_beyond_itself_is_refused_at_its_field() {
         let findings = cdc::validate(&pipeline(&spec)).unwrap_err();
         assert_eq!(findings.len(), 1, "{bad}");
     }
+}
+
+#[test]
+fn a_request_that_was_carried_out_may_name_a_table_that_has_left_since() {
+    let mut spec = spec();
+    spec["snapshots"] = json!([{"id": "a", "type": "Incremental", "tables": ["public.gone"]}]);
+    let mut pipeline = pipeline(&spec);
+    assert_eq!(
+        cdc::validate(&pipeline).unwrap_err().first().map(|f| f.reason),
+        Some(CdcReason::TableUnknown)
+    );
+    let completed_at = Some(Time(Timestamp::UNIX_EPOCH));
+    let run = SnapshotRun { id: "a".into(), completed_at, ..Default::default() };
+    pipeline.status = Some(CdcPipelineStatus { snapshots: vec![run], ..Default::default() });
+    cdc::validate(&pipeline).unwrap();
 }

@@ -30,6 +30,9 @@ pub struct SourceView {
     /// Tables of signals that are there and that our role may publish and write, in the schema of the heartbeat.
     #[serde(default)]
     pub signals: BTreeSet<String>,
+    /// What is there under such a name and is not our role's to write.
+    #[serde(default)]
+    pub foreign_signals: BTreeSet<String>,
     /// Current end of the write-ahead log.
     pub position: Lsn,
     /// `pg_control_system`; `None` where the role may not ask.
