@@ -73,7 +73,7 @@ pub async fn p04_the_progress_of_a_snapshot_rises(s: &Scene<'_>) -> Result<()> {
     s.ready::<CdcPipeline>("p4", seconds(30)).await.map(drop)
 }
 
-/// Longer than a connector waits for its slot before it gives up and begins again (90 s).
+/// Longer than Debezium waits for its slot if it is let (90 s).
 const OPEN: u64 = 130;
 
 pub async fn p16_a_transaction_that_holds_up_the_slot_is_named(s: &Scene<'_>) -> Result<()> {

@@ -23,7 +23,7 @@ macro_rules! position_and_slots {
     () => {
         r"'position', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
   'slots', (SELECT coalesce(json_object_agg(s.slot_name, to_jsonb(s) || jsonb_build_object('waits_for',
-    CASE WHEN s.confirmed_flush_lsn IS NULL AND s.active_pid IS NOT NULL
+    CASE WHEN s.plugin IS NOT NULL AND s.confirmed_flush_lsn IS NULL AND s.active_pid IS NOT NULL
       THEN (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', b.pid, 'user', a.usename, 'database', a.datname,
           'application', a.application_name, 'state', a.state, 'since', date_trunc('second', a.xact_start))), '[]')
         FROM unnest(pg_blocking_pids(s.active_pid)) b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid)

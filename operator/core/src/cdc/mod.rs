@@ -43,7 +43,8 @@ pub use compile::{Compiled, compile};
 pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
 pub use reason::CdcReason;
 pub use status::{
-    GUARD_AGAIN, Gauges, Letter, SinkGauge, WAL_BUDGET, budget_turned, deleting, settled, status, told,
+    GUARD_AGAIN, Gauges, Letter, Newest, SinkGauge, WAL_BUDGET, budget_turned, deleting, settled, status,
+    told,
 };
 pub use teardown::{Teardown, TeardownSeen, left_behind, teardown};
 pub use told::{child_refused, statement_failed};

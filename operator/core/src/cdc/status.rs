@@ -50,9 +50,18 @@ pub struct SinkGauge {
     /// When the oldest change that it has not applied was made, in milliseconds since 1970.
     pub oldest: Option<i64>,
     pub dead_letters: Option<i64>,
-    /// The newest dead letter.
-    pub letter: Option<Letter>,
+    /// `None`: it could not be asked for.
+    pub newest: Option<Newest>,
     pub gone: Gone,
+}
+
+/// The newest dead letter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// Topic, and the sum of its partitions' ends: what it is the newest of.
+    pub of: (String, i64),
+    /// `None`: there is none, or it does not say.
+    pub letter: Option<Letter>,
 }
 
 /// A record that a sink could not take, and why.
@@ -349,10 +358,14 @@ fn sinks(
                 .dead_letter
                 .as_ref()
                 .and_then(|_| gauge.dead_letters.or_else(|| before?.dead_letters)),
-            last_dead_letter: sink
-                .dead_letter
-                .as_ref()
-                .and_then(|_| gauge.letter.map(told_letter).or_else(|| before?.last_dead_letter.clone())),
+            last_dead_letter: match (gauge.dead_letters, gauge.newest) {
+                (Some(0), _) => None,
+                (_, Some(newest)) => newest.letter.map(told_letter),
+                (_, None) => {
+                    let same = before.filter(|before| before.dead_letter_topic == sink.dead_letter);
+                    same.and_then(|before| before.last_dead_letter.clone())
+                }
+            },
         }
     };
     wanted.sinks.iter().enumerate().map(one).collect()

@@ -72,8 +72,8 @@ pub(super) fn slot_waits(wanted: &Wanted, seen: &Seen<'_>) -> Option<Verdict> {
     Some(Verdict::reconciling(
         CdcReason::SlotWaiting,
         format!(
-            "PostgreSQL makes the slot {name} once all transactions that began before have ended. It waits for {who}. It is tried \
-             again until they have; to end one at once: {end}"
+            "PostgreSQL makes the slot {name} once all transactions that began before have ended, and rows are read after that. It \
+             waits for {who}. To end that transaction at once: {end}"
         ),
     ))
 }

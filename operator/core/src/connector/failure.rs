@@ -114,6 +114,9 @@ const CATALOGUE: &[(Class, &[&str])] = &[
             "violates foreign key constraint",
             // a dead reader holds the slot until wal_sender_timeout (F14)
             "is active for PID",
+            // a transaction holds up the slot that is made, here or by a reader that was stopped
+            "query to create replication slot timed out",
+            "Unable to obtain valid replication slot",
             "deadlock detected",
             "could not serialize access",
         ],

@@ -8,7 +8,7 @@ use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks
 use sluice_core::cdc::missed::{self, Gone};
 use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
-use sluice_core::cdc::{Gauges, Letter, Plan, SinkGauge, Wanted, names};
+use sluice_core::cdc::{Gauges, Letter, Newest, Plan, SinkGauge, Wanted, names};
 use sluice_core::view::source::{Lag, TableName};
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 use tracing::debug;
@@ -91,7 +91,7 @@ async fn ask(client: &Client, wanted: &Wanted, known: &[SinkGauge]) -> Result<Ve
     let since = if suspect { Some(client.list_offsets(&topics, At::Latest).await?) } else { None };
     let ends_since = since.as_ref().unwrap_or(&ends);
     let mut gauges = Vec::new();
-    for (place, (sink, group)) in wanted.sinks.iter().zip(&groups).enumerate() {
+    for (sink, group) in wanted.sinks.iter().zip(&groups) {
         let waiting = of(group).and_then(|committed| waiting(&tables, &begins, &ends, committed));
         let peeks = match &waiting {
             Some(waiting) if !waiting.first.is_empty() => Some(client.peek(&waiting.first).await?),
@@ -100,44 +100,51 @@ async fn ask(client: &Client, wanted: &Wanted, known: &[SinkGauge]) -> Result<Ve
         // what ends a transaction has an offset, and is no record
         let ends_only = |peeks: &Peeks| peeks.values().all(|peeked| matches!(peeked, Ok(Peeked::Nothing)));
         let nothing = peeks.as_ref().is_some_and(ends_only);
-        let dead_letters = sink.dead_letter.as_ref().and_then(|topic| held(topic, &begins, &ends));
-        let letter = match (&sink.dead_letter, known.get(place).filter(|known| known.letter.is_some())) {
-            (Some(_), Some(known)) if known.dead_letters == dead_letters => known.letter.clone(),
-            (Some(topic), _) if dead_letters > Some(0) => {
-                newest_letter(client, topic, &begins, &ends).await?
-            }
+        let letters = sink.dead_letter.as_ref().and_then(|topic| Some((topic, held(topic, &begins, &ends)?)));
+        let newest = match letters {
+            Some((topic, held)) if held > 0 => newest(client, topic, &begins, &ends, known).await,
             _ => None,
         };
         gauges.push(SinkGauge {
             lag_records: waiting.as_ref().map(|waiting| if nothing { 0 } else { waiting.records }),
             gone: of(group).map(|committed| gone(wanted, &begins, ends_since, committed)).unwrap_or_default(),
             oldest: peeks.and_then(oldest),
-            dead_letters,
-            letter,
+            dead_letters: letters.map(|(_, held)| held),
+            newest,
         });
     }
     Ok(gauges)
 }
 
-async fn newest_letter(
+/// Partitions of a dead-letter topic that are looked at; Connect makes it with one.
+const LETTER_PARTITIONS: usize = 8;
+
+/// The newest dead letter: what is known of it, where nothing came since. `None`: it cannot be asked for now.
+async fn newest(
     client: &Client,
     topic: &str,
     begins: &Offsets,
     ends: &Offsets,
-) -> Result<Option<Letter>, Error> {
-    let mut newest: Option<Letter> = None;
-    for (at, end) in ends.iter().filter(|(at, _)| at.topic == topic) {
-        let (Some(begin), Ok(end)) = (begin(begins, at), end) else { continue };
-        if begin >= *end {
-            continue;
-        }
-        let tail = client.tail(at, Some(end - 1), 0).await?;
-        let last = tail.and_then(|tail| letter(tail.records.last()?));
-        if last.as_ref().map(|last| last.at) > newest.as_ref().map(|newest| newest.at) {
-            newest = last;
+    known: &[SinkGauge],
+) -> Option<Newest> {
+    let filled: Vec<_> = ends
+        .iter()
+        .filter(|(at, _)| at.topic == topic)
+        .filter_map(|(at, end)| Some((at, begin(begins, at)?, *end.as_ref().ok()?)))
+        .collect();
+    let of = (topic.to_owned(), filled.iter().map(|(_, _, end)| end).sum());
+    if let Some(known) = known.iter().filter_map(|sink| sink.newest.as_ref()).find(|known| known.of == of) {
+        return Some(known.clone());
+    }
+    let mut found: Option<Letter> = None;
+    for (at, _, end) in filled.into_iter().filter(|(_, begin, end)| begin < end).take(LETTER_PARTITIONS) {
+        let tail = client.tail(at, Some(end - 1), 0).await.ok()??;
+        let last = tail.records.last().and_then(letter);
+        if last.as_ref().map(|last| last.at) > found.as_ref().map(|found| found.at) {
+            found = last;
         }
     }
-    Ok(newest)
+    Some(Newest { of, letter: found })
 }
 
 /// What a sink has not read, and cannot read any more.

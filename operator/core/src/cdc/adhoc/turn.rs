@@ -13,6 +13,8 @@ use crate::view::source::{Lsn, TableName};
 
 /// Seconds after which an order that was not answered is worth a word.
 const PATIENCE: i64 = 60;
+/// Seconds after which the source was surely looked at again.
+const SEEN: i64 = 20;
 /// Begins the ids of runs for tables that were added: no request can be called so.
 const ADDED: &str = "added/";
 
@@ -27,7 +29,7 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     plan.memory.runs.retain(here);
     let runs = &mut plan.memory.runs;
     if let Some(run) = runs.iter_mut().find(|run| is_under_way(run)) {
-        if is_wanted(run, wanted) {
+        if is_wanted(run, wanted) && !is_stopping(run) {
             follow(run, wanted, seen);
         } else {
             let doing = format!("stop the reading of {}", run.tables.join(", "));
@@ -50,7 +52,7 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
         let at = Some(Time(whole_seconds(seen.now)));
         runs.push(SnapshotRun { at, state: ASKED.into(), type_: SnapshotType::Incremental, ..next });
     }
-    if let Some(run) = runs.iter().find(|run| run.state == ASKED) {
+    if let Some(run) = runs.iter().find(|run| run.state == ASKED && !is_stopping(run)) {
         let doing = format!("order the rows of {} to be read", run.tables.join(", "));
         let (tables, filter) = (&run.tables, run.where_.as_deref());
         let statements = vec![sql::order(table, &signal(run), tables, filter)];
@@ -98,30 +100,48 @@ fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
     if heard.aborted {
         end(run, FAILED, "it was stopped by a signal that Sluice did not send", seen.now);
     } else if heard.completed {
-        let failures = heard.failures();
+        let mut failures = heard.failures();
+        // the end of the last table that is stopped looks like the end of all
+        if heard.tables.len() < run.tables.len() {
+            failures.push("the connector ended before it had read all tables".into());
+        }
         let how = if failures.is_empty() { DONE } else { FAILED };
         end(run, how, &failures.join("; "), seen.now);
     }
 }
 
-/// The next order waits for the end of this one: what is stopped is the table, whoever ordered it.
+const STOPPING: &str = "Its request was taken out of spec.snapshots: it is being stopped";
+const UNHEARD: &str =
+    "Its request was taken out of spec.snapshots: it is being stopped, and the connector has not said so yet";
+const STOPPED: &str = "Its request was taken out of spec.snapshots before it was done";
+
+fn is_stopping(run: &SnapshotRun) -> bool {
+    [STOPPING, UNHEARD].contains(&run.message.as_str())
+}
+
+/// The next order waits for the end of this one: what is stopped is the table, whoever ordered it. A connector that passed by the order
+/// and, long after that, by another place is not reading.
 fn stop(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
-    const STOPPING: &str = "Its request was taken out of spec.snapshots: it is being stopped";
-    const STOPPED: &str = "Its request was taken out of spec.snapshots before it was done";
     if seen.heard.is_some_and(|heard| heard.aborted || heard.completed) {
         return end(run, FAILED, STOPPED, seen.now);
     }
-    if run.message != STOPPING {
+    if !is_stopping(run) {
         (run.message, run.lsn) = (STOPPING.into(), None);
     } else if passed(run, wanted, seen) {
-        end(run, FAILED, STOPPED, seen.now);
+        if run.message == STOPPING {
+            (run.message, run.lsn) = (UNHEARD.into(), None);
+        } else {
+            end(run, FAILED, STOPPED, seen.now);
+        }
     }
 }
 
 /// What is confirmed is in Kafka, and the answer with it: without one the order was read by a connector that was told of neither the
 /// signals nor the table, as it is while it is being restarted. A new one has another key.
 fn ask_again(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
-    if passed(run, wanted, seen) {
+    // what is seen of the source may be a little older than the order
+    let since = run.at.as_ref().map_or(0, |at| seen.now.as_second() - at.0.as_second());
+    if since >= SEEN && passed(run, wanted, seen) {
         (run.at, run.lsn) = (Some(Time(whole_seconds(seen.now))), None);
     }
 }

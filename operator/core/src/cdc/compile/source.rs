@@ -10,11 +10,14 @@ use crate::cdc::{Wanted, names, sql};
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
-const FIXED: [(&str, &str); 23] = [
+const FIXED: [(&str, &str); 24] = [
     ("plugin.name", "pgoutput"),
     // publication and topics are Sluice's: exactly the pipeline's tables (F12), the declared replication (F15)
     ("publication.autocreate.mode", "disabled"),
     ("slot.drop.on.stop", "false"),
+    // by default it gives up after 90 s, and tries again five seconds later, also when it was stopped meanwhile: between the two there is no
+    // slot, and whoever begins then would read with one that the other is making. So it waits until PostgreSQL has made it
+    ("internal.create.slot.command.timeout", "0"),
     // with an offset and without its slot, Debezium must fail, and not go on behind a gap in a new slot. It does so as long as it
     // checks that its position is available (`PostgresConnection.validateLogPosition`), which other strategies switch off
     ("offset.mismatch.strategy", "no_validation"),

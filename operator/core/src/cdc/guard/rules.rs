@@ -107,9 +107,15 @@ fn server_has_not_gone_back(facts: &Facts<'_>) -> Option<Gap> {
 }
 
 /// Debezium takes a slot that another session is still making for one that can be read (`PostgresConnection.parseConfirmedFlushLsn`),
-/// and reads rows at once: what is committed until the slot is made, after them, would be in neither.
+/// and reads rows at once: what is committed until the slot is made, after them, would be in neither. So it is where a worker dies while
+/// it makes the slot. Where it is made within Connect's first ten seconds, nothing tells of it.
 fn slot_was_made_first(facts: &Facts<'_>) -> Option<Gap> {
-    let read = matches!(facts.stored, Stored::At(_) | Stored::Snapshotting);
+    let read = match facts.stored {
+        Stored::At(_) => true,
+        // a slot that was there and is made anew comes before rows are read again
+        Stored::Snapshotting => facts.memory.remembered.as_ref().is_none_or(|known| !known.slot_seen),
+        Stored::Unknown | Stored::Nothing | Stored::Unreadable => false,
+    };
     (read && facts.present()?.is_being_made()).then(|| Gap {
         reason: CdcReason::SlotAhead,
         from: facts.stored.lsn(),

@@ -121,11 +121,15 @@ fn a_slot_whose_making_was_cut_short_was_never_there() {
 #[test]
 fn rows_that_are_read_before_the_slot_is_made_are_a_gap() {
     let making = view(|v| slot(v).confirmed_flush_lsn = None);
-    for stored in [Stored::At(Lsn(500)), Stored::Snapshotting] {
-        let found = gap(&making, stored, false).unwrap();
-        assert_eq!((found.reason, found.passable), (CdcReason::SlotAhead, false));
-    }
-    assert_eq!(gap(&making, Stored::Nothing, false), None, "Debezium makes it, and reads after that");
+    let of = |memory: &Memory, stored| {
+        judge(&Facts { view: &making, slot: SLOT, stored, memory, stopped: false }).gap.map(|gap| gap.reason)
+    };
+    let first = Memory::default();
+    assert_eq!(of(&first, Stored::At(Lsn(500))), Some(CdcReason::SlotAhead));
+    assert_eq!(of(&first, Stored::Snapshotting), Some(CdcReason::SlotAhead));
+    assert_eq!(of(&first, Stored::Nothing), None, "Debezium makes it, and reads after that");
+    assert_eq!(of(&known(), Stored::Snapshotting), None, "the slot went, and the snapshot begins again");
+    assert_eq!(of(&known(), Stored::At(Lsn(500))), Some(CdcReason::SlotAhead));
 }
 
 #[test]

@@ -158,7 +158,8 @@ pub struct Slot {
 impl Slot {
     /// It has no position until all transactions that were there before have ended.
     pub fn is_being_made(&self) -> bool {
-        self.confirmed_flush_lsn.is_none()
+        // a physical one never has a position
+        self.plugin.is_some() && self.confirmed_flush_lsn.is_none()
     }
 }
 
