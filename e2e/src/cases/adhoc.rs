@@ -60,13 +60,7 @@ pub async fn p14_a_table_that_is_added_is_read_while_changes_flow(s: &Scene<'_>)
     // one that takes long is taken out again
     spec["snapshots"] = json!([{"id": "slow", "type": "Incremental", "tables": ["public.notes"], "where": "pg_sleep(0.002) IS NOT NULL"}]);
     s.apply::<CdcPipeline>("p14", spec.clone()).await?;
-    s.eventually("the slow rows to be read", seconds(60), async || {
-        let pipeline: CdcPipeline = s.space.get("p14").await.map_err(said)?;
-        let runs = pipeline.status.clone().unwrap_or_default().snapshots;
-        let begun = runs.iter().any(|run| run.id == "slow" && run.state == "Reading");
-        if begun { Ok(()) } else { Err(format!("{runs:?}")) }
-    })
-    .await?;
+    in_state(s, "slow", &["Reading"], seconds(60)).await?;
     spec["snapshots"] = json!([{"id": "bad", "type": "Incremental", "tables": ["public.notes"], "where": "no_such_column = 1"}]);
     s.apply::<CdcPipeline>("p14", spec).await?;
     let bad = ended(s, "bad", seconds(90)).await?;
@@ -128,11 +122,15 @@ pub async fn p15_what_a_sink_will_never_read_is_told_and_read_anew(s: &Scene<'_>
 
 /// Until the run has come to its end.
 async fn ended(s: &Scene<'_>, id: &str, within: Duration) -> Result<SnapshotRun> {
-    s.eventually(&format!("the rows of {id} to have been read"), within, async || {
+    in_state(s, id, &["Done", "Failed"], within).await
+}
+
+async fn in_state(s: &Scene<'_>, id: &str, states: &[&str], within: Duration) -> Result<SnapshotRun> {
+    s.eventually(&format!("the run {id} to be {}", states.join(" or ")), within, async || {
         let pipeline: CdcPipeline = s.space.get("p14").await.map_err(said)?;
         let runs = pipeline.status.clone().unwrap_or_default().snapshots;
         let run = runs.into_iter().find(|run| run.id == id).ok_or_else(|| verdict(&pipeline))?;
-        if ["Done", "Failed"].contains(&run.state.as_str()) { Ok(run) } else { Err(format!("{run:?}")) }
+        if states.contains(&run.state.as_str()) { Ok(run) } else { Err(format!("{run:?}")) }
     })
     .await
 }

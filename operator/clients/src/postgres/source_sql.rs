@@ -120,13 +120,9 @@ pub const FACTS: &str = concat!(
     FROM (SELECT 'sluice' AS schema) named
     LEFT JOIN pg_namespace n ON n.nspname = named.schema
     LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'heartbeat'),
-  'signals', (SELECT coalesce(json_agg(c.relname), '[]')
+  'signals', (SELECT coalesce(json_object_agg(c.relname,
+      c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE')), '{}')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'sluice' AND c.relkind = 'r' AND c.relname LIKE 'signal\_%'
-      AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE')),
-  'foreign_signals', (SELECT coalesce(json_agg(c.relname), '[]')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'sluice' AND c.relname LIKE 'signal\_%'
-      AND NOT (c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE') AND pg_has_role(c.relowner, 'USAGE')))
+    WHERE n.nspname = 'sluice' AND c.relname LIKE 'signal\_%')
 )::text"
 );

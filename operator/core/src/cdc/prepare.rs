@@ -14,7 +14,9 @@ pub(super) fn work(wanted: &Wanted, source: &SourceView, seen: &Seen<'_>) -> Vec
         let doing = format!("create the heartbeat table {}", sql::HEARTBEAT);
         work.push(Work { sink: None, doing, statements: sql::create_heartbeat() });
     }
-    if let Some(table) = wanted.signals.as_ref().filter(|table| !source.signals.contains(&table.name)) {
+    if let Some(table) =
+        wanted.signals.as_ref().filter(|table| source.signals.get(&table.name) != Some(&true))
+    {
         let doing = format!("create the signal table {}", sql::table(table));
         work.push(Work { sink: None, doing, statements: sql::create_signals(table) });
     }

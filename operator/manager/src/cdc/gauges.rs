@@ -59,7 +59,7 @@ async fn sinks(context: &Context, wanted: &Wanted, found: &Found) -> Vec<SinkGau
     let Some(world) = world.filter(|_| !found.connectors.is_empty() && !wanted.sinks.is_empty()) else {
         return Vec::new();
     };
-    let known = context.cdc.sinks(&found.key);
+    let known = context.cdc.gauges(&found.key, Duration::MAX).unwrap_or_default().sinks;
     match ask(&world.client.within(DEADLINE), wanted, &known).await {
         Ok(sinks) => {
             context.cdc.measured(&found.key, &Gauges { sinks: sinks.clone(), ..Default::default() });
@@ -136,10 +136,13 @@ async fn newest(
     if let Some(known) = known.iter().filter_map(|sink| sink.newest.as_ref()).find(|known| known.of == of) {
         return Some(known.clone());
     }
+    let filled = filled.into_iter().filter(|(_, begin, end)| begin < end).take(LETTER_PARTITIONS);
+    let last: BTreeMap<_, _> = filled.map(|(at, _, end)| (at.clone(), end - 1)).collect();
+    let peeks = client.peek(&last).await.ok().filter(|peeks| peeks.len() == last.len())?;
     let mut found: Option<Letter> = None;
-    for (at, _, end) in filled.into_iter().filter(|(_, begin, end)| begin < end).take(LETTER_PARTITIONS) {
-        let tail = client.tail(at, Some(end - 1), 0).await.ok()??;
-        let last = tail.records.last().and_then(letter);
+    for peeked in peeks.into_values() {
+        let Peeked::Record(record) = peeked.ok()? else { continue };
+        let last = letter(&record);
         if last.as_ref().map(|last| last.at) > found.as_ref().map(|found| found.at) {
             found = last;
         }

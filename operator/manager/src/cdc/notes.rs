@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use sluice_clients::kafka::KnownRows;
-use sluice_core::cdc::{Gauges, SinkGauge};
+use sluice_core::cdc::Gauges;
 
 use super::adhoc::Listening;
 use super::count::Counter;
@@ -58,12 +58,6 @@ impl Notes {
         let notes = self.pipelines.lock().expect("no panic while noting");
         let note = notes.get(pipeline)?;
         note.measured.filter(|at| at.elapsed() < fresh).map(|_| note.gauges.clone())
-    }
-
-    /// What was measured of the sinks last.
-    pub fn sinks(&self, pipeline: &Key) -> Vec<SinkGauge> {
-        let notes = self.pipelines.lock().expect("no panic while noting");
-        notes.get(pipeline).map(|note| note.gauges.sinks.clone()).unwrap_or_default()
     }
 
     pub fn rows(&self, pipeline: &Key) -> KnownRows {

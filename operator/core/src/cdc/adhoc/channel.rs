@@ -20,8 +20,7 @@ pub fn channel(
     let missed = !missed::orders(wanted, &missed::told(status)).is_empty();
     let needed = asked || missed || !snapshot::unloaded(wanted, source).is_empty();
     let possible = view.is_some_and(|view| {
-        let taken = view.foreign_signals.contains(&table.name);
-        let made = view.signals.contains(&table.name) || (view.heartbeat.creatable && !taken);
+        let made = view.signals.get(&table.name).copied().unwrap_or(view.heartbeat.creatable);
         // a publication that is somebody else's to change would keep all else from going on
         let published = view.publications.get(&wanted.source.publication).is_none_or(|publication| {
             publication.owned || view.role.superuser || publication.tables.contains(&table)

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
@@ -11,7 +9,6 @@ use super::world::{World, pipeline, spec, table, wanted};
 use crate::cdc::adhoc::{self, Heard, signal};
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, CdcReason, Plan, Wanted};
-use crate::view::Sight;
 use crate::view::source::{Lsn, SourceView};
 
 const ADDED: &str = "added/public.notes";
@@ -36,9 +33,8 @@ fn world() -> (World, CdcPipelineStatus) {
         started: true,
         ..Default::default()
     };
-    let mut view = SourceView::clone(world.source.current().unwrap());
-    view.tables.insert("public.notes".parse().unwrap(), table(&[("id", "bigint")], &["id"]));
-    world.source = Sight::Clear(Arc::new(view));
+    let notes = table(&[("id", "bigint")], &["id"]);
+    world.source_turns(|view| drop(view.tables.insert("public.notes".parse().unwrap(), notes)));
     world.status = Some(source.clone());
     (world, CdcPipelineStatus { source: Some(source), ..Default::default() })
 }
@@ -55,6 +51,15 @@ fn pass(world: &mut World, status: &mut CdcPipelineStatus, wanted: &mut Wanted) 
     world.memory = plan.memory.clone();
     carry_out(world, wanted, &plan);
     plan
+}
+
+/// The reader has confirmed up to here.
+fn confirm(world: &mut World, lsn: Lsn) {
+    world.source_turns(|view| {
+        let slot = view.slots.entry(with_notes().source.slot).or_default();
+        (slot.plugin, slot.database) = (Some("pgoutput".into()), Some("shop".into()));
+        slot.confirmed_flush_lsn = Some(lsn);
+    });
 }
 
 fn with_notes() -> Wanted {
@@ -107,14 +112,7 @@ fn an_order_that_nobody_heard_is_given_again_once_it_was_passed_by() {
     let mut wanted = with_notes();
     (0..8).find_map(|_| pass(&mut world, &mut status, &mut wanted).orders.pop()).unwrap();
     let first = signal(&world.memory.runs[0]);
-    let confirm = |world: &mut World, lsn: &str| {
-        let mut view = SourceView::clone(world.source.current().unwrap());
-        let slot = view.slots.entry(with_notes().source.slot).or_default();
-        (slot.plugin, slot.database) = (Some("pgoutput".into()), Some("shop".into()));
-        slot.confirmed_flush_lsn = Some(lsn.parse().unwrap());
-        world.source = Sight::Clear(Arc::new(view));
-    };
-    confirm(&mut world, "0/4000");
+    confirm(&mut world, "0/4000".parse().unwrap());
     world.heard = Some(Heard::default());
     world.now = Timestamp::from_second(30).unwrap();
     let whole = Heard { whole: true, ..Default::default() };
@@ -123,7 +121,7 @@ fn an_order_that_nobody_heard_is_given_again_once_it_was_passed_by() {
         assert!(plan.orders[0].statements[0].contains(&first), "the same, as often as it is tried");
         assert_eq!(plan.memory.runs[0].lsn.as_deref(), Some("0/5000"), "where the source was behind it");
     }
-    confirm(&mut world, "0/5001");
+    confirm(&mut world, "0/5001".parse().unwrap());
     let plan = pass(&mut world, &mut status, &mut wanted);
     assert!(plan.orders[0].statements[0].contains(&first), "the answer may be in what was not read yet");
     world.heard = Some(whole);
@@ -235,12 +233,9 @@ fn a_run_that_nobody_carries_out_any_more_ends_when_it_is_taken_out() {
     let mut passes = 0;
     let plan = loop {
         passes += 1;
-        let mut view = SourceView::clone(world.source.current().unwrap());
-        let slot = view.slots.entry(request("second").source.slot).or_default();
-        (slot.plugin, slot.database) = (Some("pgoutput".into()), Some("shop".into()));
-        slot.confirmed_flush_lsn = Some(view.position);
-        view.position = Lsn(view.position.0 + 1);
-        world.source = Sight::Clear(Arc::new(view));
+        let position = world.source.current().unwrap().position;
+        confirm(&mut world, position);
+        world.source_turns(|view| view.position = Lsn(position.0 + 1));
         let plan = pass(&mut world, &mut status, &mut request("second"));
         if plan.memory.runs.len() > 1 {
             break plan;
@@ -263,16 +258,14 @@ fn what_ends_before_all_tables_were_read_is_not_done() {
 fn without_the_right_to_make_a_signal_table_all_else_goes_on() {
     without_signals(|view| view.heartbeat.creatable = false);
     let foreign = |view: &mut SourceView| {
-        view.foreign_signals.insert("signal_sluice_prod_shop".into());
+        view.signals.insert("signal_sluice_prod_shop".into(), false);
     };
     without_signals(foreign);
 }
 
 fn without_signals(how: impl FnOnce(&mut SourceView)) {
     let (mut world, mut status) = world();
-    let mut view = SourceView::clone(world.source.current().unwrap());
-    how(&mut view);
-    world.source = Sight::Clear(Arc::new(view));
+    world.source_turns(how);
     let mut wanted = with_notes();
     for _ in 0..6 {
         assert!(pass(&mut world, &mut status, &mut wanted).orders.is_empty());

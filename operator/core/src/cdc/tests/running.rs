@@ -142,9 +142,7 @@ fn a_slot_that_is_being_made_is_waited_for_and_who_holds_it_up_is_named() {
         ..Default::default()
     };
     let see = |world: &mut World, slot: Slot| {
-        let mut view = world.source.current().unwrap().as_ref().clone();
-        view.slots.insert(name.clone(), slot);
-        world.source = Sight::Clear(view.into());
+        world.source_turns(|view| drop(view.slots.insert(name.clone(), slot)));
     };
     see(&mut world, making(vec![holder, Holder { pid: 9, ..Default::default() }]));
     (world.stored, world.snapshot) = (Stored::Nothing, Snapshot::Unknown);

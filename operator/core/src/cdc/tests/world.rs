@@ -103,7 +103,7 @@ pub fn prepare(view: &mut SourceView, wanted: &Wanted) {
     view.heartbeat.table_exists = true;
     view.heartbeat.writable = true;
     view.heartbeat.owned = true;
-    view.signals.extend(wanted.signals.iter().map(|table| table.name.clone()));
+    view.signals.extend(wanted.signals.iter().map(|table| (table.name.clone(), true)));
     view.publications.insert(wanted.source.publication.clone(), publication(wanted));
 }
 
@@ -169,6 +169,13 @@ impl World {
 
     pub fn compiled(&self, wanted: &Wanted) -> Option<Compiled> {
         self.cluster.map(|cluster| cdc::compile(wanted, cluster))
+    }
+
+    /// The source as it was seen, but for this.
+    pub fn source_turns(&mut self, change: impl FnOnce(&mut SourceView)) {
+        let mut view = SourceView::clone(self.source.current().unwrap());
+        change(&mut view);
+        self.source = Sight::Clear(view.into());
     }
 
     pub fn plan(&self, wanted: &Wanted) -> cdc::Plan {

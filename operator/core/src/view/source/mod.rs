@@ -27,12 +27,9 @@ pub struct SourceView {
     #[serde(default)]
     pub slots: BTreeMap<String, Slot>,
     pub heartbeat: Heartbeat,
-    /// Tables of signals that are there and that our role may publish and write, in the schema of the heartbeat.
+    /// What is called as tables of signals are, in the schema of the heartbeat; whether it is one that our role may publish and write.
     #[serde(default)]
-    pub signals: BTreeSet<String>,
-    /// What is there under such a name and is not our role's to write.
-    #[serde(default)]
-    pub foreign_signals: BTreeSet<String>,
+    pub signals: BTreeMap<String, bool>,
     /// Current end of the write-ahead log.
     pub position: Lsn,
     /// `pg_control_system`; `None` where the role may not ask.
