@@ -17,16 +17,16 @@ use_cluster() {
 }
 
 # The tag is made of the binary, so that a new one is rolled out and an old one is not. PROFILE=dev builds in a fraction of the
-# time what is neither small nor fast: to play cases while something is being made, not to measure it.
+# time what is neither small nor fast: to play cases while something is being made, not to measure it. FEATURES are the operator's.
 images() {
-  local size profile=${PROFILE:-release}
+  local size profile=${PROFILE:-release} features=(${FEATURES:+--features "sluice/$FEATURES"})
   mkdir -p "$IMAGES"
   # at once: each selection of packages has its own features of libraries, and builds these anew
-  cargo build --locked -p sluice -p e2e
+  cargo build --locked -p sluice -p e2e "${features[@]}"
   if [ "$profile" = dev ]; then
     strip -o "$IMAGES/sluice" "$CARGO_TARGET_DIR/debug/sluice"
   else
-    cargo build --profile "$profile" --locked -p sluice
+    cargo build --profile "$profile" --locked -p sluice "${features[@]}"
     cp "$CARGO_TARGET_DIR/$profile/sluice" "$IMAGES/sluice"
   fi
   cp -f "$CARGO_TARGET_DIR/debug/e2e" "$E2E"   # also while an earlier one runs

@@ -298,6 +298,9 @@ pub struct LeavingNode {
     /// When Kafka first reported that it holds no replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty_since: Option<Time>,
+    /// Whether Kafka gives it no new partitions any more (KIP-1066; from metadata version 4.3 on).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cordoned: Option<bool>,
 }
 
 /// One-line sums for `kubectl get`.

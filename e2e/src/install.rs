@@ -9,6 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::kubernetes;
 use crate::kubernetes::objects::Space;
+use crate::kubernetes::operator::Operator;
 use crate::ui::{Task, Ui};
 use crate::wait::{eventually, said, seconds};
 
@@ -48,6 +49,7 @@ pub async fn run(ui: &Arc<Ui>, images: &[PathBuf], set: &[String]) -> Result<()>
     let values = set.iter().flat_map(|value| ["--set", value]);
     command(Command::new(&helm).args(upgrade).arg(RELEASE).arg(root.join("charts/sluice")).args(values))
         .await?;
+    Operator::find(&kubernetes::connect().await?).await?.set_points(None).await?;
     deployed(&task).await
 }
 

@@ -10,6 +10,7 @@ use sluice_crds::{KafkaCluster, Topic};
 
 use crate::agent::kafka::TopicFacts;
 use crate::kubernetes::conditions::ready;
+use crate::kubernetes::operator::Operator;
 use crate::scene::{Expect, Kafka, Scene, kafka, with};
 use crate::wait::{chain, said, seconds};
 
@@ -219,6 +220,7 @@ pub async fn k10_two_brokers_leave_in_one_edit(s: &Scene<'_>) -> Result<()> {
     topic(s, "orders", 10, 3).await?;
     let producing = s.agent().start_producing(&kafka.bootstrap, "orders", "shrink").await?;
     s.merge::<KafkaCluster>("kafka", nodes(3)).await?;
+    nothing_new_lands_on_those_that_leave(s, &kafka).await?;
     let mut held_by_gone = None;
     s.eventually("two brokers to be gone", seconds(240), async || {
         let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
@@ -254,6 +256,103 @@ pub async fn k10_two_brokers_leave_in_one_edit(s: &Scene<'_>) -> Result<()> {
     s.merge::<KafkaCluster>("kafka", nodes(2)).await?;
     let refused = Expect::refused(&["TooFewBrokers"], &["spec.pools", "orders"]);
     s.says::<KafkaCluster>("kafka", &refused, seconds(60)).await.map(drop)
+}
+
+/// Nodes 3 and 4 are cordoned, and a topic that is created meanwhile has no replica there.
+async fn nothing_new_lands_on_those_that_leave(s: &Scene<'_>, kafka: &Kafka) -> Result<()> {
+    s.eventually("both that leave to be cordoned", seconds(60), async || {
+        let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
+        let leaving = cluster.status.map(|status| status.leaving).unwrap_or_default();
+        let cordoned: Vec<_> = leaving.iter().filter(|n| n.cordoned == Some(true)).map(|n| n.id).collect();
+        if cordoned == [3, 4] { Ok(()) } else { Err(format!("{leaving:?}")) }
+    })
+    .await?;
+    // the brokers tell the controllers with their next heartbeat
+    tokio::time::sleep(seconds(3)).await;
+    topic(s, "later", 10, 3).await?;
+    let later = s.agent().topic(&kafka.bootstrap, "later").await?.context("later is gone")?;
+    // else there would have been nowhere else to go
+    let pods = kafka::pods(s, "kafka").await?;
+    ensure!(pods.len() == 5, "they left before a topic was created: {} pods", pods.len());
+    let on_leaving = later.partitions.iter().find(|p| p.replicas.iter().any(|id| *id > 2));
+    ensure!(on_leaving.is_none(), "a new partition is on a broker that leaves: {on_leaving:?}");
+    Ok(())
+}
+
+/// Where Sluice ends in `k17`, each once: before and after every step of a broker that comes.
+const COMES: &[&str] = &[
+    "Told:AddVoter",
+    "Done:AddVoter",
+    "Told:Throttle",
+    "Done:Throttle",
+    "Told:Move",
+    "Done:Move",
+    "Told:Unthrottle",
+    "Done:Unthrottle",
+];
+/// And of one that leaves.
+const LEAVES: &[&str] = &[
+    "Done:Cordon",
+    "Told:Throttle",
+    "Done:Throttle",
+    "Told:Move",
+    "Done:Move",
+    "Told:Unthrottle",
+    "Done:Unthrottle",
+    "Told:RemoveVoter",
+    "Done:RemoveVoter",
+    "Told:UnregisterBroker",
+    "Done:UnregisterBroker",
+];
+
+pub async fn k17_sluice_ends_at_every_fault_point(s: &Scene<'_>) -> Result<()> {
+    let operator = s.operator().await?;
+    let played = comes_and_leaves(s, &operator).await;
+    operator.end_at(&s.task, &[]).await?;
+    played
+}
+
+async fn comes_and_leaves(s: &Scene<'_>, operator: &Operator) -> Result<()> {
+    let kafka = kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
+    topic(s, "orders", 12, 3).await?;
+    operator.end_at(&s.task, COMES).await?;
+    let before = placed(s, &kafka, "orders", 12).await?;
+    let producing = s.agent().start_producing(&kafka.bootstrap, "orders", "ends").await?;
+    s.merge::<KafkaCluster>("kafka", nodes(4)).await?;
+    let status = balanced(s, 4, 240).await?;
+    let copied = moved(&before, &s.agent().topics(&kafka.bootstrap).await?);
+    ensure!(Some(copied) == status.moves && status.moves == status.lower_bound, "{copied} moved, {status:?}");
+    s.ready::<KafkaCluster>("kafka", seconds(60)).await?;
+    passed(s, operator, COMES).await?;
+    is_free(s, &kafka, &["orders"]).await?;
+
+    operator.end_at(&s.task, LEAVES).await?;
+    s.merge::<KafkaCluster>("kafka", nodes(3)).await?;
+    s.eventually("the fourth to be gone", seconds(240), async || {
+        let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
+        ready(&cluster)?;
+        let pods = kafka::pods(s, "kafka").await.map_err(|e| chain(e.as_ref()))?;
+        if pods.len() == 3 { Ok(()) } else { Err(format!("{} pods", pods.len())) }
+    })
+    .await?;
+    passed(s, operator, LEAVES).await?;
+    is_free(s, &kafka, &["orders"]).await?;
+    let produced = producing.finish().await?;
+    ensure!(produced.failed == 0 && produced.acked > 0, "acks=all failed meanwhile: {produced:?}");
+    let consumed = s.agent().consume(&kafka.bootstrap, "orders", "ends").await?;
+    ensure!(consumed.distinct == produced.acked, "{} records acknowledged, {consumed:?}", produced.acked);
+    Ok(())
+}
+
+/// Until Sluice has ended at all of them: the last comes after everything else.
+async fn passed(s: &Scene<'_>, operator: &Operator, points: &[&str]) -> Result<()> {
+    s.eventually("Sluice to have ended at each point", seconds(60), async || {
+        let log = operator.logs(seconds(600)).await;
+        let at = |point: &&&str| !log.contains(&format!("\"point\":\"{point}\""));
+        let missing: Vec<_> = points.iter().filter(at).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("not at {missing:?}")) }
+    })
+    .await
 }
 
 pub async fn t04_replicas_follow_the_declaration(s: &Scene<'_>) -> Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ListParams, LogParams};
+use kube::api::{Api, ListParams, LogParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
@@ -16,6 +16,9 @@ use crate::wait::{eventually, said, seconds};
 
 /// Helm's label of everything in the chart `sluice`.
 pub const SELECTOR: &str = "app.kubernetes.io/name=sluice";
+
+/// The variable that its feature `fault-points` reads.
+const POINTS: &str = "SLUICE_FAULT_POINTS";
 
 pub struct Operator {
     pub space: Space,
@@ -41,6 +44,37 @@ impl Operator {
     pub async fn scale(&self, task: &Task, replicas: i32) -> Result<()> {
         self.space.merge::<Deployment>(&self.deployment, json!({"spec": {"replicas": replicas}})).await?;
         self.settled(task, replicas).await
+    }
+
+    /// Has it end at these moments, each once (feature `fault-points`), and waits for the pod that does.
+    pub async fn end_at(&self, task: &Task, points: &[&str]) -> Result<()> {
+        let wanted = (!points.is_empty()).then(|| points.join(","));
+        self.set_points(wanted.as_deref()).await?;
+        let has = |pod: &Pod| {
+            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+            let mut env = containers.flat_map(|container| container.env.iter().flatten());
+            env.find(|var| var.name == POINTS).and_then(|var| var.value.clone()) == wanted
+        };
+        eventually(task, &format!("an operator pod that ends at {points:?}"), seconds(90), async || {
+            let pods = self.space.list::<Pod>(SELECTOR).await.map_err(said)?;
+            let fresh = pods.iter().filter(|pod| has(pod) && is_ready(pod)).count();
+            let exact = pods.len() == 1 && fresh == 1;
+            exact.then_some(()).ok_or_else(|| format!("{} pods, {fresh} that do", pods.len()))
+        })
+        .await
+    }
+
+    /// In its Deployment. A run that was cut off may have left some there.
+    pub async fn set_points(&self, points: Option<&str>) -> Result<()> {
+        let entry = match points {
+            Some(points) => json!({"name": POINTS, "value": points}),
+            None => json!({"name": POINTS, "$patch": "delete"}),
+        };
+        let container = json!({"name": "sluice", "env": [entry]});
+        let patch = Patch::Strategic(json!({"spec": {"template": {"spec": {"containers": [container]}}}}));
+        let api = self.space.api::<Deployment>();
+        api.patch(&self.deployment, &PatchParams::default(), &patch).await?;
+        Ok(())
     }
 
     /// Until as many pods as wanted run, and no other.

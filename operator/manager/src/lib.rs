@@ -2,7 +2,8 @@
 //!
 //! `cli` (what can be asked of the binary) → `run` (one process: lease, probes, scopes) → `scope` (watches, queues) →
 //! `cluster`, `topic`, … (one pass each: look, decide in core, act, tell). `observe` looks at the worlds outside
-//! Kubernetes, `act` changes things, `pki` issues certificates, `report` tells; `context` is what a pass can reach.
+//! Kubernetes, `act` changes things, `pki` issues certificates, `report` tells; `context` is what a pass can reach. `fault`
+//! is for tests.
 
 // a library only so that `tests/` reaches what talks to the API server; all callers are in this folder
 #![allow(clippy::missing_panics_doc)]
@@ -15,6 +16,7 @@ mod connect;
 mod connector;
 mod context;
 mod error;
+mod fault;
 mod metrics;
 mod observe;
 mod pki;

@@ -9,6 +9,7 @@ use sluice_crds::KafkaClusterStatus;
 
 use super::access::{self, AccessChange};
 use super::claims::{self, Claims, GrowClaim};
+use super::cordon;
 use super::desired::{self, Objects, Standing};
 use super::dynamic::{self, ConfigChange};
 use super::foreign;
@@ -79,6 +80,8 @@ pub struct Plan {
     pub delete_network_policy: Option<Obsolete>,
     /// Dynamic configuration to be altered. Disturbs nobody.
     pub alter: Vec<ConfigChange>,
+    /// Brokers to be cordoned, and to be opened again. Disturbs nobody.
+    pub cordon: Vec<ConfigChange>,
     /// Rules of access to be made and dropped. Disturbs nobody.
     pub access: AccessChange,
     /// Claims to be enlarged. Disturbs nobody.
@@ -155,6 +158,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         (Some(described), Some(_)) => access::changes(wanted, described),
         _ => AccessChange::default(),
     };
+    let cordon = cordon::changes(wanted, seen, &rebalance);
     let mut step = next_step(wanted, &nodes, &mut roll, quorum.as_ref(), view);
     if let (Step::None | Step::Wait(_), Some(act)) = (&step, &rebalance.act) {
         step = Step::Rebalance(act.clone());
@@ -190,6 +194,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         delete_config_maps: scale.delete_config_maps.clone(),
         delete_network_policy: scale::obsolete_policy(wanted, seen),
         alter,
+        cordon,
         access,
         grow: claims.grow,
         step,
@@ -221,6 +226,7 @@ impl Plan {
         self.delete_config_maps.clear();
         self.delete_network_policy = None;
         self.alter.clear();
+        self.cordon.clear();
         self.access = AccessChange::default();
         self.grow.clear();
         self.step = Step::None;

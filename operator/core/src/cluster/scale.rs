@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use sluice_crds::kafka_cluster::LeavingNode;
 
+use super::cordon;
 use super::gate;
 use super::names::{self, POOL_LABEL};
 use super::node::Node;
@@ -113,7 +114,8 @@ pub fn scale_in(
                     None
                 }
             };
-            scale.leaving.push(LeavingNode { id, empty_since: empty_since.map(Time) });
+            let cordoned = cordon::is_cordoned(id, seen.dynamic.as_ref()).then_some(true);
+            scale.leaving.push(LeavingNode { id, empty_since: empty_since.map(Time), cordoned });
         }
         scale.leaving.retain(|node| node.id < keep || !standing.ids.contains(&node.id));
         if same.is_some() {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -9,14 +10,19 @@ use serde_json::json;
 use sluice_clients::kafka::{self, ConfigTarget, VoterListener};
 use sluice_core::cluster::desired::Objects;
 use sluice_core::cluster::names::CONTROLLER_LISTENER;
-use sluice_core::cluster::{Doing, GrowClaim, Obsolete, Outcome, Plan, Step, Wanted};
+use sluice_core::cluster::{ConfigChange, Doing, GrowClaim, Obsolete, Outcome, Plan, Step, Wanted};
+use tracing::warn;
 
 use super::moves;
 use crate::act::apply::{deadline, is_status};
 use crate::context::Context;
 use crate::error::Error;
+use crate::fault;
 use crate::observe::kafka::World;
 use crate::scope::{Key, chain};
+
+/// A broker that does not take it sooner holds up the pass.
+const CORDON: Duration = Duration::from_secs(3);
 
 /// What Kafka answers when a voter is one already or is none any more, and when a broker is unregistered.
 const MADE: [kafka::Code; 3] =
@@ -169,25 +175,49 @@ async fn alter(world: &World, plan: &Plan) -> Outcome {
     if plan.alter.is_empty() {
         return Outcome::Done;
     }
-    let changes: Vec<_> = plan
-        .alter
-        .iter()
-        .map(|change| kafka::ConfigChange {
-            target: change.broker.map_or(ConfigTarget::ClusterDefault, ConfigTarget::Broker),
-            set: change.set.clone(),
-            delete: change.reset.clone(),
-        })
-        .collect();
+    let changes: Vec<_> = plan.alter.iter().map(request).collect();
     match world.client.alter_configs(&changes, false).await {
         Ok(items) => {
             if let Some(error) = items.into_iter().find_map(|(_, item)| item.err()) {
-                return refused(Doing::Alter, &error);
+                let refused = !error.code.is_retriable();
+                return Outcome::Failed { doing: Doing::Alter, error: chain(&error), refused };
             }
+            world.altered(&plan.alter);
             world.look_soon();
             Outcome::Done
         }
         Err(error) => answered(Doing::Alter, &error),
     }
+}
+
+fn request(change: &ConfigChange) -> kafka::ConfigChange {
+    kafka::ConfigChange {
+        target: change.broker.map_or(ConfigTarget::ClusterDefault, ConfigTarget::Broker),
+        set: change.set.clone(),
+        delete: change.reset.clone(),
+    }
+}
+
+/// Each broker for itself: nothing waits for one that does not answer. It is asked again with the next pass, and
+/// status does not say that it is cordoned.
+pub async fn cordon(world: &World, changes: &[ConfigChange]) {
+    let client = world.client.within(CORDON);
+    let one = async |change: &ConfigChange| {
+        let error = match client.alter_configs(&[request(change)], false).await {
+            Ok(items) => items.into_iter().find_map(|(_, item)| item.err()).map(|error| chain(&error)),
+            Err(error) => Some(chain(&error)),
+        };
+        match error {
+            None => {
+                world.altered(std::slice::from_ref(change));
+                fault::reached("Done:Cordon");
+            }
+            Some(error) => {
+                warn!(cluster = %world.key, broker = change.broker, error, "which brokers get no new partitions is not taken");
+            }
+        }
+    };
+    join_all(changes.iter().map(one)).await;
 }
 
 /// First what is made: nobody loses in between what stays allowed.

@@ -19,6 +19,7 @@ use super::{act, keep, look, moves};
 use crate::act::live;
 use crate::context::Context;
 use crate::error::Error;
+use crate::fault::{self, Moment};
 use crate::metrics::ClusterLabels;
 use crate::observe::kafka::{Pace, World};
 use crate::pki;
@@ -128,6 +129,7 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
         let fresh = Seen { pods: live::pods(context, APP, cluster).await?, ..seen.clone() };
         let again = cluster::plan(wanted, &fresh, written.as_ref(), now);
         if again.step == plan.step && live::still_wanted(context, cluster).await? {
+            fault::step(Moment::Told, &plan.step);
             let outcome = disturb(context, cluster, key, &world, wanted, &plan.step).await;
             context.failures.note(key, generation, Doing::Step, &outcome);
             if outcome != Outcome::Done {
@@ -137,6 +139,7 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
             requeue = Some(SOON);
         }
     }
+    act::cordon(&world, &plan.cordon).await;
     if !failed.is_empty() {
         requeue = Some(requeue.map_or(AGAIN, |soon| soon.min(AGAIN)));
     }
@@ -170,6 +173,7 @@ async fn disturb(
     let text = step.text();
     info!(cluster = %key, step = text, "step");
     let outcome = act::step(context, key, world, wanted, step).await;
+    fault::step(Moment::Done, step);
     let action = match step {
         Step::Restart { .. } => "Restart",
         Step::AddVoter { .. } => "AddVoter",

@@ -32,7 +32,7 @@ use crate::finding::Finding;
 use crate::rebalance::{Model, Options, Plan, RebalanceReason, misplaced, plan};
 use crate::view::kafka::{ClusterView, NodeId};
 
-pub use model::{is_free_for, model};
+pub use model::{basis, is_free_for, model};
 pub use reason::HoldReason;
 pub use throttle::{Change as ThrottleChange, RATES, REPLICAS};
 

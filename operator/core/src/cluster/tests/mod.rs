@@ -1,6 +1,7 @@
 //! Fixtures go through the API's types and [`validate`], as real objects do.
 
 mod access;
+mod cordon;
 mod degraded;
 mod gates;
 mod moves;

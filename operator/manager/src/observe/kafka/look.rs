@@ -123,6 +123,10 @@ async fn seen(world: &World, client: &Client, round: &mut Round, quorum: bool) -
     let (mut look, requests) = client.look(known.map(AsRef::as_ref)).await?;
     look.reassignments = reassignments;
     round.requests += requests;
+    if round.number % RARELY == 1 || sight.current().is_none_or(|view| view.features.is_empty()) {
+        look.features = Some(client.features().await?);
+        round.requests += 1;
+    }
     if quorum {
         round.quorum = Some(Instant::now());
         look.quorum = Some(client.describe_quorum().await?);
@@ -149,16 +153,20 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     let began = Instant::now();
     let cluster = set(client.describe_cluster_defaults().await?, ConfigSource::ClusterDefault);
     round.requests += 1;
-    let mut brokers = known.as_ref().map(|known| known.brokers.clone()).unwrap_or_default();
-    if known.is_none() || round.number % EACH_BROKER == 1 {
-        let sight = world.sight();
-        brokers.clear();
-        let serving = |view: &Arc<ClusterView>| {
-            view.brokers.iter().filter(|(_, b)| !b.fenced).map(|(id, _)| *id).collect::<Vec<_>>()
-        };
-        for id in sight.current().map(serving).unwrap_or_default() {
-            brokers.insert(id, set(client.describe_broker_configs(id).await?, ConfigSource::Broker));
+    let mut brokers = known.map(|known| known.brokers).unwrap_or_default();
+    if let Some(view) = world.sight().current() {
+        brokers.retain(|id, _| view.brokers.contains_key(id));
+        let each = round.number % EACH_BROKER == 1;
+        let serving = view.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id);
+        for id in serving.filter(|id| each || !brokers.contains_key(id)).collect::<Vec<_>>() {
             round.requests += 1;
+            match client.describe_broker_configs(id).await {
+                Ok(configs) => drop(brokers.insert(id, set(configs, ConfigSource::Broker))),
+                // what is known of it stays
+                Err(error) => {
+                    debug!(cluster = %world.key, broker = id, error = %chain(&error), "configs not described");
+                }
+            }
         }
     }
     let rules = client.describe_acls().await?;
@@ -181,6 +189,7 @@ async fn weigh(world: &World, client: &Client, round: &mut Round) {
     let sight = world.sight();
     let Some(view) = sight.current() else { return };
     let mut sizes = Sizes::new();
+    let mut complete = view.brokers.values().all(|broker| !broker.fenced);
     for id in view.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id) {
         round.requests += 1;
         match client.describe_log_dirs(id).await {
@@ -193,9 +202,18 @@ async fn weigh(world: &World, client: &Client, round: &mut Round) {
                     }
                 }
             }
-            // others have replicas of the same partitions
+            // others have replicas of the same partitions, or it is as it was
             Err(error) => {
+                complete = false;
                 debug!(cluster = %world.key, broker = id, error = %chain(&error), "disks not described");
+            }
+        }
+    }
+    if let Some(known) = world.moves.sizes().filter(|_| !complete) {
+        for (topic, partitions) in known.iter().filter(|(topic, _)| view.topics.contains_key(*topic)) {
+            let weighed = sizes.entry(topic.clone()).or_default();
+            for (index, bytes) in partitions {
+                weighed.entry(*index).or_insert(*bytes);
             }
         }
     }

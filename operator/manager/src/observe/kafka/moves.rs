@@ -55,6 +55,8 @@ type Keys = BTreeMap<&'static str, Option<String>>;
 pub struct Tuned {
     topics: HashMap<String, (Instant, Keys)>,
     defaults: Option<(Instant, Keys)>,
+    /// When something of a single broker was.
+    brokers: Option<Instant>,
 }
 
 impl Tuned {
@@ -75,6 +77,15 @@ impl Tuned {
             configs.min_isr = lowered.or(configs.min_isr);
         }
         configs
+    }
+
+    pub fn altered(&mut self, now: Instant) {
+        self.brokers = Some(now);
+    }
+
+    /// Whether what was read of single brokers may be older than what we have set there.
+    pub fn is_older_than_brokers(&self, began: Instant) -> bool {
+        self.brokers.is_some_and(|at| at + SETTLING > began)
     }
 
     pub fn over_defaults(&self, configs: &mut BTreeMap<String, String>, began: Instant) {

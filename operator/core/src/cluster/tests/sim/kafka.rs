@@ -155,7 +155,7 @@ impl Sim {
             topics: topics.collect(),
             quorum: Some(self.quorum()),
             reassignments: Some(self.reassignments()),
-            features: BTreeMap::new(),
+            features: BTreeMap::from([("metadata.version".to_owned(), 30)]),
         }
     }
 

@@ -238,7 +238,7 @@ impl Sim {
         for old in &plan.delete_config_maps {
             self.maps.remove(&old.name);
         }
-        for change in &plan.alter {
+        for change in plan.alter.iter().chain(&plan.cordon) {
             let target = match change.broker {
                 None => &mut self.dynamic.cluster,
                 Some(id) => self.dynamic.brokers.entry(id).or_default(),
