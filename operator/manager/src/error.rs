@@ -1,7 +1,7 @@
 use sluice_core::reason::Reason as _;
 use thiserror::Error;
 
-use crate::act::apply::is_status;
+use crate::act::apply::{is_going, is_status};
 
 /// Why a pass could not finish. "Not yet" is no error: that is an [`Outcome`](crate::act::Outcome).
 #[derive(Debug, Error)]
@@ -53,6 +53,11 @@ impl Error {
     /// Somebody wrote the object before us; its watch brings what they wrote.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Kube { source, .. } if is_status(source, &[409]))
+    }
+
+    /// Its namespace is going away: nothing can be made there any more, and nothing has to be.
+    pub fn is_farewell(&self) -> bool {
+        matches!(self, Self::Kube { source, .. } if is_going(source))
     }
 
     pub fn reason(&self) -> &'static str {

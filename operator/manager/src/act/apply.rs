@@ -152,6 +152,13 @@ pub fn is_status(error: &kube::Error, codes: &[u16]) -> bool {
     matches!(error, kube::Error::Api(status) if codes.contains(&status.code))
 }
 
+/// Whether it is refused because the namespace is going away, and all in it with it.
+pub fn is_going(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let mut causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 403 && causes.any(|cause| cause.reason == "NamespaceTerminating")
+}
+
 /// Runs a request to the API server when its turn has come, with a deadline: kube has no read timeout of its own.
 pub async fn deadline<T>(doing: &str, request: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
     let _turn = REQUESTS.acquire().await.expect("nobody closes it");

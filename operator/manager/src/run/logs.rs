@@ -13,6 +13,8 @@ pub enum Format {
 }
 
 pub fn start(directives: &str, format: Format) -> anyhow::Result<()> {
+    // what PostgreSQL says on the way ("relation exists, skipping") is no news
+    let directives = if directives == "info" { "info,tokio_postgres=warn" } else { directives };
     let filter =
         EnvFilter::try_new(directives).with_context(|| format!("read the log directives {directives:?}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter);

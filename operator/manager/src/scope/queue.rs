@@ -60,6 +60,8 @@ pub fn spawn<K, F>(
             let wait = BACKOFF.1.min(BACKOFF.0 * 2u32.saturating_pow(failed.min(10) - 1));
             if error.is_conflict() {
                 debug!(kind, object = %key, error = %chain(error), retry_in = ?wait, "somebody else wrote first");
+            } else if error.is_farewell() {
+                debug!(kind, object = %key, error = %chain(error), retry_in = ?wait, "its namespace is going away");
             } else {
                 warn!(kind, object = %key, reason = error.reason(), error = %chain(error), retry_in = ?wait, "pass failed");
             }
