@@ -1,7 +1,8 @@
 //! Works beside the data, inside the cluster. Each command prints one JSON line, the value that its twin in
 //! `scene::agent` reads.
 //!
-//! `kafka` (topics, configs) · `knock` (who is let in) · `records` (produce, consume) · `sql` · `latency` (commit to sink) · `rest` (Connect).
+//! `kafka` (topics, configs) · `knock` (who is let in) · `records` (produce, consume) · `sql` · `latency` (commit to sink) · `rest` (Connect)
+//! · `disk` (a volume without room).
 
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde::Serialize;
 
+pub mod disk;
 pub mod kafka;
 pub mod knock;
 pub mod latency;
@@ -38,6 +40,8 @@ pub enum Command {
     Latency(latency::Measure),
     /// One HTTP request with a JSON body
     Rest(rest::Request),
+    /// Take all the room of a volume, until told to stop
+    Occupy(disk::Occupy),
 }
 
 pub async fn main(command: Command) -> Result<ExitCode> {
@@ -52,6 +56,7 @@ pub async fn main(command: Command) -> Result<ExitCode> {
         Command::Sql(args) => print(&sql::run(args).await?)?,
         Command::Latency(args) => print(&latency::measure(args).await?)?,
         Command::Rest(args) => print(&rest::send(args).await?)?,
+        Command::Occupy(args) => disk::occupy(args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,14 +5,17 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::LogParams;
 use serde_json::json;
 use sluice_crds::{KafkaCluster, Topic};
 
 use super::bed::Bed;
+use super::watch::Watching;
 use super::{Arena, CLUSTER};
+use crate::agent::disk::FULL;
 use crate::kubernetes::conditions::ready;
-use crate::scene::kafka;
-use crate::wait::{chain, seconds};
+use crate::scene::{agent, kafka};
+use crate::wait::{chain, said, seconds};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -48,6 +51,11 @@ pub enum Fault {
         machine: u32,
         seconds: u64,
     },
+    /// A node's disk without room for so many seconds; only where the disks are ours.
+    FullDisk {
+        id: i32,
+        seconds: u64,
+    },
     /// A machine without network for so many seconds.
     NetworkCut {
         machine: u32,
@@ -59,24 +67,25 @@ impl Fault {
     /// The next one; `n` of them were before.
     pub fn roll(dice: &mut Rng, n: usize, bed: Option<&Bed>) -> Self {
         // each number is drawn every time, so that what is not there to be cut does not change what comes after
-        let (kind, id, chance) = (dice.u32(0..13), dice.i32(0..3), dice.bool());
+        let (kind, id, chance) = (dice.u32(0..14), dice.i32(0..3), dice.bool());
         let (number, pause, place) = (dice.u32(0..1000), dice.u64(5..30), dice.usize(0..3));
         let machine = bed.and_then(|bed| bed.machines.get(place % bed.machines.len().max(1)).copied());
         match (kind, machine) {
-            (0 | 1, _) | (9..=11, None) => Self::KillNode { id },
+            (0 | 1, _) | (9..=11 | 13.., None) => Self::KillNode { id },
             (2, _) => Self::KillController,
             (3, _) => Self::KillOperator { and_node: chance.then_some(id) },
             (4 | 5, _) => Self::DynamicConfig { bytes: 1_000_000 + number },
             (6, _) => Self::StaticConfig { requests: 500 + number, kill_operator: chance },
             (7, _) => Self::Restart,
             (8, _) => Self::Topic { name: format!("passing-{n}"), partitions: 1 + id },
-            (12.., _) => Self::GrowAndShrink,
+            (12, _) => Self::GrowAndShrink,
+            (13.., Some(_)) => Self::FullDisk { id, seconds: pause },
             (9 | 10, Some(machine)) => Self::NetworkCut { machine, seconds: pause },
             (_, Some(machine)) => Self::PowerCut { machine, seconds: pause },
         }
     }
 
-    pub async fn make(&self, arena: &Arena) -> Result<()> {
+    pub async fn make(&self, arena: &Arena, watching: &mut Watching) -> Result<()> {
         let place = &arena.place;
         match self {
             Self::KillNode { id } => kill(arena, *id).await,
@@ -107,6 +116,7 @@ impl Fault {
             Self::Restart => edit(arena, &json!({"restartedAt": jiff::Timestamp::now().to_string()})).await,
             Self::Topic { name, partitions } => passes(arena, name, *partitions).await,
             Self::GrowAndShrink => grow_and_shrink(arena).await,
+            Self::FullDisk { id, seconds } => full_disk(arena, watching, *id, *seconds).await,
             Self::PowerCut { machine, seconds } => off(arena, ["kill", "up"], *machine, *seconds).await,
             Self::NetworkCut { machine, seconds } => off(arena, ["cut", "heal"], *machine, *seconds).await,
         }
@@ -120,6 +130,7 @@ impl Fault {
                 | Self::KillController
                 | Self::StaticConfig { kill_operator: false, .. }
                 | Self::Restart
+                | Self::FullDisk { .. }
                 | Self::PowerCut { .. }
                 | Self::NetworkCut { .. }
         )
@@ -187,6 +198,37 @@ async fn off(arena: &Arena, [down, up]: [&str; 2], machine: u32, pause: u64) -> 
     bed.node(up, machine).await
 }
 
+/// By a second pod that has the node's volume.
+async fn full_disk(arena: &Arena, watching: &mut Watching, id: i32, pause: u64) -> Result<()> {
+    const NAME: &str = "occupant";
+    let place = &arena.place;
+    let node: Pod = place.get(&format!("{CLUSTER}-nodes-{id}")).await?;
+    let node = node.spec.context("a pod without spec")?;
+    let claims = node.volumes.iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    let claim = claims.map(|claim| &claim.claim_name).next().context("a node without a claim")?;
+    let body = json!({"spec": {
+        "nodeName": node.node_name, "terminationGracePeriodSeconds": 1, "restartPolicy": "Never",
+        "containers": [{
+            "name": NAME, "image": agent::IMAGE, "imagePullPolicy": "IfNotPresent",
+            "args": ["agent", "occupy", "--path", "/volume"],
+            "securityContext": {"runAsUser": 0},
+            "volumeMounts": [{"name": "data", "mountPath": "/volume"}],
+        }],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+    }});
+    place.apply_object::<Pod>(NAME, body).await?;
+    let pods = place.space.api::<Pod>();
+    place
+        .eventually("the disk to be full", seconds(60), async || {
+            let log = pods.logs(NAME, &LogParams::default()).await.map_err(said)?;
+            if log.contains(FULL) { Ok(()) } else { Err("there is room yet".to_owned()) }
+        })
+        .await?;
+    watching.begins_now();
+    tokio::time::sleep(seconds(pause)).await;
+    place.remove::<Pod>(NAME, seconds(30)).await
+}
+
 async fn passes(arena: &Arena, name: &str, partitions: i32) -> Result<()> {
     let place = &arena.place;
     let spec = |partitions: i32| {
@@ -229,6 +271,7 @@ impl fmt::Display for Fault {
                 write!(f, "topic {name}, {partitions} partitions, comes and goes")
             }
             Self::GrowAndShrink => write!(f, "a fourth node comes and leaves"),
+            Self::FullDisk { id, seconds } => write!(f, "disk of node {id} full for {seconds} s"),
             Self::PowerCut { machine, seconds } => write!(f, "machine {machine} off for {seconds} s"),
             Self::NetworkCut { machine, seconds } => write!(f, "machine {machine} cut off for {seconds} s"),
         }

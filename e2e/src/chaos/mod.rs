@@ -152,8 +152,8 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
 /// Makes a fault and waits until it is mended; how soon status said it, and how long it took.
 async fn one(arena: &Arena, fault: &Fault) -> Result<String> {
     let began = Instant::now();
-    let watching = watch::Watching::start(arena, fault);
-    fault.make(arena).await?;
+    let mut watching = watch::Watching::start(arena, fault);
+    fault.make(arena, &mut watching).await?;
     let shown = watching.until_healed(arena, HEALED).await?;
     fault.has_come_true(arena).await?;
     judge::status_says_what_kafka_says(arena).await?;

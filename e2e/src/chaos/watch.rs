@@ -29,7 +29,7 @@ pub struct Shown {
 
 /// A watch on the cluster's status since before the fault.
 pub struct Watching {
-    first: Arc<Mutex<Option<Shown>>>,
+    first: Arc<Mutex<Option<(String, Instant)>>>,
     task: JoinHandle<()>,
     began: Instant,
     must: bool,
@@ -38,7 +38,7 @@ pub struct Watching {
 impl Watching {
     pub fn start(arena: &Arena, fault: &Fault) -> Self {
         let first = Arc::new(Mutex::new(None));
-        let (noted, began) = (Arc::clone(&first), Instant::now());
+        let noted = Arc::clone(&first);
         let config = watcher::Config::default().fields(&format!("metadata.name={CLUSTER}"));
         let clusters =
             watcher(arena.place.space.api::<KafkaCluster>(), config).default_backoff().applied_objects();
@@ -46,12 +46,19 @@ impl Watching {
             let mut clusters = std::pin::pin!(clusters);
             while let Some(seen) = clusters.next().await {
                 if let Some(what) = seen.ok().as_ref().and_then(trouble) {
-                    let shown = Shown { what, after: began.elapsed() };
-                    noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(shown);
+                    noted
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .get_or_insert((what, Instant::now()));
                 }
             }
         });
-        Self { first, task, began, must: fault.is_to_be_shown() }
+        Self { first, task, began: Instant::now(), must: fault.is_to_be_shown() }
+    }
+
+    /// What was done until now only prepared the fault.
+    pub fn begins_now(&mut self) {
+        self.began = Instant::now();
     }
 
     /// Until the cluster is Ready with all of its replicas in sync, for a while.
@@ -71,6 +78,7 @@ impl Watching {
         // it was well when that began
         let lasted = well_since.map_or(Duration::ZERO, |since| since.duration_since(self.began));
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let first = first.map(|(what, at)| Shown { what, after: at.saturating_duration_since(self.began) });
         match &first {
             Some(shown) if self.must && shown.after > SHOWN => {
                 bail!("status said {} only after {:.1} s", shown.what, shown.after.as_secs_f64())
