@@ -7,6 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod delivery;
 mod sink;
 mod snapshot;
 mod status;
@@ -16,6 +17,7 @@ use crate::Scalar;
 use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
 use crate::topic::{Adoption, CleanupPolicy, Retention};
 
+pub use delivery::{Delivery, DeliveryStatus, SinkDelivery};
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use snapshot::{
     Snapshot, SnapshotMode, SnapshotRequest, SnapshotRun, SnapshotStatus, SnapshotType, TableSnapshot,

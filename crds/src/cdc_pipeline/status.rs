@@ -2,6 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::DeliveryStatus;
 use super::snapshot::{SnapshotRun, SnapshotStatus};
 use super::verify::Verification;
 
@@ -42,6 +43,9 @@ pub struct CdcPipelineStatus {
     /// How many of the rows that the tables had have come to the topics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotStatus>,
+    /// How often a change arrives: what is really in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryStatus>,
     /// All rows are being read anew; absent once the source connector begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnapshot: Option<Resnapshot>,

@@ -57,3 +57,24 @@ async fn mocked_an_answer_of_somebody_else_is_not_quoted() {
     assert_eq!(error.reason(), "ConnectAnswerUnreadable");
     assert!(!told.contains("hunter2"), "{told}");
 }
+
+#[tokio::test]
+async fn mocked_exactly_once_is_what_a_worker_has_nothing_against() {
+    let path = "/connector-plugins/io.debezium.X/config/validate";
+    let answer = |errors: &[&str]| {
+        let value =
+            serde_json::json!({ "name": "exactly.once.support", "value": "required", "errors": errors });
+        ResponseTemplate::new(200).set_body_json(serde_json::json!({ "configs": [{ "value": value }] }))
+    };
+    let (_server, client) = mock("PUT", path, answer(&[])).await;
+    assert!(client.exactly_once("io.debezium.X").await.unwrap());
+    let words = "This worker does not have exactly-once source support enabled.";
+    let (_server, client) = mock("PUT", path, answer(&[words])).await;
+    assert!(!client.exactly_once("io.debezium.X").await.unwrap());
+    let nothing = ResponseTemplate::new(200).set_body_json(serde_json::json!({ "configs": [] }));
+    let (_server, client) = mock("PUT", path, nothing).await;
+    assert!(
+        !client.exactly_once("io.debezium.X").await.unwrap(),
+        "one that does not know of it does not do it"
+    );
+}

@@ -77,6 +77,16 @@ impl Client {
         Ok(answer.configs.into_iter().find(|c| c.value.name == "name").and_then(|c| c.value.value))
     }
 
+    /// Whether this worker would run the connector with records and offsets in one transaction (KIP-618): it is asked what it has
+    /// against `exactly.once.support: required`. Nothing is made of that.
+    pub async fn exactly_once(&self, class: &str) -> Result<bool, Error> {
+        const KEY: &str = "exactly.once.support";
+        let config = [("connector.class", class), ("name", "exactly-once"), (KEY, "required")];
+        let config = config.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let answer = self.ask_plugin("ask for exactly-once support", class, &config).await?;
+        Ok(answer.configs.iter().any(|c| c.value.name == KEY && c.value.errors.is_empty()))
+    }
+
     pub async fn pause(&self, name: &str) -> Result<(), Error> {
         self.order("pause connector", Method::PUT, &["connectors", name, "pause"], &[]).await
     }

@@ -8,13 +8,14 @@
 //! slot keeps.
 //!
 //! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
-//! has come; `adhoc`: rows that are read anew while changes flow; `objectives`: whether that is as far as it should be. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `missed`: records that no sink will read. `verify`: whether the sinks hold what the source holds.
+//! has come; `adhoc`: rows that are read anew while changes flow; `objectives`: whether that is as far as it should be. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `missed`: records that no sink will read. `verify`: whether the sinks hold what the source holds. `delivery`: how often a change arrives.
 
 pub mod adhoc;
 pub mod budget;
 mod child;
 mod claim;
 pub mod compile;
+pub mod delivery;
 pub mod guard;
 pub mod lag;
 pub mod missed;

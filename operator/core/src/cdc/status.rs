@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sluice_crds::cdc_pipeline::{
-    GuardStatus, LastDeadLetter, PreflightFinding, SinkStatus, SourceStatus, Summary, WalStatus,
+    DeliveryStatus, GuardStatus, LastDeadLetter, PreflightFinding, SinkStatus, SourceStatus, Summary,
+    WalStatus,
 };
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
@@ -42,6 +43,8 @@ pub struct Gauges {
     /// The planner's estimates of rows, of tables that have one.
     pub estimates: BTreeMap<TableName, i64>,
     pub counted: Counted,
+    /// What the connectors that run promise.
+    pub delivery: Option<DeliveryStatus>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,6 +140,7 @@ pub fn status(
             lag_from: behind.from,
         }),
         verification: previous.verification,
+        delivery: gauges.delivery.clone(),
         sinks,
         observed_generation: told.observed_generation,
     }

@@ -12,6 +12,9 @@ pub struct ConnectView {
     pub connectors: BTreeMap<String, Arc<ConnectorView>>,
     /// The lowest revision of the connectors' Secret that a worker has before it; `None` until all have been asked.
     pub secrets_revision: Option<i64>,
+    /// Whether every worker would run Debezium's PostgreSQL connector exactly once (KIP-618), by their own word; `None` until all have
+    /// been asked, and where the plugin is missing.
+    pub exactly_once: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

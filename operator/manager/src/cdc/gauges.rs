@@ -8,7 +8,7 @@ use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks
 use sluice_core::cdc::missed::{self, Gone};
 use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
-use sluice_core::cdc::{Gauges, Letter, Newest, Plan, SinkGauge, Wanted, names};
+use sluice_core::cdc::{Gauges, Letter, Newest, Plan, SinkGauge, Wanted, delivery, names};
 use sluice_core::view::source::{Lag, TableName};
 use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 use tracing::debug;
@@ -41,7 +41,10 @@ pub async fn measure(
     let tally = progress::look(context, pipeline, wanted, found, plan.snapshot_completed).await;
     let estimates = view.map(|view| view.estimates(&wanted.tables)).unwrap_or_default();
     let counted = context.cdc.counting.turn(context, pipeline, wanted, found);
-    let gauges = Gauges { lag, confirmed, sinks, tally, estimates, counted };
+    let connect = context.connect.get(&found.connect).map(|world| world.sight());
+    let connect = connect.as_ref().and_then(|sight| sight.current());
+    let delivery = connect.and_then(|view| delivery::of(wanted, view));
+    let gauges = Gauges { lag, confirmed, sinks, tally, estimates, counted, delivery };
     export(context, found, &gauges);
     gauges
 }

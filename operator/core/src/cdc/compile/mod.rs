@@ -16,6 +16,9 @@ use sluice_crds::{Scalar, Topic};
 
 use super::Wanted;
 
+/// The plugin that reads a source.
+pub const SOURCE_CLASS: &str = source::CLASS;
+
 /// `app.kubernetes.io/name` of what a pipeline owns.
 pub const APP: &str = "cdc";
 

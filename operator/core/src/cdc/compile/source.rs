@@ -7,7 +7,7 @@ use sluice_crds::topic::CleanupPolicy;
 use super::{connector, converters, secret, set, tls};
 use crate::cdc::{Wanted, names, sql};
 
-const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
+pub(super) const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 /// What does not depend on the pipeline. Each differs from Debezium's default for the reason given.
 const FIXED: [(&str, &str); 24] = [

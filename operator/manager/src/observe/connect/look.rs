@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_clients::connect::{Client, Deadlines, Error};
+use sluice_core::cdc::compile::SOURCE_CLASS;
 use sluice_core::connect::credentials;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
@@ -63,6 +64,10 @@ async fn look(world: &World, client: &Client, asked: &mut Asked, whole: bool) {
             } else {
                 mounted(client, &workers, &view).await
             };
+            let again = whole || workers != asked.whom || sight.current().is_none();
+            if again {
+                view.exactly_once = exactly_once(client, &workers, &view).await;
+            }
             asked.whom = workers;
             if sight.current().is_none() {
                 info!(connect = %world.key, "Connect answers");
@@ -90,6 +95,7 @@ async fn seen(client: &Client, sight: &Sight<ConnectView>, whole: bool) -> Resul
             kafka_cluster_id: view.kafka_cluster_id.clone(),
             plugins: view.plugins.clone(),
             secrets_revision: view.secrets_revision,
+            exactly_once: view.exactly_once,
         }),
         _ => client.view(before).await,
     }
@@ -115,4 +121,23 @@ async fn mounted(client: &Client, workers: &Workers, view: &ConnectView) -> Opti
         lowest = Some(lowest.map_or(revision, |lowest: i64| lowest.min(revision)));
     }
     lowest
+}
+
+/// Whether all workers run the source's connector exactly once; `None` where one does not say: a task can start on any of them.
+async fn exactly_once(client: &Client, workers: &Workers, view: &ConnectView) -> Option<bool> {
+    let known = view.plugins.iter().any(|plugin| plugin.class == SOURCE_CLASS);
+    if !known || workers.urls.is_empty() {
+        return None;
+    }
+    let mut all = true;
+    for url in &workers.urls {
+        match client.at(url.parse().ok()?).exactly_once(SOURCE_CLASS).await {
+            Ok(one) => all &= one,
+            Err(error) => {
+                debug!(worker = %url, error = %chain(&error), "a worker does not say whether it delivers exactly once");
+                return None;
+            }
+        }
+    }
+    Some(all)
 }
