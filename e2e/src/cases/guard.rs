@@ -162,7 +162,7 @@ pub async fn p11_the_same_request_runs_once(s: &Scene<'_>) -> Result<()> {
 }
 
 /// Until changes flow; the pipeline's slot.
-async fn streaming(s: &Scene<'_>, name: &str) -> Result<String> {
+pub(super) async fn streaming(s: &Scene<'_>, name: &str) -> Result<String> {
     let flows = Expect { status: "True", reasons: &["Streaming"], words: &[] };
     let pipeline = s.says::<CdcPipeline>(name, &flows, seconds(120)).await?;
     let source = pipeline.status.and_then(|status| status.source).context("status names no source")?;
@@ -170,13 +170,13 @@ async fn streaming(s: &Scene<'_>, name: &str) -> Result<String> {
 }
 
 /// Orders a state and waits until it is in force.
-async fn state(s: &Scene<'_>, name: &str, state: &str, reason: &str) -> Result<()> {
+pub(super) async fn state(s: &Scene<'_>, name: &str, state: &str, reason: &str) -> Result<()> {
     s.merge::<CdcPipeline>(name, json!({"spec": {"state": state}})).await?;
     let there = Expect { status: "True", reasons: &[reason], words: &[] };
     s.says::<CdcPipeline>(name, &there, seconds(60)).await.map(drop)
 }
 
-async fn until_free(s: &Scene<'_>, shop: &Shop, slot: &str) -> Result<()> {
+pub(super) async fn until_free(s: &Scene<'_>, shop: &Shop, slot: &str) -> Result<()> {
     let query = format!("SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'");
     s.eventually("nobody to read the slot", seconds(30), async || {
         let active = s.agent().sql_value(&shop.source, &query).await.map_err(|e| chain(e.as_ref()))?;
@@ -186,7 +186,7 @@ async fn until_free(s: &Scene<'_>, shop: &Shop, slot: &str) -> Result<()> {
 }
 
 /// Until status says that the request was carried out.
-async fn ran(s: &Scene<'_>, name: &str, id: &str) -> Result<SnapshotRun> {
+pub(super) async fn ran(s: &Scene<'_>, name: &str, id: &str) -> Result<SnapshotRun> {
     s.eventually(&format!("the snapshot {id} to have been begun"), seconds(90), async || {
         let pipeline: CdcPipeline = s.space.get(name).await.map_err(said)?;
         let runs = pipeline.status.clone().unwrap_or_default().snapshots;

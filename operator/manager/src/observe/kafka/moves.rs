@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use sluice_core::cluster::rebalance::{Proposal, RATES, ThrottleChange};
+use sluice_core::cluster::{ConfigChange, DynamicConfigs};
 use sluice_core::view::kafka::{Sizes, TopicConfigs};
 
 use super::world::{SETTLING, World};
@@ -79,10 +80,6 @@ impl Tuned {
         configs
     }
 
-    pub fn altered(&mut self, now: Instant) {
-        self.brokers = Some(now);
-    }
-
     /// Whether what was read of single brokers may be older than what we have set there.
     pub fn is_older_than_brokers(&self, began: Instant) -> bool {
         self.brokers.is_some_and(|at| at + SETTLING > began)
@@ -119,6 +116,32 @@ impl World {
             Some((name.clone(), TopicConfigs { set: topic.configs.clone()?, min_isr: topic.min_isr }))
         });
         self.described(known.collect(), now);
+    }
+
+    /// Takes in the brokers' dynamic configs, read by requests that began at `began`. Whether they are others than before.
+    pub(super) fn set_dynamic(&self, mut configs: DynamicConfigs, began: Instant) -> bool {
+        let tuned = self.moves.tuned();
+        tuned.over_defaults(&mut configs.cluster, began);
+        let before = self.dynamic.load_full();
+        if let Some(known) = before.as_ref().filter(|_| tuned.is_older_than_brokers(began)) {
+            configs.brokers.clone_from(&known.brokers);
+        }
+        let same = before.as_deref() == Some(&configs);
+        self.dynamic.store(Some(Arc::new(configs)));
+        !same
+    }
+
+    /// Shows at once what changes of ours made of what single brokers have set: that is read rarely.
+    pub fn altered(&self, changes: &[ConfigChange]) {
+        let mut tuned = self.moves.tuned();
+        let Some(mut known) = self.dynamic() else { return };
+        for change in changes {
+            let Some(set) = change.broker.and_then(|id| known.brokers.get_mut(&id)) else { continue };
+            set.retain(|key, _| !change.reset.contains(key));
+            set.extend(change.set.clone());
+            tuned.brokers = Some(Instant::now());
+        }
+        self.dynamic.store(Some(Arc::new(known)));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sluice_clients::kafka::Client;
-use sluice_core::cluster::{ConfigChange, DynamicConfigs};
+use sluice_core::cluster::DynamicConfigs;
 use sluice_core::user::Changes;
 use sluice_core::view::Sight;
 use sluice_core::view::kafka::{
@@ -52,7 +52,7 @@ pub struct World {
     /// When we last changed the quorum or the brokers' configuration.
     stepped: Mutex<Option<Instant>>,
     /// What is set while the brokers run.
-    dynamic: ArcSwapOption<DynamicConfigs>,
+    pub(super) dynamic: ArcSwapOption<DynamicConfigs>,
     /// Disks of brokers, each as it was told last.
     disks: ArcSwap<BTreeMap<NodeId, DiskView>>,
     /// Every rule of access.
@@ -127,32 +127,6 @@ impl World {
 
     pub fn dynamic(&self) -> Option<DynamicConfigs> {
         self.dynamic.load().as_deref().cloned()
-    }
-
-    /// Takes in the brokers' dynamic configs, read by requests that began at `began`. Whether they are others than before.
-    pub(super) fn set_dynamic(&self, mut configs: DynamicConfigs, began: Instant) -> bool {
-        let tuned = self.moves.tuned();
-        tuned.over_defaults(&mut configs.cluster, began);
-        let before = self.dynamic.load_full();
-        if let Some(known) = before.as_ref().filter(|_| tuned.is_older_than_brokers(began)) {
-            configs.brokers.clone_from(&known.brokers);
-        }
-        let same = before.as_deref() == Some(&configs);
-        self.dynamic.store(Some(Arc::new(configs)));
-        !same
-    }
-
-    /// Shows at once what changes of ours made of what single brokers have set: that is read rarely.
-    pub fn altered(&self, changes: &[ConfigChange]) {
-        let mut tuned = self.moves.tuned();
-        let Some(mut known) = self.dynamic() else { return };
-        for change in changes {
-            let Some(set) = change.broker.and_then(|id| known.brokers.get_mut(&id)) else { continue };
-            set.retain(|key, _| !change.reset.contains(key));
-            set.extend(change.set.clone());
-            tuned.altered(Instant::now());
-        }
-        self.dynamic.store(Some(Arc::new(known)));
     }
 
     pub fn access(&self) -> Option<Arc<BTreeSet<Acl>>> {
