@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
 //! `cluster`, `change`, `isr`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `snapshot`, `adhoc`, `guard`, `sink`, `verify` (P) · `input`, `unparsable`, `away` (bad input and faults: B). The table
+//! `pipeline`, `snapshot`, `adhoc`, `guard`, `sink`, `verify` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
 //! below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -14,6 +14,7 @@ mod away;
 mod change;
 mod cluster;
 mod connector;
+mod deaths;
 mod guard;
 mod input;
 mod isr;
@@ -160,6 +161,16 @@ cases! {
         "records are removed from a topic before the sink has read them: Ready=False names the table, and its rows are read anew on request";
     "P16" Shared Beside 180 snapshot::p16_a_transaction_that_holds_up_the_slot_is_named,
         "a transaction is open while the slot is made: status names the session, and the snapshot begins once it has ended";
+    "F3" Shared Beside 60 deaths::f03_what_failed_stops_when_it_is_told_to,
+        "a sink's task has failed and the pipeline is stopped: Connect has no task of it left, and it goes on once mended";
+    "F4" Shared Beside 50 deaths::f04_tables_at_rest_do_not_hold_the_log,
+        "only tables that nobody captures are written: the heartbeat lets the slot go on";
+    "F6" Shared Beside 70 deaths::f06_a_slot_that_a_failover_lost_is_missed,
+        "the slot is gone, as after a failover: refused, nothing runs; a snapshot on request heals";
+    "F8" Shared Beside 80 deaths::f08_a_slot_whose_log_was_removed_is_not_read_on,
+        "the server removes WAL that the slot had not been read to the end: refused, nothing runs; a snapshot on request heals";
+    "F13" Shared Beside 60 deaths::f13_a_table_without_a_key_is_refused_and_topics_are_as_declared,
+        "a table without a key is refused with the statement that mends it, nothing created; topics have the declared replicas and retention";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,
