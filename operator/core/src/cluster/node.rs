@@ -13,6 +13,8 @@ use crate::view::kafka::NodeId;
 
 /// How long a pod may be unschedulable before we call it a failure: claims are bound and nodes added meanwhile.
 const UNSCHEDULABLE_GRACE_SECONDS: i64 = 30;
+/// What Linux calls ENOSPC.
+const DISK_FULL: &str = "No space left on device";
 /// A node that ends sooner than this after its start did not get to work.
 const SHORT_RUN_SECONDS: i64 = 120;
 
@@ -97,6 +99,10 @@ impl Node {
     /// What a person can do about a node that fails.
     pub fn mend(&self) -> &'static str {
         match self.state {
+            NodeState::CrashLoop if self.message.contains(DISK_FULL) => {
+                "Its disk is full. Raise spec.pools[].storage.size where the storage class can expand volumes, or free room on the \
+                 volume; Kubernetes starts it again within five minutes"
+            }
             NodeState::ImageError => "Correct spec.image or spec.version; the pod is then replaced at once",
             NodeState::Unschedulable => {
                 "Sluice waits. Add a machine that fits, or change resources or template of its pool; the pod is then replaced at once"
@@ -296,8 +302,13 @@ fn ran_shortly(ended: &ContainerStateTerminated) -> bool {
     }
 }
 
+/// What it said last. Of a Java exception its words, not where they were thrown, unless there is nothing else.
 fn last_lines(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let all: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let is_frame =
+        |line: &&&str| line.starts_with("at ") || (line.starts_with("... ") && line.ends_with(" more"));
+    let words: Vec<_> = all.iter().filter(|line| !is_frame(line)).copied().collect();
+    let lines = if words.is_empty() { all } else { words };
     let tail = lines[lines.len().saturating_sub(3)..].join(" / ");
     if tail.is_empty() {
         return tail;

@@ -95,6 +95,30 @@ fn what_the_kubelet_says_is_told_as_it_is_meant() {
 }
 
 #[test]
+fn of_an_exception_its_words_are_told_and_a_full_disk_has_its_own_mend() {
+    let log = "ERROR Encountered fatal fault\njava.io.UncheckedIOException: Error while writing\n\tat org.apache.kafka.A.b(A.java:1)\n\
+               Caused by: java.io.IOException: No space left on device\n\tat java.base/java.io.C.d(C.java:2)\n\t... 14 more\n";
+    let ended = json!({ "terminated": {
+        "exitCode": 1, "reason": "Error", "message": log,
+        "startedAt": at(NOW - 7).to_string(), "finishedAt": at(NOW - 5).to_string(),
+    } });
+    let waiting = json!({ "waiting": { "reason": "CrashLoopBackOff" } });
+    let node = seen_as(container(5, waiting, ended));
+    assert!(
+        node.message.ends_with("Caused by: java.io.IOException: No space left on device"),
+        "{}",
+        node.message
+    );
+    assert!(!node.message.contains("A.java") && node.mend().contains("spec.pools[].storage.size"));
+    let frames = json!({ "terminated": {
+        "exitCode": 1, "message": "\tat org.apache.kafka.A.b(A.java:1)\n",
+        "startedAt": at(NOW - 7).to_string(), "finishedAt": at(NOW - 5).to_string(),
+    } });
+    let node = seen_as(container(5, json!({ "waiting": { "reason": "CrashLoopBackOff" } }), frames));
+    assert!(node.message.contains("A.java"), "better than nothing: {}", node.message);
+}
+
+#[test]
 fn a_node_is_dead_only_while_no_process_of_it_runs() {
     let backing_off = container(5, json!({ "waiting": { "reason": "CrashLoopBackOff" } }), ended(2));
     assert!(seen_as(backing_off).is_dead());
