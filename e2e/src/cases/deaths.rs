@@ -4,11 +4,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use sluice_crds::{CdcPipeline, Connector};
 
-use super::guard::{ran, state, streaming, until_free};
+use super::guard::{halts, heals, read_and_stopped, state, streaming};
 use crate::scene::pipeline::{ROWS, Shop};
 use crate::scene::postgres::{self, Options};
 use crate::scene::{Connect, Expect, Scene};
-use crate::wait::{chain, said, seconds};
+use crate::wait::{chain, seconds};
 
 /// About 60 MiB of WAL, of a table that no pipeline has.
 const BUSY: &str = "INSERT INTO busy SELECT n, repeat(md5(n::text), 16) FROM generate_series(1, 100000) n";
@@ -62,15 +62,12 @@ pub async fn f04_tables_at_rest_do_not_hold_the_log(s: &Scene<'_>) -> Result<()>
 pub async fn f06_a_slot_that_a_failover_lost_is_missed(s: &Scene<'_>) -> Result<()> {
     let (connect, database) = (s.shared_connect().await?, s.shared_postgres().await?);
     let shop = Shop::open(s, s.agent(), database, database, "f6").await?;
-    s.apply::<CdcPipeline>("f6", shop.spec(connect, database, database)).await?;
-    let slot = streaming(s, "f6").await?;
-    shop.same(s, 30).await?;
-    state(s, "f6", "Stopped", "PipelineStopped").await?;
-    until_free(s, &shop, &slot).await?;
+    let slot = read_and_stopped(s, &shop, shop.spec(connect, database, database)).await?;
     // before PostgreSQL 17 a standby has no slots of its primary
     s.agent().sql(&shop.source, &[&format!("SELECT pg_drop_replication_slot('{slot}')")]).await?;
     shop.sell(s.agent(), ROWS + 1, 5).await?;
-    halts_and_heals(s, &shop, "f6", &Expect::refused(&["SlotMissing"], &[&slot, "spec.snapshots"])).await
+    halts(s, "f6", &Expect::refused(&["SlotMissing"], &[&slot, "spec.snapshots"])).await?;
+    heals(s, &shop).await
 }
 
 pub async fn f08_a_slot_whose_log_was_removed_is_not_read_on(s: &Scene<'_>) -> Result<()> {
@@ -83,18 +80,15 @@ pub async fn f08_a_slot_whose_log_was_removed_is_not_read_on(s: &Scene<'_>) -> R
     ];
     s.agent().sql(&source.dsn("postgres"), &limits).await?;
     let shop = Shop::open(s, s.agent(), &source, sink, "f8").await?;
-    s.apply::<CdcPipeline>("f8", shop.spec(connect, &source, sink)).await?;
-    let slot = streaming(s, "f8").await?;
-    shop.same(s, 30).await?;
-    state(s, "f8", "Stopped", "PipelineStopped").await?;
-    until_free(s, &shop, &slot).await?;
+    let slot = read_and_stopped(s, &shop, shop.spec(connect, &source, sink)).await?;
     shop.sell(s.agent(), ROWS + 1, 5).await?;
     let busy = ["CREATE TABLE busy (n int, t text)", BUSY, BUSY, "SELECT pg_switch_wal()", "CHECKPOINT"];
     s.agent().sql(&shop.source, &busy).await?;
     let query = format!("SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{slot}'");
     let wal_status = s.agent().sql_value(&shop.source, &query).await?;
     ensure!(wal_status == "lost", "the slot should have lost its WAL: {wal_status}");
-    halts_and_heals(s, &shop, "f8", &Expect::refused(&["SlotLost"], &[&slot, "max_slot_wal_keep_size"])).await
+    halts(s, "f8", &Expect::refused(&["SlotLost"], &[&slot, "max_slot_wal_keep_size"])).await?;
+    heals(s, &shop).await
 }
 
 pub async fn f13_a_table_without_a_key_is_refused_and_topics_are_as_declared(s: &Scene<'_>) -> Result<()> {
@@ -122,22 +116,6 @@ pub async fn f13_a_table_without_a_key_is_refused_and_topics_are_as_declared(s: 
     let configs = s.agent().topic_configs(&kafka.bootstrap, "f13.public.notes").await?;
     ensure!(configs.get("retention.ms").is_some_and(|ms| ms == "259200000"), "{configs:?}");
     Ok(())
-}
-
-/// The pipeline is told to run: it says why it does not, its source stays stopped, and all rows come once they are asked for.
-async fn halts_and_heals(s: &Scene<'_>, shop: &Shop, name: &str, halts: &Expect<'_>) -> Result<()> {
-    s.merge::<CdcPipeline>(name, json!({"spec": {"state": "Running"}})).await?;
-    s.says::<CdcPipeline>(name, halts, seconds(20)).await?;
-    s.stays("the source connector does not run", seconds(5), async || {
-        let source: Connector = s.space.get(&format!("{name}-source")).await.map_err(said)?;
-        let state = source.status.and_then(|status| status.state).unwrap_or_default();
-        if state == "Stopped" { Ok(()) } else { Err(state) }
-    })
-    .await?;
-    s.merge::<CdcPipeline>(name, json!({"spec": {"snapshots": [{"id": "heal"}]}})).await?;
-    ran(s, name, "heal").await?;
-    s.ready::<CdcPipeline>(name, seconds(90)).await?;
-    shop.same(s, 60).await
 }
 
 /// How many Connect has of a connector, whatever their state.

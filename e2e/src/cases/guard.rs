@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::events::v1::Event;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_crds::cdc_pipeline::SnapshotRun;
 use sluice_crds::{CdcPipeline, Connector};
 
@@ -14,32 +14,17 @@ use crate::wait::{chain, said, seconds};
 pub async fn p07_a_slot_that_was_advanced_is_refused_and_heals_on_request(s: &Scene<'_>) -> Result<()> {
     let (connect, database) = (s.shared_connect().await?, s.shared_postgres().await?);
     let shop = Shop::open(s, s.agent(), database, database, "p7").await?;
-    s.apply::<CdcPipeline>("p7", shop.spec(connect, database, database)).await?;
-    let slot = streaming(s, "p7").await?;
-    shop.same(s, 30).await?;
-    state(s, "p7", "Stopped", "PipelineStopped").await?;
-    until_free(s, &shop, &slot).await?;
+    let slot = read_and_stopped(s, &shop, shop.spec(connect, database, database)).await?;
     shop.sell(s.agent(), ROWS + 1, 5).await?;
     let advance = format!("SELECT pg_replication_slot_advance('{slot}', pg_current_wal_lsn())");
     s.agent().sql(&shop.source, &[&advance]).await?;
 
-    s.merge::<CdcPipeline>("p7", json!({"spec": {"state": "Running"}})).await?;
     let words = ["past the stored offset", "spec.snapshots", &slot];
-    let told = s.says::<CdcPipeline>("p7", &Expect::refused(&["SlotAhead"], &words), seconds(20)).await?;
+    let told = halts(s, "p7", &Expect::refused(&["SlotAhead"], &words)).await?;
     let status = told.status.unwrap_or_default();
     let bytes = status.guard.and_then(|guard| guard.gap_bytes).unwrap_or_default();
     ensure!(status.phase.as_deref() == Some("Halted") && bytes > 0, "{:?}, {bytes} bytes", status.phase);
-    s.stays("the source connector does not run", seconds(10), async || {
-        let source: Connector = s.space.get("p7-source").await.map_err(said)?;
-        let state = source.status.and_then(|status| status.state).unwrap_or_default();
-        if state == "Stopped" { Ok(()) } else { Err(state) }
-    })
-    .await?;
-
-    s.merge::<CdcPipeline>("p7", json!({"spec": {"snapshots": [{"id": "heal"}]}})).await?;
-    ran(s, "p7", "heal").await?;
-    s.ready::<CdcPipeline>("p7", seconds(90)).await?;
-    shop.same(s, 30).await?;
+    heals(s, &shop).await?;
     shop.sell(s.agent(), ROWS + 6, 5).await?;
     shop.same(s, 30).await
 }
@@ -161,6 +146,37 @@ pub async fn p11_the_same_request_runs_once(s: &Scene<'_>) -> Result<()> {
     shop.same(s, 30).await
 }
 
+/// A pipeline of the shop's name has read all rows and is stopped; its slot, which nobody reads.
+pub(super) async fn read_and_stopped(s: &Scene<'_>, shop: &Shop, spec: Value) -> Result<String> {
+    s.apply::<CdcPipeline>(&shop.name, spec).await?;
+    let slot = streaming(s, &shop.name).await?;
+    shop.same(s, 30).await?;
+    state(s, &shop.name, "Stopped", "PipelineStopped").await?;
+    until_free(s, shop, &slot).await?;
+    Ok(slot)
+}
+
+/// It is told to run, and says why it does not; its source stays stopped.
+pub(super) async fn halts(s: &Scene<'_>, name: &str, why: &Expect<'_>) -> Result<CdcPipeline> {
+    s.merge::<CdcPipeline>(name, json!({"spec": {"state": "Running"}})).await?;
+    let told = s.says::<CdcPipeline>(name, why, seconds(20)).await?;
+    s.stays("the source connector does not run", seconds(10), async || {
+        let source: Connector = s.space.get(&format!("{name}-source")).await.map_err(said)?;
+        let state = source.status.and_then(|status| status.state).unwrap_or_default();
+        if state == "Stopped" { Ok(()) } else { Err(state) }
+    })
+    .await?;
+    Ok(told)
+}
+
+/// All rows come once they are asked for.
+pub(super) async fn heals(s: &Scene<'_>, shop: &Shop) -> Result<()> {
+    s.merge::<CdcPipeline>(&shop.name, json!({"spec": {"snapshots": [{"id": "heal"}]}})).await?;
+    ran(s, &shop.name, "heal").await?;
+    s.ready::<CdcPipeline>(&shop.name, seconds(90)).await?;
+    shop.same(s, 30).await
+}
+
 /// Until changes flow; the pipeline's slot.
 pub(super) async fn streaming(s: &Scene<'_>, name: &str) -> Result<String> {
     let flows = Expect { status: "True", reasons: &["Streaming"], words: &[] };
@@ -176,7 +192,7 @@ pub(super) async fn state(s: &Scene<'_>, name: &str, state: &str, reason: &str) 
     s.says::<CdcPipeline>(name, &there, seconds(60)).await.map(drop)
 }
 
-pub(super) async fn until_free(s: &Scene<'_>, shop: &Shop, slot: &str) -> Result<()> {
+async fn until_free(s: &Scene<'_>, shop: &Shop, slot: &str) -> Result<()> {
     let query = format!("SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'");
     s.eventually("nobody to read the slot", seconds(30), async || {
         let active = s.agent().sql_value(&shop.source, &query).await.map_err(|e| chain(e.as_ref()))?;
@@ -186,7 +202,7 @@ pub(super) async fn until_free(s: &Scene<'_>, shop: &Shop, slot: &str) -> Result
 }
 
 /// Until status says that the request was carried out.
-pub(super) async fn ran(s: &Scene<'_>, name: &str, id: &str) -> Result<SnapshotRun> {
+async fn ran(s: &Scene<'_>, name: &str, id: &str) -> Result<SnapshotRun> {
     s.eventually(&format!("the snapshot {id} to have been begun"), seconds(90), async || {
         let pipeline: CdcPipeline = s.space.get(name).await.map_err(said)?;
         let runs = pipeline.status.clone().unwrap_or_default().snapshots;

@@ -279,31 +279,14 @@ async fn nothing_new_lands_on_those_that_leave(s: &Scene<'_>, kafka: &Kafka) -> 
     Ok(())
 }
 
-/// Where Sluice ends in `k17`, each once: before and after every step of a broker that comes.
-const COMES: &[&str] = &[
-    "Told:AddVoter",
-    "Done:AddVoter",
-    "Told:Throttle",
-    "Done:Throttle",
-    "Told:Move",
-    "Done:Move",
-    "Told:Unthrottle",
-    "Done:Unthrottle",
-];
-/// And of one that leaves.
-const LEAVES: &[&str] = &[
-    "Done:Cordon",
-    "Told:Throttle",
-    "Done:Throttle",
-    "Told:Move",
-    "Done:Move",
-    "Told:Unthrottle",
-    "Done:Unthrottle",
-    "Told:RemoveVoter",
-    "Done:RemoveVoter",
-    "Told:UnregisterBroker",
-    "Done:UnregisterBroker",
-];
+/// Steps of a broker that comes, and of one that leaves.
+const COMES: &[&str] = &["AddVoter", "Throttle", "Move", "Unthrottle"];
+const LEAVES: &[&str] = &["Throttle", "Move", "Unthrottle", "RemoveVoter", "UnregisterBroker"];
+
+/// Where Sluice ends, each once: before and after each of these steps.
+fn around(steps: &[&str]) -> Vec<String> {
+    steps.iter().flat_map(|step| ["Told", "Done"].map(|moment| format!("{moment}:{step}"))).collect()
+}
 
 pub async fn k17_sluice_ends_at_every_fault_point(s: &Scene<'_>) -> Result<()> {
     let operator = s.operator().await?;
@@ -315,7 +298,8 @@ pub async fn k17_sluice_ends_at_every_fault_point(s: &Scene<'_>) -> Result<()> {
 async fn comes_and_leaves(s: &Scene<'_>, operator: &Operator) -> Result<()> {
     let kafka = kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
     topic(s, "orders", 12, 3).await?;
-    operator.end_at(&s.task, COMES).await?;
+    let points = around(COMES);
+    operator.end_at(&s.task, &points).await?;
     let before = placed(s, &kafka, "orders", 12).await?;
     let producing = s.agent().start_producing(&kafka.bootstrap, "orders", "ends").await?;
     s.merge::<KafkaCluster>("kafka", nodes(4)).await?;
@@ -323,10 +307,11 @@ async fn comes_and_leaves(s: &Scene<'_>, operator: &Operator) -> Result<()> {
     let copied = moved(&before, &s.agent().topics(&kafka.bootstrap).await?);
     ensure!(Some(copied) == status.moves && status.moves == status.lower_bound, "{copied} moved, {status:?}");
     s.ready::<KafkaCluster>("kafka", seconds(60)).await?;
-    passed(s, operator, COMES).await?;
+    passed(s, operator, &points).await?;
     is_free(s, &kafka, &["orders"]).await?;
 
-    operator.end_at(&s.task, LEAVES).await?;
+    let points = [around(LEAVES), vec!["Done:Cordon".into()]].concat();
+    operator.end_at(&s.task, &points).await?;
     s.merge::<KafkaCluster>("kafka", nodes(3)).await?;
     s.eventually("the fourth to be gone", seconds(240), async || {
         let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
@@ -335,7 +320,7 @@ async fn comes_and_leaves(s: &Scene<'_>, operator: &Operator) -> Result<()> {
         if pods.len() == 3 { Ok(()) } else { Err(format!("{} pods", pods.len())) }
     })
     .await?;
-    passed(s, operator, LEAVES).await?;
+    passed(s, operator, &points).await?;
     is_free(s, &kafka, &["orders"]).await?;
     let produced = producing.finish().await?;
     ensure!(produced.failed == 0 && produced.acked > 0, "acks=all failed meanwhile: {produced:?}");
@@ -345,10 +330,10 @@ async fn comes_and_leaves(s: &Scene<'_>, operator: &Operator) -> Result<()> {
 }
 
 /// Until Sluice has ended at all of them: the last comes after everything else.
-async fn passed(s: &Scene<'_>, operator: &Operator, points: &[&str]) -> Result<()> {
+async fn passed(s: &Scene<'_>, operator: &Operator, points: &[String]) -> Result<()> {
     s.eventually("Sluice to have ended at each point", seconds(60), async || {
         let log = operator.logs(seconds(600)).await;
-        let at = |point: &&&str| !log.contains(&format!("\"point\":\"{point}\""));
+        let at = |point: &&String| !log.contains(&format!("\"point\":\"{point}\""));
         let missing: Vec<_> = points.iter().filter(at).collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("not at {missing:?}")) }
     })

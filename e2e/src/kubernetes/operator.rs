@@ -47,7 +47,7 @@ impl Operator {
     }
 
     /// Has it end at these moments, each once (feature `fault-points`), and waits for the pod that does.
-    pub async fn end_at(&self, task: &Task, points: &[&str]) -> Result<()> {
+    pub async fn end_at(&self, task: &Task, points: &[String]) -> Result<()> {
         let wanted = (!points.is_empty()).then(|| points.join(","));
         self.set_points(wanted.as_deref()).await?;
         let has = |pod: &Pod| {

@@ -339,8 +339,7 @@ impl Context {
     pub fn kafka_seen(&self, key: &Key, before: &Sight<ClusterView>, after: &Sight<ClusterView>) {
         match (before.current(), after.current()) {
             (Some(before), Some(after)) => {
-                let serving = |view: &ClusterView| view.brokers.values().filter(|b| !b.fenced).count();
-                if serving(before) != serving(after) {
+                if before.serving().count() != after.serving().count() {
                     self.wake_users_of(key);
                 }
                 let changed: std::collections::HashSet<&str> = ClusterView::changed(before, after).collect();

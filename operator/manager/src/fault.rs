@@ -17,18 +17,16 @@ pub enum Moment {
 /// At a step of a KafkaCluster: `Told:Move`.
 pub fn step(moment: Moment, step: &Step) {
     let what = match step {
-        Step::Restart { .. } => "Restart",
-        Step::AddVoter { .. } => "AddVoter",
-        Step::RemoveVoter { .. } => "RemoveVoter",
-        Step::UnregisterBroker { .. } => "UnregisterBroker",
-        Step::Rebalance(Act::Throttle(ThrottleChange { no_rate: true, .. })) => "Unthrottle",
-        Step::Rebalance(Act::Throttle(_)) => "Throttle",
-        Step::Rebalance(Act::Move(_)) => "Move",
-        Step::Rebalance(Act::Cancel(_)) => "Cancel",
-        Step::Rebalance(Act::Elect(_)) => "Elect",
-        Step::None | Step::Wait(_) => return,
+        Step::Rebalance(Act::Throttle(ThrottleChange { no_rate: true, .. })) => Some("Unthrottle"),
+        Step::Rebalance(Act::Throttle(_)) => Some("Throttle"),
+        Step::Rebalance(Act::Move(_)) => Some("Move"),
+        Step::Rebalance(Act::Cancel(_)) => Some("Cancel"),
+        Step::Rebalance(Act::Elect(_)) => Some("Elect"),
+        step => step.kind(),
     };
-    reached(&format!("{moment:?}:{what}"));
+    if let Some(what) = what {
+        reached(&format!("{moment:?}:{what}"));
+    }
 }
 
 #[cfg(not(feature = "fault-points"))]

@@ -1,6 +1,7 @@
 //! Brokers that leave get no new partitions (KIP-1066): they are cordoned from when their replicas begin to move. One that
 //! stays after all, or comes back under its old id, is opened again.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dynamic::ConfigChange;
@@ -8,7 +9,7 @@ use super::gate;
 use super::rebalance::{Rebalance, basis};
 use super::seen::{DynamicConfigs, Seen};
 use super::wanted::Wanted;
-use crate::view::kafka::{ClusterView, NodeId};
+use crate::view::kafka::NodeId;
 
 /// What a broker has of its own where it is cordoned. It outlives the broker's registration.
 const KEY: &str = "cordoned.log.dirs";
@@ -27,9 +28,13 @@ pub fn changes(wanted: &Wanted, seen: &Seen, rebalance: &Rebalance) -> Vec<Confi
     }
     // some must be left that new partitions can go to
     let whole = wanted.brokers().all(|id| gate::is_up(id, view));
+    // a digest over all partitions: where it is asked for, and once
+    let drains = LazyCell::new(|| drains(seen, rebalance));
     let change = |id: NodeId| {
-        let (own, leaves) = (dynamic.brokers.get(&id)?, leaves(wanted, id));
-        let set = leaves && !is_whole(own) && whole && begins(id, seen, view, rebalance);
+        let (own, leaves) = (dynamic.brokers.get(&id)?, !wanted.has_broker(id));
+        // one that comes to where there is none would only have to move
+        let begins = || gate::replicas_on(id, view).1 == 0 || *drains;
+        let set = leaves && !is_whole(own) && whole && begins();
         let reset = !leaves && own.contains_key(KEY);
         (set || reset).then(|| ConfigChange {
             broker: Some(id),
@@ -37,7 +42,7 @@ pub fn changes(wanted: &Wanted, seen: &Seen, rebalance: &Rebalance) -> Vec<Confi
             reset: if reset { BTreeSet::from([KEY.into()]) } else { BTreeSet::new() },
         })
     };
-    view.brokers.keys().filter(|id| gate::is_up(**id, view)).filter_map(|id| change(*id)).collect()
+    view.serving().filter_map(change).collect()
 }
 
 /// As it was described last.
@@ -49,15 +54,10 @@ fn is_whole(own: &BTreeMap<String, String>) -> bool {
     own.get(KEY).is_some_and(|dirs| dirs == ALL)
 }
 
-fn leaves(wanted: &Wanted, id: NodeId) -> bool {
-    !wanted.pool_of(id).is_some_and(|pool| pool.broker)
-}
-
-/// There is no replica on it, and one that comes now would only have to move; or what moves does so that it may leave.
-fn begins(id: NodeId, seen: &Seen, view: &ClusterView, rebalance: &Rebalance) -> bool {
-    gate::replicas_on(id, view).1 == 0
-        || rebalance.status.as_ref().zip(seen.proposal.as_ref()).is_some_and(|(status, proposal)| {
-            let moves = ["Moving", "Finishing"].contains(&status.phase.as_str()) && proposal.answer.is_ok();
-            moves && status.basis.as_ref() == Some(&basis(&proposal.model))
-        })
+/// What moves does so that those that leave may.
+fn drains(seen: &Seen, rebalance: &Rebalance) -> bool {
+    rebalance.status.as_ref().zip(seen.proposal.as_ref()).is_some_and(|(status, proposal)| {
+        let moves = ["Moving", "Finishing"].contains(&status.phase.as_str()) && proposal.answer.is_ok();
+        moves && status.basis.as_ref() == Some(&basis(&proposal.model))
+    })
 }

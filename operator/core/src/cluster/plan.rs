@@ -237,7 +237,19 @@ impl Plan {
 impl Step {
     /// Whether status must be written before it is made.
     pub fn is_disruptive(&self) -> bool {
-        !matches!(self, Self::None | Self::Wait(_))
+        self.kind().is_some()
+    }
+
+    /// What is done, in one word; `None`: nothing.
+    pub fn kind(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Restart { .. } => "Restart",
+            Self::AddVoter { .. } => "AddVoter",
+            Self::RemoveVoter { .. } => "RemoveVoter",
+            Self::UnregisterBroker { .. } => "UnregisterBroker",
+            Self::Rebalance(_) => "Rebalance",
+            Self::None | Self::Wait(_) => return None,
+        })
     }
 
     /// For events and the log: what is done, and why.

@@ -112,6 +112,11 @@ impl Wanted {
         self.pools.iter().flat_map(|p| p.ids.clone())
     }
 
+    /// Whether the spec has a broker with this id: else it leaves.
+    pub fn has_broker(&self, id: NodeId) -> bool {
+        self.pool_of(id).is_some_and(|pool| pool.broker)
+    }
+
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|p| p.name == name)
     }

@@ -138,7 +138,7 @@ fn absent(wanted: &Wanted, status: &TopicStatus, seen: &Seen<'_>, view: &Cluster
         plan.finalizer = seen.has_finalizer;
         return plan;
     }
-    let brokers = count(view.brokers.values().filter(|broker| !broker.fenced).count());
+    let brokers = count(view.serving().count());
     if let Some(factor) = wanted.replication_factor
         && factor > brokers
     {

@@ -41,10 +41,7 @@ pub fn verdict(
     let more_or_fewer = |moving: &Reassignment| moving.adding.len() != moving.removing.len();
     let moves = meanwhile(wanted, seen).moving.is_some_and(|moving| moving.values().any(more_or_fewer));
     let factor = wanted.replication_factor.filter(|_| differs.is_some() || moves)?;
-    let brokers = seen
-        .kafka
-        .and_then(Sight::current)
-        .map_or(0, |view| count(view.brokers.values().filter(|broker| !broker.fenced).count()));
+    let brokers = seen.kafka.and_then(Sight::current).map_or(0, |view| count(view.serving().count()));
     if let Some((kafka, _)) = differs
         && factor > brokers
     {

@@ -152,7 +152,8 @@ pub fn is_status(error: &kube::Error, codes: &[u16]) -> bool {
     matches!(error, kube::Error::Api(status) if codes.contains(&status.code))
 }
 
-/// Whether it is refused because the namespace is going away, and all in it with it.
+/// Whether it is refused because the namespace is going away, and all in it with it: the cause that the admission plugin
+/// `NamespaceLifecycle` names.
 pub fn is_going(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
     let mut causes = status.details.iter().flat_map(|details| &details.causes);

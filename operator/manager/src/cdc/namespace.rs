@@ -6,7 +6,6 @@ use kube::api::{Api, PostParams};
 
 use crate::act::apply::deadline;
 use crate::context::Context;
-use crate::error::Error;
 
 /// Whether the namespace is being deleted. Sluice may not read namespaces; but the API server says so to whoever would make something in
 /// one, and Sluice may make events. Nothing is made.
@@ -26,14 +25,7 @@ pub async fn is_going(client: &Client, namespace: &str) -> bool {
     let api: Api<Event> = Api::namespaced(client.clone(), namespace);
     let params = PostParams { dry_run: true, ..Default::default() };
     match deadline("ask whether the namespace is going", api.create(&params, &event)).await {
-        Err(Error::Kube { source, .. }) => is_said_by(&source),
-        _ => false,
+        Err(error) => error.is_farewell(),
+        Ok(_) => false,
     }
-}
-
-/// The cause that the admission plugin `NamespaceLifecycle` names.
-fn is_said_by(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
-    let mut causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.any(|cause| cause.reason == "NamespaceTerminating")
 }

@@ -174,16 +174,8 @@ async fn disturb(
     info!(cluster = %key, step = text, "step");
     let outcome = act::step(context, key, world, wanted, step).await;
     fault::step(Moment::Done, step);
-    let action = match step {
-        Step::Restart { .. } => "Restart",
-        Step::AddVoter { .. } => "AddVoter",
-        Step::RemoveVoter { .. } => "RemoveVoter",
-        Step::UnregisterBroker { .. } => "UnregisterBroker",
-        Step::Rebalance(_) => "Rebalance",
-        Step::None | Step::Wait(_) => return outcome,
-    };
     // a failure shows in `Ready`, and turns of that are told
-    if outcome == Outcome::Done {
+    if let (Some(action), Outcome::Done) = (step.kind(), &outcome) {
         context.event(cluster, Severity::Normal, action, action, &text).await;
     }
     outcome

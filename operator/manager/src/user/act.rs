@@ -51,10 +51,9 @@ pub async fn carry_out(world: &World, name: &str, changes: &Changes) -> Result<(
 async fn spread(world: &World, principal: &str, changes: &Changes) -> Result<(), Refusal> {
     let deadline = Instant::now() + SPREAD;
     let sight = world.sight();
-    let brokers = sight.current().into_iter().flat_map(|view| &view.brokers);
-    for (id, _) in brokers.filter(|(_, broker)| !broker.fenced) {
+    for id in sight.current().into_iter().flat_map(|view| view.serving()) {
         loop {
-            let rules = world.client.describe_acls_at(*id, principal).await;
+            let rules = world.client.describe_acls_at(id, principal).await;
             if changes.are_in(&rules.map_err(|error| Refusal::ForNow(chain(&error)))?) {
                 break;
             }

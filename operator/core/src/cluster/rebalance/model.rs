@@ -118,7 +118,7 @@ pub fn is_own(progress: Progress) -> bool {
 
 /// It is not to be there, and it is not: nothing on it comes back, and nothing can be brought to it.
 pub fn is_lost(wanted: &Wanted, view: &ClusterView, id: NodeId) -> bool {
-    !wanted.pool_of(id).is_some_and(|pool| pool.broker) && !is_up(id, view)
+    !wanted.has_broker(id) && !is_up(id, view)
 }
 
 fn brokers(wanted: &Wanted, view: &ClusterView) -> Vec<Broker> {

@@ -173,10 +173,8 @@ pub fn suffers(
         (0..).zip(&topic.partitions).any(|(index, partition)| {
             let moves = others.is_some_and(|others| others.contains_key(&index))
                 || moving.iter().any(|m| m.partition == index && m.topic == *name);
-            let behind = |id: &i32| {
-                let stays = ground.wanted.pool_of(*id).is_some_and(|pool| pool.broker);
-                !partition.isr.contains(id) && stays && is_up(*id, view)
-            };
+            let behind =
+                |id: &i32| !partition.isr.contains(id) && ground.wanted.has_broker(*id) && is_up(*id, view);
             !moves && partition.replicas.iter().any(behind)
         })
     })

@@ -91,6 +91,13 @@ pub struct QuorumReplica {
     pub last_caught_up_ms: Option<i64>,
 }
 
+impl ClusterView {
+    /// Brokers that are not fenced.
+    pub fn serving(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id)
+    }
+}
+
 impl TopicView {
     pub fn replication_factor(&self) -> usize {
         self.partitions.iter().map(|p| p.replicas.len()).max().unwrap_or(0)

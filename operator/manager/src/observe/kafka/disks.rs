@@ -48,8 +48,7 @@ impl Disks {
 
 /// The brokers after the cursor, and from the beginning when there are no more.
 fn next(view: &ClusterView, cursor: &mut Option<NodeId>) -> Vec<NodeId> {
-    let serving: Vec<NodeId> =
-        view.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id).collect();
+    let serving: Vec<NodeId> = view.serving().collect();
     let at_once = serving.len().div_ceil(TURNS);
     let from = cursor.map_or(0, |cursor| serving.partition_point(|id| *id <= cursor));
     let turn: Vec<_> = serving.iter().cycle().skip(from).take(at_once).copied().collect();

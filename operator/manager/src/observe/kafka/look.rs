@@ -157,8 +157,7 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     if let Some(view) = world.sight().current() {
         brokers.retain(|id, _| view.brokers.contains_key(id));
         let each = round.number % EACH_BROKER == 1;
-        let serving = view.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id);
-        for id in serving.filter(|id| each || !brokers.contains_key(id)).collect::<Vec<_>>() {
+        for id in view.serving().filter(|id| each || !brokers.contains_key(id)).collect::<Vec<_>>() {
             round.requests += 1;
             match client.describe_broker_configs(id).await {
                 Ok(configs) => drop(brokers.insert(id, set(configs, ConfigSource::Broker))),
@@ -190,7 +189,7 @@ async fn weigh(world: &World, client: &Client, round: &mut Round) {
     let Some(view) = sight.current() else { return };
     let mut sizes = Sizes::new();
     let mut complete = view.brokers.values().all(|broker| !broker.fenced);
-    for id in view.brokers.iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id) {
+    for id in view.serving() {
         round.requests += 1;
         match client.describe_log_dirs(id).await {
             Ok(dirs) => {
