@@ -64,7 +64,7 @@ pub use verify::{Repair, TableDifferences, Verification, Verify, VerifyMode};
         .message("connectRef cannot change: offsets do not move between Connect clusters"),
     validation = Rule::new("!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot' || (has(self.objectives) && has(self.objectives.maxRetainedWal))")
         .message("onBudgetExceeded: DropSlot needs objectives.maxRetainedWal: without a budget nothing can exceed it"),
-    validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.all(s, has(s.type) && s.type == 'Incremental')) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
+    validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || ((!has(self.snapshots) || self.snapshots.all(s, has(s.type) && s.type != 'Initial')) && (!has(self.source.onGap) || self.source.onGap != 'Resnapshot') && (!has(self.source.onBudgetExceeded) || self.source.onBudgetExceeded != 'DropSlot'))")
         .message("snapshot.mode: Never reads no rows: with it there can be no snapshots of type Initial, no onGap: Resnapshot and no onBudgetExceeded: DropSlot"),
     validation = Rule::new("!has(self.snapshot) || !has(self.snapshot.mode) || self.snapshot.mode != 'Never' || !has(self.objectives) || !has(self.objectives.maxSnapshotDuration)")
         .message("snapshot.mode: Never reads no rows: with it there can be no objectives.maxSnapshotDuration"),

@@ -23,8 +23,8 @@ pub enum SnapshotMode {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("(has(self.type) && self.type == 'Incremental') || (!has(self.where) && (!has(self.tables) || self.tables.size() == 0))")
-        .message("tables and where belong to type: Incremental: Initial reads all rows of all tables"),
+    validation = Rule::new("(has(self.type) && self.type != 'Initial') || (!has(self.where) && (!has(self.tables) || self.tables.size() == 0))")
+        .message("tables and where belong to type: Incremental or Blocking: Initial reads all rows of all tables"),
     validation = Rule::new("!has(self.where) || (has(self.tables) && self.tables.size() == 1)")
         .message("where needs exactly one table in tables"),
 )]
@@ -34,10 +34,11 @@ pub struct SnapshotRequest {
     pub id: String,
     /// `Initial` (default) begins anew: the source connector stops, its offsets and its slot are given up, and it begins with a snapshot
     /// of all tables. Heals a pipeline that is halted. `Incremental` reads rows in chunks while changes go on flowing, and goes on where
-    /// it was when it is interrupted; such requests run one after the other.
+    /// it was when it is interrupted. `Blocking` reads each table at once while changes wait: it is faster and takes tables without a primary
+    /// key, and begins again when it is interrupted. Requests of the latter two run one after the other.
     #[serde(default, rename = "type")]
     pub type_: SnapshotType,
-    /// Of an `Incremental` one: the tables, of `spec.tables`. Default: all.
+    /// Of an `Incremental` or `Blocking` one: the tables, of `spec.tables`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 500),
@@ -45,18 +46,19 @@ pub struct SnapshotRequest {
         extend("x-kubernetes-list-type" = "set")
     )]
     pub tables: Vec<String>,
-    /// Of an `Incremental` one of a single table: which rows, as in an SQL `WHERE`, for example `region = 'eu'`.
+    /// Of one with a single table: which rows, as in an SQL `WHERE`, for example `region = 'eu'`.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub where_: Option<String>,
 }
 
-/// `Initial` or `Incremental`.
+/// `Initial`, `Incremental` or `Blocking`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SnapshotType {
     #[default]
     Initial,
     Incremental,
+    Blocking,
 }
 
 /// The snapshot that runs, or ran last: what it has brought to the topics, as it was begun last. A snapshot that is cut short begins
@@ -120,16 +122,16 @@ pub struct TableSnapshot {
 pub struct SnapshotRun {
     /// The request's id; `added/<table>` of a table that was added.
     pub id: String,
-    /// `Initial` or `Incremental`.
+    /// `Initial`, `Incremental` or `Blocking`.
     #[serde(rename = "type")]
     pub type_: SnapshotType,
     /// When the source connector was let begin anew, or was asked to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
-    /// Of an incremental one: `Asked` (the connector has not answered yet), `Reading`, `Done` or `Failed`.
+    /// Of all but an `Initial` one: `Asked` (the connector has not answered yet), `Reading`, `Done` or `Failed`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub state: String,
-    /// Of an incremental one: its tables.
+    /// Of all but an `Initial` one: its tables.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<String>,
     /// Which rows, where only some were asked for.

@@ -157,7 +157,14 @@ async fn names_within_an_object() {
         (with(pipeline("p"), &json!({ "snapshots": [{ "id": "a b" }] })), "spec.snapshots[0].id"),
         (
             with(pipeline("p"), &json!({ "snapshots": [{ "id": "a", "tables": ["public.orders"] }] })),
-            "tables and where belong to type: Incremental: Initial reads all rows of all tables",
+            "tables and where belong to type: Incremental or Blocking: Initial reads all rows of all tables",
+        ),
+        (
+            with(
+                pipeline("p"),
+                &json!({ "snapshots": [{ "id": "a", "type": "Blocking", "where": "id = 1" }] }),
+            ),
+            "where needs exactly one table in tables",
         ),
         (
             with(

@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
 //! `cluster`, `change`, `isr`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `snapshot`, `adhoc`, `guard`, `sink`, `verify` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
+//! `pipeline`, `snapshot`, `adhoc`, `blocking`, `guard`, `sink`, `verify` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
 //! below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -11,6 +11,7 @@ use crate::scene::Scene;
 
 mod adhoc;
 mod away;
+mod blocking;
 mod change;
 mod cluster;
 mod connector;
@@ -161,6 +162,8 @@ cases! {
         "records are removed from a topic before the sink has read them: Ready=False names the table, and its rows are read anew on request";
     "P16" Shared Beside 180 snapshot::p16_a_transaction_that_holds_up_the_slot_is_named,
         "a transaction is open while the slot is made: status names the session, and the snapshot begins once it has ended";
+    "P17" Shared Beside 180 blocking::p17_rows_are_read_while_changes_wait,
+        "rows are read on request while changes wait, once; a restart in the middle has them read again to the end, and nothing is missing";
     "F3" Shared Beside 60 deaths::f03_what_failed_stops_when_it_is_told_to,
         "a sink's task has failed and the pipeline is stopped: Connect has no task of it left, and it goes on once mended";
     "F4" Shared Beside 50 deaths::f04_tables_at_rest_do_not_hold_the_log,

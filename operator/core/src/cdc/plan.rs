@@ -58,6 +58,8 @@ pub struct Seen<'a> {
     pub missed: Vec<(String, MissedRecords)>,
     /// What Debezium has told of the rows that it was ordered to read last.
     pub heard: Option<&'a Heard>,
+    /// Rows of the first snapshot are still looked for in the topics.
+    pub counting: bool,
     /// See [`super::snapshot::unloaded`].
     pub unloaded: BTreeSet<TableName>,
     /// Publications in the source whose comment names a pipeline that is not there.

@@ -183,6 +183,22 @@ pub fn order(signals: &TableName, id: &str, tables: &[String], filter: Option<&s
     give(signals, id, "execute-snapshot", &data)
 }
 
+/// Orders the rows of tables to be read at once while changes wait; once, however often it is run. Debezium takes the filter of this kind as
+/// a whole query, and the table of a filter by its name and not as an expression.
+pub fn order_blocking(signals: &TableName, id: &str, tables: &[String], filter: Option<&str>) -> String {
+    let mut data = serde_json::json!({
+        "type": "BLOCKING",
+        "data-collections": tables.iter().map(|table| names::expression(table)).collect::<Vec<_>>(),
+    });
+    if let (Some(filter), [name]) = (filter, tables)
+        && let Ok(from) = name.parse::<TableName>()
+    {
+        let query = format!("SELECT * FROM {} WHERE ({filter})", self::table(&from));
+        data["additional-conditions"] = serde_json::json!([{ "data-collection": name, "filter": query }]);
+    }
+    give(signals, id, "execute-snapshot", &data)
+}
+
 /// Of an order that may be under way, or is only on its way.
 pub fn stop(signals: &TableName, id: &str, tables: &[String]) -> String {
     let tables: Vec<_> = tables.iter().map(|table| names::expression(table)).collect();

@@ -237,7 +237,8 @@ fn reads(
     for (at, request) in listed.iter().enumerate() {
         // what was asked for long ago may name tables that have left since
         if ran.iter().any(|run| run.id == request.id && run.completed_at.is_some()) {
-            reads.push(Read { id: request.id.clone(), tables: BTreeSet::new(), filter: None });
+            let (id, type_) = (request.id.clone(), request.type_);
+            reads.push(Read { id, type_, tables: BTreeSet::new(), filter: None });
             continue;
         }
         // Debezium puts it among other conditions as it is
@@ -246,10 +247,11 @@ fn reads(
                 format!("it has {what}: only one condition can be meant, as it stands behind WHERE");
             findings.push(invalid(message).at(format!("spec.snapshots[{at}].where")));
         }
-        if request.type_ == api::SnapshotType::Incremental {
+        if request.type_ != api::SnapshotType::Initial {
             let field = format!("spec.snapshots[{at}].tables");
             let tables = some_of(&request.tables, tables, &field, findings);
-            reads.push(Read { id: request.id.clone(), tables, filter: request.where_.clone() });
+            let (id, type_) = (request.id.clone(), request.type_);
+            reads.push(Read { id, type_, tables, filter: request.where_.clone() });
         }
     }
     reads

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::cdc_pipeline::{
-    OnBudgetExceeded, OnGap, PostgresConnection, Repair, SchemaEvolution, SnapshotMode,
+    OnBudgetExceeded, OnGap, PostgresConnection, Repair, SchemaEvolution, SnapshotMode, SnapshotType,
 };
 use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::topic::{Adoption, CleanupPolicy, Retention};
@@ -24,7 +24,7 @@ pub struct Wanted {
     pub snapshot: SnapshotMode,
     /// Ids of `spec.snapshots` that have all rows read anew.
     pub snapshots: Vec<String>,
-    /// Those of `spec.snapshots` that are read while changes flow.
+    /// Those of `spec.snapshots` that are read while the pipeline runs.
     pub reads: Vec<Read>,
     /// See [`super::adhoc::channel`].
     pub signals: Option<TableName>,
@@ -45,10 +45,12 @@ pub struct Wanted {
     pub paused: bool,
 }
 
-/// A request to read rows while changes flow.
+/// A request to read rows of a pipeline that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     pub id: String,
+    /// Not `Initial`.
+    pub type_: SnapshotType,
     pub tables: BTreeSet<TableName>,
     /// What stands behind WHERE.
     pub filter: Option<String>,

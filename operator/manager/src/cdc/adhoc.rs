@@ -32,7 +32,7 @@ pub async fn listen(
     let signal = adhoc::signal(run);
     let mut listening = context.cdc.listening(pipeline);
     if listening.signal != signal {
-        listening = Listening { signal, ..Default::default() };
+        listening = Listening { signal, heard: Heard::of(run), ..Default::default() };
     }
     let since = run.at.as_ref().map_or(0, |at| at.0.as_millisecond() - CLOCKS);
     listening.heard.whole = false;

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use sluice_crds::cdc_pipeline::{SnapshotRun, SnapshotType};
 
-/// What Debezium has told of one order (`IncrementalSnapshotNotificationService`, 3.6).
+/// What Debezium has told of one order (`IncrementalSnapshotNotificationService` and `InitialSnapshotNotificationService`, 3.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     pub started: bool,
@@ -12,12 +13,29 @@ pub struct Heard {
     pub aborted: bool,
     /// Nothing that was told is missing here: the topic was read to its end.
     pub whole: bool,
+    /// The connector was started again, or stopped, before it had read all.
+    pub cut_short: bool,
+    /// What is told of a blocking snapshot carries no name.
+    pub blocking: bool,
+    /// The order itself was heard.
+    pub ordered: bool,
 }
 
 /// As `JsonConverter` writes it with its schema.
 #[derive(Deserialize)]
-struct Envelope {
-    payload: Notification,
+struct Envelope<T> {
+    payload: T,
+}
+
+/// A row of the signal table.
+#[derive(Deserialize)]
+struct Change {
+    after: Signal,
+}
+
+#[derive(Deserialize)]
+struct Signal {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -31,24 +49,62 @@ struct Notification {
 }
 
 impl Heard {
-    /// A record of the signal table's topic. Rows of the table itself, and what is told of other orders, say nothing.
+    /// Nothing yet.
+    pub fn of(run: &SnapshotRun) -> Self {
+        Self { blocking: run.type_ == SnapshotType::Blocking, ..Self::default() }
+    }
+
+    /// A record of the signal table's topic. Other rows of the table itself, and what is told of other orders, say nothing.
     pub fn note(&mut self, signal: &str, value: &[u8]) {
-        let Ok(Envelope { payload: told }) = serde_json::from_slice(value) else { return };
+        if self.blocking {
+            return self.note_blocking(signal, value);
+        }
+        let Ok(Envelope::<Notification> { payload: told }) = serde_json::from_slice(value) else { return };
         if told.aggregate_type != "Incremental Snapshot" || told.id != signal {
             return;
         }
         self.started = true;
         match told.kind.as_str() {
-            "TABLE_SCAN_COMPLETED" => {
-                let of = |key: &str| told.additional_data.get(key).cloned();
-                let rows = of("total_rows_scanned").and_then(|rows| rows.parse().ok()).unwrap_or_default();
-                if let Some(table) = of("scanned_collection") {
-                    self.tables.insert(table, (rows, of("status").unwrap_or_default()));
-                }
-            }
+            "TABLE_SCAN_COMPLETED" => self.scanned(&told),
             "COMPLETED" => self.completed = true,
             "ABORTED" => self.aborted = true,
             _ => {}
+        }
+    }
+
+    fn note_blocking(&mut self, signal: &str, value: &[u8]) {
+        if let Ok(Envelope::<Change> { payload }) = serde_json::from_slice(value) {
+            // a connector that was started again may read it once more
+            if payload.after.id == signal {
+                *self = Self { blocking: true, ordered: true, ..Self::default() };
+            }
+            return;
+        }
+        let Ok(Envelope::<Notification> { payload: told }) = serde_json::from_slice(value) else { return };
+        if told.aggregate_type != "Initial Snapshot" || !self.ordered {
+            return;
+        }
+        match told.kind.as_str() {
+            "STARTED" => {
+                (self.started, self.cut_short) = (true, false);
+                self.tables.clear();
+            }
+            "SKIPPED" => self.cut_short = true,
+            _ if !self.started => {}
+            "TABLE_SCAN_COMPLETED" => self.scanned(&told),
+            "COMPLETED" => self.completed = true,
+            // the end of the connector is told so, too
+            "ABORTED" if self.failures().is_empty() => self.cut_short = true,
+            "ABORTED" => self.aborted = true,
+            _ => {}
+        }
+    }
+
+    fn scanned(&mut self, told: &Notification) {
+        let of = |key: &str| told.additional_data.get(key).cloned();
+        let rows = of("total_rows_scanned").and_then(|rows| rows.parse().ok()).unwrap_or_default();
+        if let Some(table) = of("scanned_collection") {
+            self.tables.insert(table, (rows, of("status").unwrap_or_default()));
         }
     }
 
@@ -60,7 +116,9 @@ impl Heard {
     pub(super) fn failures(&self) -> Vec<String> {
         let failed = self.tables.iter().filter(|(_, (_, how))| how != "SUCCEEDED" && how != "EMPTY");
         let told = |how: &str| match how {
-            "NO_PRIMARY_KEY" => "it has no primary key to read it in chunks by".to_owned(),
+            "NO_PRIMARY_KEY" => {
+                "it has no primary key to read it in chunks by; type: Blocking reads it at once".to_owned()
+            }
             "SQL_EXCEPTION" => {
                 "the database refused the query; the log of the Connect worker has its words".to_owned()
             }

@@ -1,12 +1,14 @@
-//! Rows that are read while changes flow: requests of `spec.snapshots` with `type: Incremental`, and tables that were added to a
-//! pipeline whose first snapshot is done.
+//! Rows that are read of a pipeline that runs: requests of `spec.snapshots` with `type: Incremental` or `Blocking`, and tables that were
+//! added to a pipeline whose first snapshot is done.
 //!
 //! Debezium reads them in chunks between changes (its incremental snapshots) when a row in a table of the source, the signal table, orders
 //! it to; `channel` says from when on a pipeline has one. It tells how far it is in the topic of that table (`heard`). One order is
-//! under way at a time: what Debezium tells carries the name of the newest only. `turn` gives the orders.
+//! under way at a time: what Debezium tells carries the name of the newest only. `turn` gives the orders; `blocking`: what is
+//! different where changes wait meanwhile.
 //!
 //! A run is in status before its row is in the table, and the row's key names the run: it is ordered once, however often it is tried.
 
+mod blocking;
 mod channel;
 mod heard;
 mod turn;
@@ -42,18 +44,18 @@ pub fn signal(run: &SnapshotRun) -> String {
 
 /// All rows of the table were read by this run.
 pub(super) fn has_read(run: &SnapshotRun, table: &str) -> bool {
-    let whole = run.type_ == SnapshotType::Incremental && run.state == DONE && run.where_.is_none();
+    let whole = run.type_ != SnapshotType::Initial && run.state == DONE && run.where_.is_none();
     whole && run.tables.iter().any(|read| read == table)
 }
 
 /// The newest run for the table came to a bad end.
 pub(super) fn could_not_read(runs: &[SnapshotRun], table: &str) -> bool {
     let of = |run: &&SnapshotRun| {
-        run.type_ == SnapshotType::Incremental && run.tables.iter().any(|read| read == table)
+        run.type_ != SnapshotType::Initial && run.tables.iter().any(|read| read == table)
     };
     runs.iter().rfind(of).is_some_and(|run| run.state == FAILED)
 }
 
 fn is_under_way(run: &SnapshotRun) -> bool {
-    run.type_ == SnapshotType::Incremental && [ASKED, READING].contains(&run.state.as_str())
+    run.type_ != SnapshotType::Initial && [ASKED, READING].contains(&run.state.as_str())
 }

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::cdc_pipeline::{SnapshotRun, SnapshotType};
 
-use super::{ASKED, DONE, FAILED, READING, captures, has_read, is_under_way, signal};
+use super::{ASKED, DONE, FAILED, READING, blocking, captures, has_read, is_under_way, signal};
 use crate::cdc::compile::Compiled;
 use crate::cdc::plan::{Phase, Plan, Seen, Work};
 use crate::cdc::wanted::Read;
@@ -29,7 +29,9 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     plan.memory.runs.retain(here);
     let runs = &mut plan.memory.runs;
     if let Some(run) = runs.iter_mut().find(|run| is_under_way(run)) {
-        if is_wanted(run, wanted) && !is_stopping(run) {
+        if run.type_ == SnapshotType::Blocking {
+            blocking::turn(run, wanted, seen, is_wanted(run, wanted));
+        } else if is_wanted(run, wanted) && !is_stopping(run) {
             follow(run, wanted, seen);
         } else {
             let doing = format!("stop the reading of {}", run.tables.join(", "));
@@ -50,12 +52,16 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
         && let Some(next) = next(wanted, seen, runs)
     {
         let at = Some(Time(whole_seconds(seen.now)));
-        runs.push(SnapshotRun { at, state: ASKED.into(), type_: SnapshotType::Incremental, ..next });
+        runs.push(SnapshotRun { at, state: ASKED.into(), ..next });
     }
     if let Some(run) = runs.iter().find(|run| run.state == ASKED && !is_stopping(run)) {
         let doing = format!("order the rows of {} to be read", run.tables.join(", "));
         let (tables, filter) = (&run.tables, run.where_.as_deref());
-        let statements = vec![sql::order(table, &signal(run), tables, filter)];
+        let order = match run.type_ {
+            SnapshotType::Blocking => sql::order_blocking,
+            SnapshotType::Incremental | SnapshotType::Initial => sql::order,
+        };
+        let statements = vec![order(table, &signal(run), tables, filter)];
         plan.orders.push(Work { sink: None, doing, statements });
     }
     plan
@@ -80,7 +86,7 @@ pub fn read_since(
     all.filter(|table| read.contains(table) || since(table)).collect()
 }
 
-fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
+pub(super) fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
     let Some(heard) = seen.heard.filter(|heard| heard.started) else {
         if run.state == ASKED {
             ask_again(run, wanted, seen);
@@ -98,7 +104,10 @@ fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
     run.state = READING.into();
     run.rows = heard.rows();
     if heard.aborted {
-        end(run, FAILED, "it was stopped by a signal that Sluice did not send", seen.now);
+        let failures = heard.failures();
+        let foreign = "it was stopped by a signal that Sluice did not send".to_owned();
+        let why = if failures.is_empty() { foreign } else { failures.join("; ") };
+        end(run, FAILED, &why, seen.now);
     } else if heard.completed {
         let mut failures = heard.failures();
         // the end of the last table that is stopped looks like the end of all
@@ -113,10 +122,10 @@ fn follow(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
 const STOPPING: &str = "Its request was taken out of spec.snapshots: it is being stopped";
 const UNHEARD: &str =
     "Its request was taken out of spec.snapshots: it is being stopped, and the connector has not said so yet";
-const STOPPED: &str = "Its request was taken out of spec.snapshots before it was done";
+pub(super) const STOPPED: &str = "Its request was taken out of spec.snapshots before it was done";
 
 fn is_stopping(run: &SnapshotRun) -> bool {
-    [STOPPING, UNHEARD].contains(&run.message.as_str())
+    [STOPPING, UNHEARD, blocking::LEAVING].contains(&run.message.as_str())
 }
 
 /// The next order waits for the end of this one: what is stopped is the table, whoever ordered it. A connector that passed by the order
@@ -147,7 +156,7 @@ fn ask_again(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) {
 }
 
 /// Whether the source connector went by the order that the pass before gave, and all that it said on its way was heard.
-fn passed(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) -> bool {
+pub(super) fn passed(run: &mut SnapshotRun, wanted: &Wanted, seen: &Seen<'_>) -> bool {
     let Some(view) = seen.source.sight.current() else { return false };
     let confirmed = view.slots.get(&wanted.source.slot).and_then(|slot| slot.confirmed_flush_lsn);
     let Some(behind) = run.lsn.as_ref().and_then(|lsn| lsn.parse::<Lsn>().ok()) else {
@@ -164,7 +173,7 @@ pub fn superseded(run: &mut SnapshotRun, now: Timestamp) {
     }
 }
 
-fn end(run: &mut SnapshotRun, how: &str, message: &str, now: Timestamp) {
+pub(super) fn end(run: &mut SnapshotRun, how: &str, message: &str, now: Timestamp) {
     how.clone_into(&mut run.state);
     message.clone_into(&mut run.message);
     run.completed_at = Some(Time(whole_seconds(now)));
@@ -174,13 +183,19 @@ fn end(run: &mut SnapshotRun, how: &str, message: &str, now: Timestamp) {
 fn next(wanted: &Wanted, seen: &Seen<'_>, runs: &[SnapshotRun]) -> Option<SnapshotRun> {
     let ran = |id: &str| runs.iter().any(|run| run.id == id);
     let id = |table: &TableName| format!("{ADDED}{table}");
+    let type_ = SnapshotType::Incremental;
     if let Some((id, table)) = missed::orders(wanted, &seen.missed).into_iter().find(|(id, _)| !ran(id)) {
-        return Some(SnapshotRun { id, tables: vec![table], ..Default::default() });
+        return Some(SnapshotRun { id, type_, tables: vec![table], ..Default::default() });
     }
     if let Some(table) = seen.unloaded.iter().find(|table| !ran(&id(table))) {
-        return Some(SnapshotRun { id: id(table), tables: vec![table.to_string()], ..Default::default() });
+        let tables = vec![table.to_string()];
+        return Some(SnapshotRun { id: id(table), type_, tables, ..Default::default() });
     }
-    let Read { id, tables, filter } = wanted.reads.iter().find(|read| !ran(&read.id))?;
+    let Read { id, type_, tables, filter } = wanted.reads.iter().find(|read| !ran(&read.id))?;
+    // its rows look like those of the first snapshot, which are still being told apart and counted
+    if *type_ == SnapshotType::Blocking && seen.counting {
+        return None;
+    }
     let tables = tables.iter().map(ToString::to_string).collect();
-    Some(SnapshotRun { id: id.clone(), tables, where_: filter.clone(), ..Default::default() })
+    Some(SnapshotRun { id: id.clone(), type_: *type_, tables, where_: filter.clone(), ..Default::default() })
 }

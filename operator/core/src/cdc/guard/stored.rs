@@ -61,6 +61,8 @@ mod tests {
         assert_eq!(Stored::of(Some(&json!({"lsn": "0/5"}))), Stored::Unreadable);
         let incremental = json!({"lsn": 30, "lsn_commit": 20, "snapshot": "INCREMENTAL", "snapshot_completed": false, "last_snapshot_record": false});
         assert_eq!(Stored::of(Some(&incremental)), Stored::At(Lsn(20)));
+        let blocking = json!({"lsn": 30, "lsn_proc": 28, "lsn_commit": 20, "snapshot": "BLOCKING", "snapshot_completed": false, "last_snapshot_record": false});
+        assert_eq!(Stored::of(Some(&blocking)), Stored::At(Lsn(20)));
         let running = json!({"lsn": 1, "snapshot": "INITIAL", "snapshot_completed": false, "last_snapshot_record": false});
         assert_eq!(Stored::of(Some(&running)), Stored::Snapshotting);
     }

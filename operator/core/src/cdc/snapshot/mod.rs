@@ -40,8 +40,9 @@ pub fn of_offset(offset: Option<&Value>) -> Snapshot {
     let is = |key: &str| offset.get(key).is_some_and(|value| *value == Value::Bool(true));
     match offset.get("snapshot") {
         None | Some(Value::Null) => Snapshot::Completed,
-        // rows that are read between changes: the first snapshot is long over, and the position is a streaming one
-        Some(kind) if kind == "INCREMENTAL" => Snapshot::Completed,
+        // rows that are read between changes, or while they wait: the first snapshot is long over, and the position is a streaming one. A
+        // blocking one that was cut short leaves its mark until the next one ends
+        Some(kind) if kind == "INCREMENTAL" || kind == "BLOCKING" => Snapshot::Completed,
         Some(_) if is("snapshot_completed") || is("last_snapshot_record") => Snapshot::Completed,
         Some(_) => Snapshot::Running,
     }
@@ -90,7 +91,9 @@ mod tests {
         let last = json!({"lsn": 1, "snapshot": "INITIAL", "last_snapshot_record": true, "snapshot_completed": false});
         let streaming = json!({"lsn": 27_599_904, "lsn_proc": 27_599_904, "messageType": "UPDATE"});
         let incremental = json!({"lsn": 1, "snapshot": "INCREMENTAL", "last_snapshot_record": false, "snapshot_completed": false});
+        let blocking = json!({"lsn": 1, "snapshot": "BLOCKING", "last_snapshot_record": false, "snapshot_completed": false});
         assert_eq!(of_offset(Some(&incremental)), Snapshot::Completed);
+        assert_eq!(of_offset(Some(&blocking)), Snapshot::Completed);
         assert_eq!(of_offset(None), Snapshot::Unknown);
         assert_eq!(of_offset(Some(&running)), Snapshot::Running);
         assert_eq!(of_offset(Some(&last)), Snapshot::Completed);

@@ -1,6 +1,7 @@
 //! `world` builds what a pipeline sees; a test changes one thing in it.
 
 mod adhoc;
+mod blocking;
 mod budget;
 mod compile;
 mod guard;
