@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod delivery;
+mod offsets;
 mod sink;
 mod snapshot;
 mod status;
@@ -18,6 +19,7 @@ use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
 use crate::topic::{Adoption, CleanupPolicy, Retention};
 
 pub use delivery::{Delivery, DeliveryStatus, SinkDelivery};
+pub use offsets::{OffsetReason, OffsetRequest, OffsetRun, OffsetTo};
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use snapshot::{
     Snapshot, SnapshotMode, SnapshotRequest, SnapshotRun, SnapshotStatus, SnapshotType, TableSnapshot,
@@ -99,6 +101,13 @@ pub struct CdcPipelineSpec {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
     )]
     pub snapshots: Vec<SnapshotRequest>,
+    /// Requests to set where a sink, or the source, goes on. Each id runs once, however often it is applied, and one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub offsets: Vec<OffsetRequest>,
     /// The topics that the changes go to, one per table. Sluice creates them; Kafka never does on its own.
     #[serde(default)]
     pub topics: Topics,

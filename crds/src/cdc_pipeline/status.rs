@@ -3,6 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::DeliveryStatus;
+use super::offsets::OffsetRun;
 use super::snapshot::{SnapshotRun, SnapshotStatus};
 use super::verify::Verification;
 
@@ -54,6 +55,10 @@ pub struct CdcPipelineStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub snapshots: Vec<SnapshotRun>,
+    /// Requests of `spec.offsets` that were begun.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub offsets: Vec<OffsetRun>,
     /// Comparisons of source and sinks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
@@ -222,7 +227,7 @@ pub struct GuardStatus {
     /// What was written down before the source connector was first started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remembered: Option<Remembered>,
-    /// The last gap that `onGap: Continue` went over.
+    /// The last gap that `onGap: Continue` went over, or that `spec.offsets` has made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
 }
@@ -245,7 +250,7 @@ pub struct Remembered {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Accepted {
-    /// Which kind of gap.
+    /// Which kind of gap; `OffsetSet`: `spec.offsets` asked for it.
     pub reason: String,
     /// From here.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -253,6 +258,9 @@ pub struct Accepted {
     /// To here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_lsn: Option<String>,
+    /// Bytes of WAL between the two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<i64>,
     /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,

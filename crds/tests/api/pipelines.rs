@@ -65,6 +65,37 @@ async fn lags_that_nobody_can_keep_to() {
 }
 
 #[tokio::test]
+async fn offsets_that_say_nothing_or_too_much() {
+    let new = |offset: Value| with(pipeline("p"), &json!({ "offsets": [offset] }));
+    let whose = "an entry of offsets is for a sink (sink, with to or time) or for the source (lsn), and for one of them only";
+    let place = "to and time say where a sink goes on: a sink needs exactly one of them, and lsn has neither";
+    let time = "2026-01-01T00:00:00Z";
+    refused(vec![
+        (new(json!({ "id": "a" })), whose),
+        (new(json!({ "id": "a", "sink": "copy", "to": "Latest", "lsn": "0/1" })), whose),
+        (new(json!({ "id": "a", "sink": "copy" })), place),
+        (new(json!({ "id": "a", "sink": "copy", "to": "Latest", "time": time })), place),
+        (new(json!({ "id": "a", "lsn": "0/1", "to": "Latest" })), place),
+        (new(json!({ "id": "a", "lsn": "0/1", "time": time })), place),
+        (new(json!({ "id": "a", "lsn": "1234" })), "spec.offsets[0].lsn in body should match"),
+        (
+            new(json!({ "id": "a", "sink": "copy", "to": "Somewhere" })),
+            "supported values: \"Earliest\", \"Latest\"",
+        ),
+        (
+            with(
+                pipeline("p"),
+                &json!({ "offsets": [{ "id": "a", "lsn": "0/1" }, { "id": "a", "lsn": "0/2" }] }),
+            ),
+            "Duplicate value",
+        ),
+    ])
+    .await;
+    let session = Session::start().await;
+    session.created(&new(json!({ "id": "a", "sink": "copy", "time": time }))).await;
+}
+
+#[tokio::test]
 async fn a_ca_where_nobody_asks_for_it_and_none_where_somebody_does() {
     let tls = |tls: Value| with(pipeline("p"), &json!({ "source": { "postgres": { "tls": tls } } }));
     let ca = json!({ "name": "db-ca", "key": "ca.crt" });

@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
 //! `cluster`, `change`, `isr`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `snapshot`, `adhoc`, `blocking`, `guard`, `sink`, `verify` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
+//! `pipeline`, `snapshot`, `adhoc`, `blocking`, `guard`, `offsets`, `sink`, `verify` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
 //! below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -20,6 +20,7 @@ mod guard;
 mod input;
 mod isr;
 mod machine;
+mod offsets;
 mod pipeline;
 mod quorum;
 mod rebalance;
@@ -164,6 +165,8 @@ cases! {
         "a transaction is open while the slot is made: status names the session, and the snapshot begins once it has ended";
     "P17" Shared Beside 180 blocking::p17_rows_are_read_while_changes_wait,
         "rows are read on request while changes wait, once; a restart in the middle has them read again to the end, and nothing is missing";
+    "P18" Shared Beside 150 offsets::p18_offsets_are_set_by_id_and_once,
+        "a sink and the source are set by id, once: records come again, changes are skipped knowingly and recorded, and the guard agrees";
     "F3" Shared Beside 60 deaths::f03_what_failed_stops_when_it_is_told_to,
         "a sink's task has failed and the pipeline is stopped: Connect has no task of it left, and it goes on once mended";
     "F4" Shared Beside 50 deaths::f04_tables_at_rest_do_not_hold_the_log,

@@ -7,7 +7,8 @@ use sluice_core::connector::FieldErrors;
 
 use super::error::Error;
 use super::http::Client;
-use super::wire::{NewConnector, Validated};
+use super::read::Offset;
+use super::wire::{NewConnector, OffsetEntry, Offsets, Validated};
 
 /// In which state a connector begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,15 @@ impl Client {
         let only_failed = if what == Restart::Failed { "true" } else { "false" };
         let query = [("includeTasks", "true"), ("onlyFailed", only_failed)];
         self.order("restart connector", Method::POST, &["connectors", name, "restart"], &query).await
+    }
+
+    /// Stores these offsets in the place of those that there are (KIP-875). Only while the connector is stopped; else [`Error::Refused`], or
+    /// [`Error::Failed`] where its tasks have not ended yet.
+    pub async fn set_offsets(&self, name: &str, offsets: &[Offset]) -> Result<(), Error> {
+        let one = |it: &Offset| OffsetEntry { partition: it.partition.clone(), offset: it.offset.clone() };
+        let body = Offsets { offsets: offsets.iter().map(one).collect() };
+        let path = ["connectors", name, "offsets"];
+        self.send_config("set offsets", Method::PATCH, &path, &body).await.map(drop)
     }
 
     /// Only while the connector is stopped; else [`Error::Refused`].

@@ -93,12 +93,13 @@ pub(super) struct ValidatedValue {
     pub errors: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// `GET` and `PATCH /connectors/{name}/offsets`
+#[derive(Deserialize, Serialize)]
 pub(super) struct Offsets {
     pub offsets: Vec<OffsetEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct OffsetEntry {
     pub partition: serde_json::Value,
     pub offset: serde_json::Value,

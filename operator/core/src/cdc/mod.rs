@@ -8,7 +8,8 @@
 //! slot keeps.
 //!
 //! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
-//! has come; `adhoc`: rows that are read anew while changes flow; `objectives`: whether that is as far as it should be. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `missed`: records that no sink will read. `verify`: whether the sinks hold what the source holds. `delivery`: how often a change arrives.
+//! has come; `adhoc`: rows that are read anew while changes flow; `objectives`: whether that is as far as it should be. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `missed`: records that no sink will read. `verify`: whether the sinks hold what the source holds. `delivery`: how often a change arrives. `offsets`: where a sink or the source
+//! goes on, on request.
 
 pub mod adhoc;
 pub mod budget;
@@ -21,10 +22,12 @@ pub mod lag;
 pub mod missed;
 pub mod names;
 pub mod objectives;
+pub mod offsets;
 mod plan;
 pub mod preflight;
 mod prepare;
 mod reason;
+mod removals;
 mod since;
 pub mod snapshot;
 pub mod sql;
@@ -41,8 +44,9 @@ mod wanted;
 pub use child::{Child, Says};
 pub use claim::{Claim, claimed_by, host, started};
 pub use compile::{Compiled, compile};
-pub use plan::{ChildKind, Look, Phase, Plan, Removal, Seen, Work, plan};
+pub use plan::{Look, Phase, Plan, Seen, Work, plan};
 pub use reason::CdcReason;
+pub use removals::{ChildKind, Removal};
 pub use status::{
     GUARD_AGAIN, Gauges, Letter, Newest, SinkGauge, WAL_BUDGET, budget_turned, deleting, settled, status,
     told,

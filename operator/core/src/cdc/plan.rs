@@ -12,7 +12,9 @@ use super::child::{Child, Says};
 use super::claim::Claim;
 use super::compile::Compiled;
 use super::guard::{self, Around, Facts, Guarded, Healing, Memory, Stored, Turn};
+use super::offsets::{self, Positions, Set};
 use super::preflight::{self, Failed, Severity};
+use super::removals::{Removal, removals};
 use super::snapshot::Snapshot;
 use super::start::{self, Start};
 use super::{CdcReason, Wanted, prepare, told};
@@ -58,6 +60,8 @@ pub struct Seen<'a> {
     pub missed: Vec<(String, MissedRecords)>,
     /// What Debezium has told of the rows that it was ordered to read last.
     pub heard: Option<&'a Heard>,
+    /// Of the sink that is being set.
+    pub positions: Option<Positions>,
     /// Rows of the first snapshot are still looked for in the topics.
     pub counting: bool,
     /// See [`super::snapshot::unloaded`].
@@ -102,20 +106,6 @@ pub struct Work {
     pub statements: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChildKind {
-    Topic,
-    Connector,
-}
-
-/// A child of ours that is wanted no more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removal {
-    pub kind: ChildKind,
-    pub name: String,
-    pub uid: String,
-}
-
 /// What happens now. All of it is quiet: nothing that runs is disturbed before what it needs is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -136,6 +126,8 @@ pub struct Plan {
     pub orders: Vec<Work>,
     /// Have Connect forget the offsets of the source connector.
     pub forget: bool,
+    /// Have Connect store these offsets.
+    pub set: Option<Set>,
     /// None of this may be done before the source has been looked at once more: the plan is made anew with what is seen then.
     pub unsure: bool,
     pub budget: Option<Budget>,
@@ -143,6 +135,11 @@ pub struct Plan {
 
 /// What happens next to a pipeline. `compiled` is `None` exactly where `seen.cluster` is.
 pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
+    offsets::turn(wanted, seen, flow(wanted, compiled, seen))
+}
+
+/// The same, without what `spec.offsets` asks for.
+fn flow(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
     let connector = seen.connectors.get(&wanted.source_connector()).filter(|child| child.owned);
     let running = connector.is_some();
     let rest = if running { resting(wanted, seen) } else { Phase::Preflight };
@@ -159,6 +156,7 @@ pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Pl
         memory: seen.memory.clone(),
         guarded: None,
         forget: false,
+        set: None,
         unsure: false,
         budget: None,
     };
@@ -382,19 +380,4 @@ fn blocked(
         return Plan { connectors: compiled.connectors().cloned().collect(), ..plan };
     }
     plan
-}
-
-fn removals(compiled: &Compiled, seen: &Seen<'_>) -> Vec<Removal> {
-    let topics: Vec<_> = compiled.topics.iter().filter_map(|topic| topic.metadata.name.as_deref()).collect();
-    let connectors: Vec<_> = compiled.connectors().filter_map(|one| one.metadata.name.as_deref()).collect();
-    let left = |kind: ChildKind, children: &BTreeMap<String, Child>, wanted: &[&str]| {
-        let ours = children
-            .iter()
-            .filter(|(name, child)| child.owned && !child.deleting && !wanted.contains(&name.as_str()));
-        ours.map(|(name, child)| Removal { kind, name: name.clone(), uid: child.uid.clone() })
-            .collect::<Vec<_>>()
-    };
-    let mut all = left(ChildKind::Connector, &seen.connectors, &connectors);
-    all.extend(left(ChildKind::Topic, &seen.topics, &topics));
-    all
 }

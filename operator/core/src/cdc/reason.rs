@@ -13,6 +13,8 @@ crate::reasons! {
         SlotWaiting,
         /// The rows that the tables had at the start are being read. Also of the conditions `SnapshotComplete` and `LagBudget`.
         Snapshotting,
+        /// The offset of the source or of a sink is being set, as `spec.offsets` asks; its connector is stopped meanwhile.
+        SettingOffsets,
         /// Offsets and slot are given up, so that all rows are read anew.
         Resnapshotting,
         /// The slot is ahead of the stored offset, or keeps nothing from before it: changes in between are not in Kafka.
@@ -107,6 +109,8 @@ crate::reasons! {
         ScheduleInvalid,
         /// `spec.verify` names a table that is not in `spec.tables`.
         TableUnknown,
+        /// `spec.offsets` names a sink that is not in `spec.sinks`, or a position that is none.
+        OffsetInvalid,
         /// A value in the spec cannot be meant.
         InvalidSpec,
         /// Several tables, topics or sinks want the same name.

@@ -114,6 +114,7 @@ pub fn status(
         wal: plan.budget.as_ref().map_or(previous.wal, |budget| Some(wal(budget))),
         resnapshot: plan.memory.resnapshot.clone(),
         snapshots: plan.memory.runs.clone(),
+        offsets: plan.memory.offsets.clone(),
         phase: Some(plan.phase.to_string()),
         summary: summary(plan.phase, lag, &sinks),
         preflight: plan.checks.as_deref().map_or(previous.preflight.clone(), findings),

@@ -5,7 +5,8 @@ use sluice_crds::common::{DeletionPolicy, RunState};
 use sluice_crds::{Connector, Topic};
 
 use super::child::Child;
-use super::plan::{ChildKind, Look, Removal, Work};
+use super::plan::{Look, Work};
+use super::removals::{ChildKind, Removal};
 use super::{CdcReason, Wanted, claim, names, sql, told};
 use crate::condition::Verdict;
 use crate::connect::names::Internal;

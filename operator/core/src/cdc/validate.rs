@@ -7,7 +7,7 @@ use sluice_crds::topic::Retention;
 use super::compile::APP;
 use super::verify::{BadSchedule, Request, Schedule};
 use super::wanted::{Read, Sink, Source, Topics, Wanted};
-use super::{CdcReason, claim, names, sql};
+use super::{CdcReason, claim, names, offsets, sql};
 use crate::finding::Finding;
 use crate::meta::Owner;
 use crate::topic::TOPIC_KEYS;
@@ -80,6 +80,8 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
     let verify = verify(&spec.verify, &tables, &mut findings);
     let ran = pipeline.status.as_ref().map(|status| status.snapshots.as_slice()).unwrap_or_default();
     let reads = reads(&spec.snapshots, &tables, ran, &mut findings);
+    let begun = pipeline.status.as_ref().map(|status| status.offsets.as_slice()).unwrap_or_default();
+    let offsets = offsets::requests(&spec.offsets, &sinks, begun, &mut findings);
 
     let wanted = Wanted {
         owner,
@@ -94,6 +96,7 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
             .map(|request| request.id.clone())
             .collect(),
         reads,
+        offsets,
         signals: None,
         max_retained_wal,
         max_lag,

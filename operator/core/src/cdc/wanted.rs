@@ -26,6 +26,8 @@ pub struct Wanted {
     pub snapshots: Vec<String>,
     /// Those of `spec.snapshots` that are read while the pipeline runs.
     pub reads: Vec<Read>,
+    /// `spec.offsets`
+    pub offsets: Vec<super::offsets::Request>,
     /// See [`super::adhoc::channel`].
     pub signals: Option<TableName>,
     /// Bytes; `objectives.maxRetainedWal`.

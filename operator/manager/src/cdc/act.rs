@@ -5,6 +5,7 @@ use sluice_crds::{CdcPipeline, Connector, Topic};
 use tracing::{debug, info};
 
 use super::look::Found;
+use super::offsets;
 use crate::act::apply::is_status;
 use crate::context::Context;
 use crate::error::Error;
@@ -20,6 +21,8 @@ pub enum Done {
     Changed,
     /// A database refused, or could not be reached.
     Failed { doing: String, failure: Failure },
+    /// Connect did not store offsets; its words.
+    Unset(String),
     /// The API server refused a child.
     Refused { child: String, words: String },
 }
@@ -64,6 +67,12 @@ pub async fn carry_out(
     }
     if plan.forget {
         forget(context, found, &wanted.source_connector()).await;
+        changed = true;
+    }
+    if let Some(set) = &plan.set {
+        if let Err(words) = offsets::set(context, found, set).await {
+            return Ok(Done::Unset(words));
+        }
         changed = true;
     }
     remove(context, found, &plan.removals).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use kube::{Resource as _, ResourceExt};
 use sluice_core::cdc::adhoc::Heard;
 use sluice_core::cdc::guard::{Memory, Stored};
+use sluice_core::cdc::offsets::Positions;
 use sluice_core::cdc::snapshot::{self, Snapshot};
 use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted, names};
 use sluice_core::referent::Referent;
@@ -13,7 +14,7 @@ use sluice_crds::common::RunState;
 use sluice_crds::{CdcPipeline, CdcPipelineStatus, Connector, Topic};
 use tracing::debug;
 
-use super::adhoc;
+use super::{adhoc, offsets};
 use crate::context::Context;
 use crate::observe::database::{Interest, Place, Seen as SeenDatabase, World};
 use crate::scope::{Key, chain};
@@ -40,6 +41,7 @@ pub struct Found {
     missed: Vec<(String, MissedRecords)>,
     heard: Option<Heard>,
     counting: bool,
+    positions: Option<Positions>,
     fresh: bool,
     gap_told: bool,
     budget_told: bool,
@@ -96,6 +98,8 @@ impl Found {
             (Stored::Unknown, Snapshot::Unknown)
         };
         let heard = adhoc::listen(context, &key, cluster.as_ref(), wanted, &memory).await;
+        let child = |name: &str| connectors.get(name).map(|(_, child)| child.clone());
+        let positions = offsets::look(context, cluster.as_ref(), wanted, &memory, child).await;
         let left = seen_source.sight.current().map(|view| left(context, view)).unwrap_or_default();
         Self {
             connect,
@@ -114,6 +118,7 @@ impl Found {
             memory,
             missed: cdc::missed::told(status),
             heard,
+            positions,
             counting: status.and_then(|s| s.snapshot.as_ref()).is_some_and(snapshot::is_watched),
             fresh: false,
             gap_told,
@@ -161,6 +166,7 @@ impl Found {
             missed: self.missed.clone(),
             heard: self.heard.as_ref(),
             counting: self.counting,
+            positions: self.positions.clone(),
             fresh: self.fresh,
             gap_told: self.gap_told,
             budget_told: self.budget_told,

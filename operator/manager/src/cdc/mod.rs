@@ -9,6 +9,7 @@ mod gauges;
 mod look;
 mod namespace;
 mod notes;
+mod offsets;
 mod progress;
 mod reconcile;
 mod teardown;

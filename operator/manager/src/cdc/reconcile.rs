@@ -88,8 +88,15 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     };
     let again = match act::carry_out(&context, pipeline, &wanted, &found, &plan).await? {
         Done::Nothing if plan.memory.resnapshot.is_some() => SOON,
+        Done::Nothing if cdc::offsets::under_way(&plan.memory.offsets).is_some() => SOON,
         Done::Nothing => due(pipeline, &plan),
         Done::Changed => SOON,
+        Done::Unset(words) => {
+            if let Some(run) = cdc::offsets::under_way(&plan.memory.offsets) {
+                plan.verdict = cdc::offsets::not_set(run, &words);
+            }
+            SOON
+        }
         Done::Failed { doing, failure } => {
             plan.verdict = cdc::statement_failed(&doing, failure.trouble, &failure.text);
             REFUSED
@@ -190,9 +197,10 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
     let accepted = |status: Option<&CdcPipelineStatus>| status?.guard.as_ref()?.accepted.clone();
     if let Some(gap) = accepted(Some(status)).filter(|gap| accepted(before).as_ref() != Some(gap)) {
         let (from, to) = (gap.from_lsn.unwrap_or_default(), gap.to_lsn.unwrap_or_default());
-        let note = format!(
-            "onGap is Continue: changes from {from} to {to} are not in Kafka, and reading goes on behind them"
-        );
+        let why =
+            if gap.reason == cdc::offsets::SET { "spec.offsets asks for it" } else { "onGap is Continue" };
+        let note =
+            format!("{why}: changes from {from} to {to} are not in Kafka, and reading goes on behind them");
         context.event(pipeline, Severity::Warning, &gap.reason, "Continue", &note).await;
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::CdcPipelineStatus;
-use sluice_crds::cdc_pipeline::{Accepted, Remembered, Resnapshot, SnapshotRun};
+use sluice_crds::cdc_pipeline::{Accepted, OffsetRun, Remembered, Resnapshot, SnapshotRun};
 
 use super::Gap;
 use crate::cdc::adhoc;
@@ -19,6 +19,8 @@ pub struct Memory {
     pub accepted: Option<Accepted>,
     pub resnapshot: Option<Resnapshot>,
     pub runs: Vec<SnapshotRun>,
+    /// Of `spec.offsets`.
+    pub offsets: Vec<OffsetRun>,
 }
 
 impl Memory {
@@ -30,6 +32,7 @@ impl Memory {
             accepted: guard.and_then(|guard| guard.accepted.clone()),
             resnapshot: status.resnapshot.clone(),
             runs: status.snapshots.clone(),
+            offsets: status.offsets.clone(),
         }
     }
 
@@ -53,6 +56,7 @@ impl Memory {
             reason: gap.reason.as_str().to_owned(),
             from_lsn: gap.from.map(|lsn| lsn.to_string()),
             to_lsn: gap.to.map(|lsn| lsn.to_string()),
+            bytes: gap.bytes(),
             at: Some(Time(whole_seconds(now))),
         });
     }

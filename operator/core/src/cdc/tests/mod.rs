@@ -5,6 +5,7 @@ mod blocking;
 mod budget;
 mod compile;
 mod guard;
+mod offsets;
 mod plan;
 mod preflight;
 mod running;

@@ -1,0 +1,243 @@
+//! Where a sink, or the source, goes on: set on request.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_crds::cdc_pipeline::{OffsetReason, OffsetRun};
+use sluice_crds::common::RunState;
+
+use super::plan::{carry_out, streaming};
+use super::world::{World, pipeline, spec, wanted};
+use crate::cdc::guard::Stored;
+use crate::cdc::offsets::{ByPartition, Place, Positions, Set, sink_under_way, stored_at};
+use crate::cdc::plan::Plan;
+use crate::cdc::{self, CdcReason, Wanted};
+use crate::view::source::Lsn;
+
+fn asking(offsets: &Value) -> Wanted {
+    wanted(|spec| spec["offsets"] = offsets.clone())
+}
+
+/// A pipeline that streams, whose slot has confirmed what is stored.
+fn world() -> World {
+    let mut world = streaming(&wanted(|_| {}));
+    world.now = Timestamp::from_second(1000).unwrap();
+    world.source_turns(|view| {
+        let slot = view.slots.entry(wanted(|_| {}).source.slot).or_default();
+        (slot.plugin, slot.database) = (Some("pgoutput".into()), Some("shop".into()));
+        slot.confirmed_flush_lsn = Some(Lsn(0x4000));
+        slot.restart_lsn = Some(Lsn(0x3000));
+    });
+    world.stored = Stored::At(Lsn(0x4000));
+    world
+}
+
+fn pass(world: &mut World, wanted: &Wanted) -> Plan {
+    let plan = world.plan(wanted);
+    carry_out(world, wanted, &plan);
+    plan
+}
+
+fn run(plan: &Plan) -> &OffsetRun {
+    plan.memory.offsets.last().unwrap()
+}
+
+fn declared(plan: &Plan, name: &str) -> RunState {
+    let named = |one: &&sluice_crds::Connector| one.metadata.name.as_deref() == Some(name);
+    plan.connectors.iter().find(named).unwrap().spec.state
+}
+
+fn at(offset: i64) -> ByPartition {
+    [(("shop.public.orders".to_owned(), 0), offset)].into()
+}
+
+fn sink(to: &str) -> Wanted {
+    asking(&json!([{"id": "a", "sink": "warehouse", "to": to}]))
+}
+
+#[test]
+fn a_sink_is_stopped_set_and_goes_on_once() {
+    let mut world = world();
+    let wanted = sink("Earliest");
+    let name = wanted.sink_connector(&wanted.sinks[0]);
+    let plan = pass(&mut world, &wanted);
+    assert_eq!(
+        (run(&plan).state.as_str(), declared(&plan, &name), &plan.set),
+        ("Stopping", RunState::Stopped, &None)
+    );
+    assert_eq!(declared(&plan, &wanted.source_connector()), RunState::Running, "the source goes on");
+    assert_eq!(plan.verdict.reason, "SettingOffsets");
+    assert_eq!(pass(&mut world, &wanted).set, None, "where it is was not seen yet");
+    assert_eq!(sink_under_way(&wanted, &world.memory.offsets), Some((name.clone(), Place::Beginning)));
+
+    world.positions = Some(Positions { begins: at(10), committed: at(50), targets: at(10) });
+    let set = Some(Set::Sink { connector: name.clone(), offsets: at(10) });
+    for _ in 0..2 {
+        let plan = pass(&mut world, &wanted);
+        assert_eq!((&plan.set, run(&plan).state.as_str()), (&set, "Setting"), "as often as it takes");
+        assert_eq!((run(&plan).repeated_records, run(&plan).skipped_records), (Some(40), Some(0)));
+    }
+    world.positions = Some(Positions { begins: at(10), committed: at(10), targets: at(10) });
+    let plan = pass(&mut world, &wanted);
+    assert_eq!(
+        (run(&plan).state.as_str(), declared(&plan, &name), &plan.set),
+        ("Done", RunState::Running, &None)
+    );
+    assert_eq!(run(&plan).repeated_records, Some(40));
+    assert_eq!((plan.verdict.reason, sink_under_way(&wanted, &world.memory.offsets)), ("Streaming", None));
+    for _ in 0..10 {
+        let plan = pass(&mut world, &wanted);
+        assert_eq!(
+            (plan.memory.offsets.len(), declared(&plan, &name)),
+            (1, RunState::Running),
+            "applied is applied"
+        );
+    }
+}
+
+#[test]
+fn latest_is_the_moment_at_which_it_was_begun() {
+    let mut world = world();
+    let wanted = sink("Latest");
+    pass(&mut world, &wanted);
+    world.now = Timestamp::from_second(2000).unwrap();
+    pass(&mut world, &wanted);
+    let (_, place) = sink_under_way(&wanted, &world.memory.offsets).unwrap();
+    assert_eq!(place, Place::Since(1_000_000));
+    world.positions = Some(Positions { begins: at(10), committed: at(5), targets: at(90) });
+    assert_eq!(
+        run(&pass(&mut world, &wanted)).skipped_records,
+        Some(80),
+        "what retention has removed was not skipped"
+    );
+}
+
+#[test]
+fn what_one_request_saw_says_nothing_of_the_next() {
+    let mut world = world();
+    let wanted = asking(&json!([
+        {"id": "a", "sink": "warehouse", "to": "Earliest"},
+        {"id": "b", "sink": "warehouse", "time": "1970-01-01T00:00:01Z"},
+    ]));
+    let name = wanted.sink_connector(&wanted.sinks[0]);
+    pass(&mut world, &wanted);
+    world.positions = Some(Positions { begins: at(0), committed: at(0), targets: at(0) });
+    let plan = pass(&mut world, &wanted);
+    let states: Vec<_> = plan.memory.offsets.iter().map(|run| run.state.as_str()).collect();
+    assert_eq!(states, ["Done", "Stopping"]);
+    assert_eq!(declared(&plan, &name), RunState::Stopped, "it is not let go on in between");
+    assert_eq!(sink_under_way(&wanted, &world.memory.offsets), Some((name, Place::Since(1000))));
+}
+
+fn source(lsn: &str) -> Wanted {
+    asking(&json!([{"id": "skip", "lsn": lsn}]))
+}
+
+#[test]
+fn the_source_is_set_forward_and_what_is_skipped_is_accepted_first() {
+    let mut world = world();
+    let wanted = source("0/4800");
+    let name = wanted.source_connector();
+    let plan = pass(&mut world, &wanted);
+    assert_eq!((run(&plan).state.as_str(), declared(&plan, &name)), ("Stopping", RunState::Stopped));
+    world.fresh = false;
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.unsure, plan.set), (true, None), "not by an old look");
+    world.fresh = true;
+    for _ in 0..2 {
+        let plan = pass(&mut world, &wanted);
+        assert_eq!(plan.set, Some(Set::Source { connector: name.clone(), lsn: Lsn(0x4800) }));
+        assert_eq!(declared(&plan, &name), RunState::Stopped);
+        let accepted = plan.memory.accepted.clone().unwrap();
+        assert_eq!((accepted.reason.as_str(), accepted.bytes), ("OffsetSet", Some(0x800)));
+        assert_eq!((run(&plan).from_lsn.as_deref(), run(&plan).skipped_bytes), (Some("0/4000"), Some(0x800)));
+    }
+    world.stored = Stored::of(Some(&stored_at(Lsn(0x4800))));
+    assert_eq!(world.stored, Stored::At(Lsn(0x4800)));
+    let plan = pass(&mut world, &wanted);
+    assert_eq!((run(&plan).state.as_str(), declared(&plan, &name)), ("Done", RunState::Running));
+    assert_eq!(plan.guarded.clone().unwrap().gap, None, "the guard agrees");
+    assert_eq!((pass(&mut world, &wanted).memory.offsets.len(), plan.verdict.reason), (1, "Streaming"));
+}
+
+#[test]
+fn a_source_that_is_halted_behind_its_slot_can_be_set_to_what_the_slot_gives() {
+    let mut world = world();
+    let halted = wanted(|_| {});
+    world.stored = Stored::At(Lsn(0x2000));
+    assert_eq!(pass(&mut world, &halted).verdict.reason, "SlotAhead");
+    let wanted = source("0/4000");
+    for _ in 0..3 {
+        let plan = pass(&mut world, &wanted);
+        if plan.set.is_some() {
+            world.stored = Stored::At(Lsn(0x4000));
+        }
+    }
+    let plan = pass(&mut world, &wanted);
+    assert_eq!((run(&plan).state.as_str(), run(&plan).skipped_bytes), ("Done", Some(0x2000)));
+    assert_eq!(declared(&plan, &wanted.source_connector()), RunState::Running);
+}
+
+#[test]
+fn what_cannot_be_set_is_refused_with_its_reason_and_the_pipeline_goes_on() {
+    use OffsetReason::{LsnAhead, LsnBehind, NothingStored, OffsetUnreadable, TimeAhead};
+    let time = json!([{"id": "a", "sink": "warehouse", "time": "2099-01-01T00:00:00Z"}]);
+    let lsn = |lsn: &str| json!([{"id": "a", "lsn": lsn}]);
+    let stored = Stored::At(Lsn(0x4000));
+    for (request, stored, reason, words) in [
+        (time, stored, TimeAhead, "in the future"),
+        (lsn("0/3FFF"), stored, LsnBehind, "slot gives nothing any more"),
+        (lsn("0/4100"), Stored::At(Lsn(0x4200)), LsnBehind, "everything was read"),
+        (lsn("F/0"), stored, LsnAhead, "pg_current_wal_lsn()"),
+        (lsn("0/4100"), Stored::Nothing, NothingStored, "first snapshot"),
+        (lsn("0/4100"), Stored::Snapshotting, NothingStored, "first snapshot"),
+        (lsn("0/4100"), Stored::Unreadable, OffsetUnreadable, "spec.snapshots"),
+    ] {
+        let mut world = world();
+        world.stored = stored;
+        let wanted = asking(&request);
+        let plan = (0..4).map(|_| pass(&mut world, &wanted)).last().unwrap();
+        let run = run(&plan);
+        assert_eq!((run.state.as_str(), run.reason), ("Failed", Some(reason)), "{request}");
+        assert!(run.message.contains(words), "{}", run.message);
+        assert_eq!((&plan.set, &plan.memory.accepted), (&None, &None));
+        if plan.verdict.reason == "Streaming" {
+            assert!(plan.verdict.message.contains("refused, see status.offsets"), "{}", plan.verdict.message);
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_taken_out_lets_its_connector_go_on() {
+    let none = wanted(|_| {});
+    let mut world = world();
+    let wanted = source("0/4800");
+    pass(&mut world, &wanted);
+    pass(&mut world, &wanted);
+    assert!(world.memory.accepted.is_some());
+    let plan = pass(&mut world, &none);
+    assert_eq!((run(&plan).reason, &plan.memory.accepted), (Some(OffsetReason::TakenOut), &None));
+    assert_eq!(declared(&plan, &none.source_connector()), RunState::Running);
+    // one that Connect had stored already has been carried out
+    let mut world = self::world();
+    pass(&mut world, &wanted);
+    pass(&mut world, &wanted);
+    world.stored = Stored::At(Lsn(0x4800));
+    assert_eq!(run(&pass(&mut world, &none)).state, "Done");
+}
+
+#[test]
+fn offsets_of_the_wrong_shape_are_refused_at_their_field() {
+    for (request, field, mend) in [
+        (json!({"id": "a", "sink": "elsewhere", "to": "Latest"}), "spec.offsets[0].sink", "warehouse"),
+        (json!({"id": "a", "lsn": "here"}), "spec.offsets[0].lsn", "pg_current_wal_lsn"),
+    ] {
+        let mut spec = spec();
+        spec["offsets"] = json!([request]);
+        let findings = cdc::validate(&pipeline(&spec)).unwrap_err();
+        assert_eq!(
+            (findings[0].reason, findings[0].field.as_deref()),
+            (CdcReason::OffsetInvalid, Some(field))
+        );
+        assert!(findings[0].mend.as_ref().unwrap().contains(mend));
+    }
+}
