@@ -19,7 +19,7 @@ use crate::common::{DeletionPolicy, LocalRef, RunState, SecretKeyRef};
 use crate::topic::{Adoption, CleanupPolicy, Retention};
 
 pub use delivery::{Delivery, DeliveryStatus, SinkDelivery};
-pub use offsets::{OffsetReason, OffsetRequest, OffsetRun, OffsetTo};
+pub use offsets::{OffsetReason, OffsetRequest, OffsetRun, OffsetTarget, OffsetTo};
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use snapshot::{
     Snapshot, SnapshotMode, SnapshotRequest, SnapshotRun, SnapshotStatus, SnapshotType, TableSnapshot,

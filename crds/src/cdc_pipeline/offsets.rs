@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
         .message("to and time say where a sink goes on: a sink needs exactly one of them, and lsn has neither"),
 )]
 pub struct OffsetRequest {
-    /// Names the request. One that was carried out, or refused, is not tried again.
+    /// Names the request. One that was carried out, or refused, is not tried again, and one that a pipeline has when it is started for the
+    /// first time is not carried out (`BeforeStart`).
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$"))]
     pub id: String,
     /// Name of the sink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
     pub sink: Option<String>,
-    /// Of a sink: `Earliest` delivers again all that is in the topics, `Latest` skips what came before the request was seen.
+    /// Of a sink: `Earliest` delivers again all that is in the topics, `Latest` skips what had come to them when the request was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<OffsetTo>,
     /// Of a sink: goes on with the first record that came to its topic at this time or later. Not in the future.
@@ -59,9 +60,12 @@ pub struct OffsetRun {
     /// Position of the source to go on behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsn: Option<String>,
-    /// `Stopping` (the connector), `Setting`, `Done` or `Failed`.
+    /// `Stopping` (the connector), `Setting`, `Resuming` (the connector is let go on, whatever came of the request), `Done` or `Failed`.
     pub state: String,
-    /// Why it was not carried out: `LsnBehind`, `LsnAhead`, `TimeAhead`, `NothingStored`, `OffsetUnreadable`, `SinkGone` or `TakenOut`.
+    /// Why it was not carried out. `LsnBehind`, `LsnAhead`, `TimeAhead`: it is for a place that cannot be gone to. `NothingStored`,
+    /// `OffsetUnreadable`, `SlotMissing`, `SlotLost`, `OtherServer`, `ServerWentBack`: nobody can tell what would be skipped. `ManyPartitions`:
+    /// the topics have more than can be written down here. `SinkGone`, `TakenOut`: it left the spec. `BeforeStart`: the pipeline was started
+    /// for the first time with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<OffsetReason>,
     /// What is wrong, and what one can do.
@@ -82,9 +86,22 @@ pub struct OffsetRun {
     /// Records that the sink had read, and gets again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeated_records: Option<i64>,
-    /// When it was seen to be carried out, or refused.
+    /// Of a sink: where it is to go on, as it was when the request was begun; until that is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<OffsetTarget>,
+    /// When it was seen to be carried out, or refused, and its connector to be let go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
+}
+
+/// Where a sink is to go on in one topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OffsetTarget {
+    /// Name of the topic.
+    pub topic: String,
+    /// By partition.
+    pub offsets: Vec<i64>,
 }
 
 /// Why an offset was not set.
@@ -98,4 +115,10 @@ pub enum OffsetReason {
     NothingStored,
     OffsetUnreadable,
     SinkGone,
+    SlotMissing,
+    SlotLost,
+    OtherServer,
+    ServerWentBack,
+    ManyPartitions,
+    BeforeStart,
 }

@@ -133,9 +133,16 @@ pub struct Plan {
     pub budget: Option<Budget>,
 }
 
+impl Plan {
+    /// Whether the Connector of this name is applied.
+    pub(super) fn has(&self, connector: &str) -> bool {
+        self.connectors.iter().any(|one| one.metadata.name.as_deref() == Some(connector))
+    }
+}
+
 /// What happens next to a pipeline. `compiled` is `None` exactly where `seen.cluster` is.
 pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
-    offsets::turn(wanted, seen, flow(wanted, compiled, seen))
+    offsets::turn(wanted, compiled, seen, flow(wanted, compiled, seen))
 }
 
 /// The same, without what `spec.offsets` asks for.

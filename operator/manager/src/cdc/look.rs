@@ -91,6 +91,7 @@ impl Found {
                 || gap_told
                 || guard_is_old(status)
                 || memory.resnapshot.is_some()
+                || cdc::offsets::asks_for_stored(wanted, &memory)
         });
         let (stored, snapshot) = if asks {
             stored(context, &connect, &wanted.source_connector()).await

@@ -12,7 +12,7 @@ use super::look::Found;
 use crate::context::Context;
 use crate::scope::{Key, chain};
 
-/// Where the sink that is being set is, and where it shall be; once its connector rests.
+/// Where the sink that is being set is, once its connector rests; and where it shall be, as long as that is not written down.
 pub async fn look(
     context: &Context,
     cluster: Option<&Key>,
@@ -21,7 +21,10 @@ pub async fn look(
     child: impl Fn(&str) -> Option<Child>,
 ) -> Option<Positions> {
     let (connector, place) = offsets::sink_under_way(wanted, &memory.offsets)?;
-    child(&connector).filter(|child| child.state.as_deref() == Some("Stopped"))?;
+    let rests = child(&connector).is_some_and(|child| child.state.as_deref() == Some("Stopped"));
+    if place == Place::Known && !rests {
+        return None;
+    }
     let world = context.kafka.get(cluster?)?;
     match ask(&world.client.within(super::gauges::DEADLINE), wanted, &connector, place).await {
         Ok(positions) => positions,
@@ -43,7 +46,9 @@ async fn ask(
     let group = names::consumer_group(connector);
     let begins = client.list_offsets(&topics, At::Earliest).await?;
     let targets = match place {
+        Place::Known => Offsets::new(),
         Place::Beginning => begins.clone(),
+        Place::End => client.list_offsets(&topics, At::Latest).await?,
         Place::Since(millis) => {
             let ends = client.list_offsets(&topics, At::Latest).await?;
             since(client.list_offsets(&topics, At::Time(millis)).await?, &ends)
@@ -91,10 +96,10 @@ pub async fn set(context: &Context, found: &Found, set: &Set) -> Result<(), Stri
         }
         Set::Source { connector, lsn } => {
             let known = world.client.offsets(connector).await.map_err(|error| chain(&error))?;
-            let Some(Offset { partition, .. }) = known.into_iter().next() else {
+            let Some(Offset { partition, offset }) = known.into_iter().next() else {
                 return Err("it has no offset for the connector any more".into());
             };
-            (connector, vec![Offset { partition, offset: offsets::stored_at(*lsn) }])
+            (connector, vec![Offset { partition, offset: offsets::stored_at(*lsn, &offset) }])
         }
     };
     world.client.set_offsets(connector, &entries).await.map_err(|error| chain(&error))?;

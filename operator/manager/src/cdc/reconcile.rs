@@ -60,7 +60,8 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let mut wanted = match cdc::validate(pipeline) {
         Ok(wanted) => wanted,
         Err(findings) => {
-            let status = cdc::told(pipeline, &Verdict::refused(&findings), Context::now());
+            let verdict = cdc::offsets::while_invalid(pipeline, Verdict::refused(&findings));
+            let status = cdc::told(pipeline, &verdict, Context::now());
             write(&context, pipeline, status).await?;
             return Ok(Action::await_change());
         }
@@ -88,12 +89,12 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     };
     let again = match act::carry_out(&context, pipeline, &wanted, &found, &plan).await? {
         Done::Nothing if plan.memory.resnapshot.is_some() => SOON,
-        Done::Nothing if cdc::offsets::under_way(&plan.memory.offsets).is_some() => SOON,
+        Done::Nothing if plan.verdict.reason == CdcReason::SettingOffsets.as_str() => SOON,
         Done::Nothing => due(pipeline, &plan),
         Done::Changed => SOON,
         Done::Unset(words) => {
             if let Some(run) = cdc::offsets::under_way(&plan.memory.offsets) {
-                plan.verdict = cdc::offsets::not_set(run, &words);
+                plan.verdict = cdc::offsets::not_set(plan.verdict, run, &words);
             }
             SOON
         }

@@ -6,7 +6,7 @@ use super::{ASKED, DONE, FAILED, READING, blocking, captures, has_read, is_under
 use crate::cdc::compile::Compiled;
 use crate::cdc::plan::{Phase, Plan, Seen, Work};
 use crate::cdc::wanted::Read;
-use crate::cdc::{CdcReason, Child, Wanted, missed, sql};
+use crate::cdc::{CdcReason, Child, Wanted, missed, offsets, sql};
 use crate::condition::{VerdictKind, whole_seconds};
 use crate::reason::Reason as _;
 use crate::view::source::{Lsn, TableName};
@@ -48,7 +48,9 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     if !ready {
         return plan;
     }
+    // a source that is being set elsewhere reads nothing meanwhile
     if !runs.iter().any(is_under_way)
+        && !offsets::holds_source(&plan.memory.offsets)
         && let Some(next) = next(wanted, seen, runs)
     {
         let at = Some(Time(whole_seconds(seen.now)));

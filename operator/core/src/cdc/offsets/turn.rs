@@ -1,25 +1,22 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sluice_crds::cdc_pipeline::{Accepted, OffsetRun};
+use sluice_crds::cdc_pipeline::OffsetRun;
 use sluice_crds::common::RunState;
 
-use super::told::{self, Refusal};
-use super::{DONE, FAILED, Positions, Request, SETTING, STOPPING, Set, connector, is_under_way};
-use crate::cdc::Wanted;
-use crate::cdc::guard::{Memory, Stored};
-use crate::cdc::plan::{Plan, Seen};
-use crate::condition::{VerdictKind, whole_seconds};
-use crate::view::source::Lsn;
-
-/// Runs that are remembered. Older ones whose request is gone from the spec are forgotten.
-const RUNS: usize = 64;
-/// `status.guard.accepted.reason` of changes that were skipped on request.
-pub const SET: &str = "OffsetSet";
+use super::told::{self, Cause, Refusal};
+use super::{DONE, FAILED, RESUMING, STOPPING, Set, begin, connector, is_under_way, set, under_way};
+use crate::cdc::compile::Compiled;
+use crate::cdc::guard::Stored;
+use crate::cdc::plan::{Phase, Plan, Seen};
+use crate::cdc::start::{self, Start};
+use crate::cdc::{CdcReason, Wanted};
+use crate::condition::{Verdict, VerdictKind, whole_seconds};
+use crate::reason::Reason as _;
 
 /// What a request that is under way does next.
-enum Next {
-    /// The connector rests, and something is still to be seen.
-    Wait,
+pub(super) enum Next {
+    /// Something is still to happen, or to be seen.
+    Wait(Cause),
     /// Nothing may be concluded before the source has been looked at once more.
     LookAgain,
     Set(Set),
@@ -28,213 +25,214 @@ enum Next {
 }
 
 /// Follows the request that is under way, or begins the next one: in what the plan would do anyway its connector is stopped meanwhile.
-pub fn turn(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
-    // all is read anew first: what was to be set is given up there
-    if plan.memory.resnapshot.is_none() && !wanted.paused {
-        // nothing is let go on between two requests
-        for _ in 0..=wanted.offsets.len() {
-            begin(wanted, seen, &mut plan);
-            plan = go_on(wanted, seen, plan);
-            if plan.memory.offsets.iter().any(is_under_way) {
-                break;
-            }
+pub fn turn(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>, mut plan: Plan) -> Plan {
+    if wanted.paused {
+        plan.verdict = left(wanted, seen, plan.verdict);
+        return plan;
+    }
+    begin::at_first_start(wanted, seen, &mut plan);
+    // one ends, and others are refused, before one is under way
+    for _ in 0..=wanted.offsets.len() {
+        if under_way(&plan.memory.offsets).is_none() && !begin::begin(wanted, seen, &mut plan) {
+            break;
+        }
+        plan = go_on(wanted, compiled, seen, plan);
+        if under_way(&plan.memory.offsets).is_some() {
+            break;
         }
     }
     plan.verdict = told::with_refused(plan.verdict, wanted, &plan.memory.offsets);
     plan
 }
 
-fn begin(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan) {
-    let runs = &mut plan.memory.offsets;
-    if runs.iter().any(is_under_way) {
-        return;
-    }
-    let Some(request) = wanted.offsets.iter().find(|request| !runs.iter().any(|run| run.id == request.id))
-    else {
-        return;
-    };
-    let mut run = begun(request, seen.now);
-    let there = connector(wanted, &run).is_some_and(|name| {
-        let planned = plan.connectors.iter().any(|one| one.metadata.name.as_ref() == Some(&name));
-        planned && seen.connectors.get(&name).is_some_and(|child| child.owned)
-    });
-    if !there {
-        return;
-    }
-    if let Some(refusal) = impossible(wanted, seen, request) {
-        refuse(&mut run, &refusal, seen.now);
-    }
-    runs.push(run);
-    while runs.len() > RUNS
-        && let Some(old) =
-            runs.iter().position(|run| !wanted.offsets.iter().any(|request| request.id == run.id))
-    {
-        runs.remove(old);
+/// A pipeline that is paused leaves its connectors as they are.
+fn left(wanted: &Wanted, seen: &Seen<'_>, verdict: Verdict) -> Verdict {
+    let Some(run) = under_way(&seen.memory.offsets) else { return verdict };
+    let Some(name) = connector(wanted, run) else { return verdict };
+    let stopped = seen.connectors.get(&name).is_some_and(|child| child.declared == RunState::Stopped);
+    if stopped && wanted.state != RunState::Stopped {
+        told::left(verdict, run, &name, "spec.paused is false")
+    } else {
+        verdict
     }
 }
 
-fn begun(request: &Request, now: Timestamp) -> OffsetRun {
-    OffsetRun {
-        id: request.id.clone(),
-        sink: request.sink.clone(),
-        to: request.to,
-        time: request.time.clone(),
-        lsn: request.lsn.map(|lsn| lsn.to_string()),
-        state: STOPPING.into(),
-        at: Some(Time(whole_seconds(now))),
-        ..Default::default()
-    }
-}
-
-/// What can be told without stopping anything. What a slot has confirmed only grows.
-fn impossible(wanted: &Wanted, seen: &Seen<'_>, request: &Request) -> Option<Refusal> {
-    if request.time.as_ref().is_some_and(|time| time.0 > seen.now) {
-        return Some(Refusal::TimeAhead);
-    }
-    let lsn = request.lsn?;
-    let slot = seen.source.sight.current()?.slots.get(&wanted.source.slot)?;
-    let at = slot.confirmed_flush_lsn.filter(|confirmed| lsn < *confirmed)?;
-    Some(Refusal::Behind { lsn, at, what: CONFIRMED })
-}
-
-const CONFIRMED: &str = "before which the slot gives nothing any more";
-
-fn go_on(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
+fn go_on(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>, mut plan: Plan) -> Plan {
     let Some(at) = plan.memory.offsets.iter().position(is_under_way) else { return plan };
     let mut run = plan.memory.offsets[at].clone();
-    let next = next(wanted, seen, &mut plan.memory, &mut run);
-    match next {
-        Next::Done => end(&mut run, DONE, seen.now),
-        Next::Refused(refusal) => {
-            if run.sink.is_none() {
-                forget_accepted(&mut plan.memory, &run);
-            }
-            refuse(&mut run, &refusal, seen.now);
-        }
-        Next::Wait | Next::LookAgain | Next::Set(_) => {
-            let name = connector(wanted, &run).unwrap_or_default();
-            for one in &mut plan.connectors {
-                if one.metadata.name.as_ref() == Some(&name) {
-                    one.spec.state = RunState::Stopped;
+    // all is read anew: the source is stopped for that, and begins without an offset after it
+    if run.sink.is_none() && plan.memory.resnapshot.is_some() {
+        return plan;
+    }
+    if run.state != RESUMING {
+        match next(wanted, seen, &mut plan, &mut run) {
+            Next::Done => resume(&mut run),
+            Next::Refused(refusal) => {
+                if run.sink.is_none() {
+                    set::forget_accepted(&mut plan.memory, &run);
                 }
+                refuse(&mut run, &refusal);
+                resume(&mut run);
             }
-            plan.orders.clear();
-            // a halted source is what such a request may be made for
-            if plan.verdict.kind != VerdictKind::Stalled || run.sink.is_none() {
-                plan.verdict = told::under_way(&run, &name);
+            Next::Wait(cause) => hold(wanted, &mut plan, &run, Some(&cause)),
+            Next::LookAgain => {
+                plan.unsure = true;
+                hold(wanted, &mut plan, &run, None);
             }
-            match next {
-                Next::LookAgain => plan.unsure = true,
-                Next::Set(set) => plan.set = Some(set),
-                _ => {}
+            Next::Set(set) => {
+                plan.set = Some(set);
+                hold(wanted, &mut plan, &run, None);
             }
+        }
+    }
+    if run.state == RESUMING {
+        if goes_on(wanted, compiled, seen, &run, &mut plan) {
+            let how = if run.reason.is_some() { FAILED } else { DONE };
+            end(&mut run, how, seen.now);
+        } else if let Some(name) = connector(wanted, &run) {
+            let ours = plan.verdict.kind == VerdictKind::Ready;
+            plan.verdict = told::under_way(plan.verdict, ours, &run, &name, None);
         }
     }
     plan.memory.offsets[at] = run;
     plan
 }
 
-fn next(wanted: &Wanted, seen: &Seen<'_>, memory: &mut Memory, run: &mut OffsetRun) -> Next {
-    let Some(name) = connector(wanted, run) else { return Next::Refused(Refusal::SinkGone) };
-    let rests = seen.connectors.get(&name).is_some_and(|child| {
-        child.declared == RunState::Stopped && child.state.as_deref() == Some("Stopped")
-    });
-    let asked = wanted.offsets.iter().any(|request| request.id == run.id);
-    // what was seen was asked for one that was begun before
-    let known = seen.memory.offsets.iter().any(|known| known.id == run.id);
-    if !rests || !known {
-        // one that was set already is seen once it rests
-        return if asked || run.state == SETTING { Next::Wait } else { Next::Refused(Refusal::TakenOut) };
-    }
-    let next = match run.lsn.as_ref().and_then(|lsn| lsn.parse().ok()) {
-        Some(lsn) => source(wanted, seen, memory, run, lsn),
-        None => match &seen.positions {
-            Some(positions) => sink(run, positions, name),
-            None => Next::Wait,
-        },
-    };
-    match next {
-        Next::Set(_) | Next::Wait | Next::LookAgain if !asked && run.state == STOPPING => {
-            Next::Refused(Refusal::TakenOut)
+/// The connector rests, or is being stopped.
+fn hold(wanted: &Wanted, plan: &mut Plan, run: &OffsetRun, cause: Option<&Cause>) {
+    let name = connector(wanted, run).unwrap_or_default();
+    for one in &mut plan.connectors {
+        if one.metadata.name.as_ref() == Some(&name) {
+            one.spec.state = RunState::Stopped;
         }
-        Next::Set(_) if !asked => Next::Refused(Refusal::TakenOut),
+    }
+    if run.sink.is_none() {
+        plan.orders.clear();
+    }
+    let ours = is_ours(plan, run);
+    plan.verdict = told::under_way(plan.verdict.clone(), ours, run, &name, cause);
+}
+
+/// Whether what the plan says is fine, or comes of the connector that is stopped, or is what the request mends: else it stays to be read.
+fn is_ours(plan: &Plan, run: &OffsetRun) -> bool {
+    let follows = [CdcReason::Starting, CdcReason::SourceNotReady, CdcReason::SinkNotReady]
+        .iter()
+        .any(|reason| reason.as_str() == plan.verdict.reason);
+    match plan.verdict.kind {
+        VerdictKind::Ready => true,
+        VerdictKind::Reconciling if follows => true,
+        _ => run.sink.is_none() && plan.phase == Phase::Halted,
+    }
+}
+
+fn next(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan, run: &mut OffsetRun) -> Next {
+    let Some(name) = connector(wanted, run) else { return Next::Refused(Refusal::SinkGone) };
+    let asked = wanted.offsets.iter().any(|request| request.id == run.id);
+    if !asked && run.state == STOPPING {
+        return Next::Refused(Refusal::TakenOut);
+    }
+    let next = follow(wanted, seen, plan, run, name);
+    match next {
+        // that it was set already is still seen; nothing is waited for
+        Next::Wait(_) | Next::Set(_) if !asked => Next::Refused(Refusal::TakenOut),
         next => next,
     }
 }
 
-fn sink(run: &mut OffsetRun, positions: &Positions, connector: String) -> Next {
-    let Positions { begins, committed, targets } = positions;
-    if run.state == STOPPING {
-        let (mut skipped, mut repeated) = (0, 0);
-        for (partition, target) in targets {
-            let begin = begins.get(partition).copied().unwrap_or_default();
-            let from = committed.get(partition).copied().unwrap_or(begin);
-            // what is gone comes not again, and is not skipped either
-            skipped += (target - from.max(begin)).max(0);
-            repeated += (from - target).max(0);
+fn follow(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan, run: &mut OffsetRun, name: String) -> Next {
+    // what was seen was asked for one that was begun before
+    let positions = seen.positions.as_ref().filter(|_| is_known(seen, run, None));
+    if let Some(positions) = positions
+        && let Some(refusal) = set::aim(run, positions)
+    {
+        return Next::Refused(refusal);
+    }
+    let planned = plan.has(&name);
+    let child = seen.connectors.get(&name);
+    let stopped = child.is_some_and(|child| child.declared == RunState::Stopped);
+    let rests = stopped && child.is_some_and(|child| child.state.as_deref() == Some("Stopped"));
+    if !rests || !is_known(seen, run, None) {
+        if !planned && !stopped {
+            return Next::Wait(Cause::Unplanned);
         }
-        (run.skipped_records, run.repeated_records) = (Some(skipped), Some(repeated));
-        SETTING.clone_into(&mut run.state);
+        let says = child.and_then(|child| child.says.as_ref());
+        let trouble = says.filter(|says| stopped && says.kind != VerdictKind::Ready);
+        return Next::Wait(Cause::Stopping(trouble.map(|says| format!("{}: {}", says.reason, says.message))));
     }
-    let set = targets.iter().all(|(partition, target)| committed.get(partition) == Some(target));
-    if set { Next::Done } else { Next::Set(Set::Sink { connector, offsets: targets.clone() }) }
-}
-
-fn source(wanted: &Wanted, seen: &Seen<'_>, memory: &mut Memory, run: &mut OffsetRun, lsn: Lsn) -> Next {
-    let stored = match seen.stored {
-        Stored::Unknown => return Next::Wait,
-        Stored::Nothing | Stored::Snapshotting => return Next::Refused(Refusal::NothingStored),
-        Stored::Unreadable => return Next::Refused(Refusal::Unreadable),
-        Stored::At(stored) => stored,
-    };
-    if stored == lsn {
-        return Next::Done;
-    }
-    let Some(view) = seen.source.sight.current() else { return Next::Wait };
-    if !seen.fresh {
-        return Next::LookAgain;
-    }
-    let confirmed = view.slots.get(&wanted.source.slot).and_then(|slot| slot.confirmed_flush_lsn);
-    let Some(confirmed) = confirmed else { return Next::Refused(Refusal::NothingStored) };
-    if lsn < stored {
-        let what = "up to where everything was read";
-        return Next::Refused(Refusal::Behind { lsn, at: stored, what });
-    }
-    if lsn < confirmed {
-        return Next::Refused(Refusal::Behind { lsn, at: confirmed, what: CONFIRMED });
-    }
-    if lsn > view.position {
-        return Next::Refused(Refusal::Ahead { lsn, position: view.position });
-    }
-    if run.state == STOPPING {
-        let bytes = Some(lsn.since(stored));
-        (run.from_lsn, run.skipped_bytes) = (Some(stored.to_string()), bytes);
-        SETTING.clone_into(&mut run.state);
-        memory.accepted = Some(Accepted {
-            reason: SET.into(),
-            from_lsn: run.from_lsn.clone(),
-            to_lsn: run.lsn.clone(),
-            bytes,
-            at: Some(Time(whole_seconds(seen.now))),
-        });
-    }
-    Next::Set(Set::Source { connector: wanted.source_connector(), lsn })
-}
-
-/// What was not skipped after all is missed again.
-fn forget_accepted(memory: &mut Memory, run: &OffsetRun) {
-    if memory.accepted.as_ref().is_some_and(|it| it.reason == SET && it.to_lsn == run.lsn) {
-        memory.accepted = None;
+    match run.lsn.as_ref().and_then(|lsn| lsn.parse().ok()) {
+        Some(lsn) => {
+            let guarded = plan.guarded.as_ref();
+            set::source(wanted, seen, guarded, &mut plan.memory, run, lsn)
+        }
+        None => match positions {
+            Some(positions) => set::sink(run, positions, name),
+            None => Next::Wait(Cause::PositionsUnseen),
+        },
     }
 }
 
-fn refuse(run: &mut OffsetRun, refusal: &Refusal, now: Timestamp) {
-    let (reason, message) = refusal.told();
+/// Whether status has the run, in this state.
+fn is_known(seen: &Seen<'_>, run: &OffsetRun, state: Option<&str>) -> bool {
+    let mut known = seen.memory.offsets.iter();
+    known.any(|known| known.id == run.id && state.is_none_or(|state| known.state == state))
+}
+
+fn resume(run: &mut OffsetRun) {
+    RESUMING.clone_into(&mut run.state);
+    run.targets.clear();
+}
+
+/// Whether the connector is what the pipeline wants again, or is held by what is not this request's. Where the plan has not got it, because a check
+/// fails or something is being prepared, it is put there: nobody else would let it go on.
+fn goes_on(
+    wanted: &Wanted,
+    compiled: Option<&Compiled>,
+    seen: &Seen<'_>,
+    run: &OffsetRun,
+    plan: &mut Plan,
+) -> bool {
+    let Some(name) = connector(wanted, run) else { return true };
+    let Some(child) = seen.connectors.get(&name).filter(|child| child.owned) else { return true };
+    // the guard's, until the gap is mended
+    if run.sink.is_none() && plan.phase == Phase::Halted {
+        return true;
+    }
+    // what was seen before may be of before it was stopped
+    if child.declared == wanted.state && is_known(seen, run, Some(RESUMING)) {
+        return true;
+    }
+    if plan.has(&name) {
+        return false;
+    }
+    let Some(compiled) = compiled else { return false };
+    let one = compiled.connectors().find(|one| one.metadata.name.as_ref() == Some(&name));
+    let Some(mut one) = one.cloned() else { return false };
+    if run.sink.is_none() {
+        // the source only where the guard has compared, and has nothing against it
+        if plan.guarded.is_none() || seen.stored == Stored::Unknown {
+            return false;
+        }
+        // it begins as for the first time: that is not for this to decide
+        if seen.stored.lsn().is_none() {
+            return true;
+        }
+        match start::start(wanted, seen) {
+            Start::AsItIs => {}
+            Start::Begin => plan.unsure |= !seen.fresh,
+            Start::Hold(state, _) => one.spec.state = state,
+        }
+    }
+    plan.connectors.push(one);
+    false
+}
+
+/// What is told depends on how far it had come.
+pub(super) fn refuse(run: &mut OffsetRun, refusal: &Refusal) {
+    let (reason, message) = refusal.told(run);
     (run.reason, run.message) = (Some(reason), message);
-    end(run, FAILED, now);
 }
 
-fn end(run: &mut OffsetRun, how: &str, now: Timestamp) {
+pub(super) fn end(run: &mut OffsetRun, how: &str, now: Timestamp) {
     how.clone_into(&mut run.state);
     run.completed_at = Some(Time(whole_seconds(now)));
 }

@@ -6,6 +6,7 @@ mod budget;
 mod compile;
 mod guard;
 mod offsets;
+mod offsets_beside;
 mod plan;
 mod preflight;
 mod running;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_crds::cdc_pipeline::{OffsetReason, OffsetRun};
+use sluice_crds::cdc_pipeline::{OffsetReason, OffsetRun, OffsetTarget};
 use sluice_crds::common::RunState;
 
 use super::plan::{carry_out, streaming};
@@ -13,12 +13,12 @@ use crate::cdc::plan::Plan;
 use crate::cdc::{self, CdcReason, Wanted};
 use crate::view::source::Lsn;
 
-fn asking(offsets: &Value) -> Wanted {
+pub(super) fn asking(offsets: &Value) -> Wanted {
     wanted(|spec| spec["offsets"] = offsets.clone())
 }
 
 /// A pipeline that streams, whose slot has confirmed what is stored.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = streaming(&wanted(|_| {}));
     world.now = Timestamp::from_second(1000).unwrap();
     world.source_turns(|view| {
@@ -31,26 +31,26 @@ fn world() -> World {
     world
 }
 
-fn pass(world: &mut World, wanted: &Wanted) -> Plan {
+pub(super) fn pass(world: &mut World, wanted: &Wanted) -> Plan {
     let plan = world.plan(wanted);
     carry_out(world, wanted, &plan);
     plan
 }
 
-fn run(plan: &Plan) -> &OffsetRun {
+pub(super) fn run(plan: &Plan) -> &OffsetRun {
     plan.memory.offsets.last().unwrap()
 }
 
-fn declared(plan: &Plan, name: &str) -> RunState {
+pub(super) fn declared(plan: &Plan, name: &str) -> RunState {
     let named = |one: &&sluice_crds::Connector| one.metadata.name.as_deref() == Some(name);
     plan.connectors.iter().find(named).unwrap().spec.state
 }
 
-fn at(offset: i64) -> ByPartition {
+pub(super) fn at(offset: i64) -> ByPartition {
     [(("shop.public.orders".to_owned(), 0), offset)].into()
 }
 
-fn sink(to: &str) -> Wanted {
+pub(super) fn sink(to: &str) -> Wanted {
     asking(&json!([{"id": "a", "sink": "warehouse", "to": to}]))
 }
 
@@ -80,9 +80,12 @@ fn a_sink_is_stopped_set_and_goes_on_once() {
     let plan = pass(&mut world, &wanted);
     assert_eq!(
         (run(&plan).state.as_str(), declared(&plan, &name), &plan.set),
-        ("Done", RunState::Running, &None)
+        ("Resuming", RunState::Running, &None)
     );
-    assert_eq!(run(&plan).repeated_records, Some(40));
+    assert_eq!((run(&plan).repeated_records, &run(&plan).targets), (Some(40), &vec![]));
+    assert!(plan.verdict.message.ends_with("shop-warehouse is let go on"), "{}", plan.verdict.message);
+    let plan = pass(&mut world, &wanted);
+    assert_eq!((run(&plan).state.as_str(), declared(&plan, &name)), ("Done", RunState::Running));
     assert_eq!((plan.verdict.reason, sink_under_way(&wanted, &world.memory.offsets)), ("Streaming", None));
     for _ in 0..10 {
         let plan = pass(&mut world, &wanted);
@@ -95,20 +98,67 @@ fn a_sink_is_stopped_set_and_goes_on_once() {
 }
 
 #[test]
-fn latest_is_the_moment_at_which_it_was_begun() {
+fn latest_is_where_the_topics_ended_when_it_was_begun() {
+    let mut world = world();
+    let wanted = sink("Latest");
+    let name = wanted.sink_connector(&wanted.sinks[0]);
+    pass(&mut world, &wanted);
+    assert_eq!(sink_under_way(&wanted, &world.memory.offsets), Some((name.clone(), Place::End)));
+    // it goes on until Connect has stopped it
+    world.connectors.get_mut(&name).unwrap().state = Some("Running".into());
+    world.positions = Some(Positions { begins: at(10), committed: at(3), targets: at(90) });
+    let plan = world.plan(&wanted);
+    world.memory = plan.memory.clone();
+    assert_eq!((run(&plan).state.as_str(), &plan.set, run(&plan).skipped_records), ("Stopping", &None, None));
+    assert_eq!(run(&plan).targets, [OffsetTarget { topic: "shop.public.orders".into(), offsets: vec![90] }]);
+    assert_eq!(sink_under_way(&wanted, &world.memory.offsets), Some((name.clone(), Place::Known)));
+
+    world.connectors.get_mut(&name).unwrap().state = Some("Stopped".into());
+    for targets in [ByPartition::new(), at(200)] {
+        world.positions = Some(Positions { begins: at(10), committed: at(5), targets });
+        let plan = pass(&mut world, &wanted);
+        assert_eq!(
+            plan.set,
+            Some(Set::Sink { connector: name.clone(), offsets: at(90) }),
+            "what came since stays"
+        );
+        assert_eq!(run(&plan).skipped_records, Some(80), "what retention has removed was not skipped");
+    }
+}
+
+#[test]
+fn what_topics_lose_and_get_meanwhile_changes_where_to_only_where_it_must() {
+    let mut world = world();
+    let wanted = sink("Earliest");
+    let name = wanted.sink_connector(&wanted.sinks[0]);
+    pass(&mut world, &wanted);
+    world.positions = Some(Positions { begins: at(10), committed: at(50), targets: at(10) });
+    pass(&mut world, &wanted);
+    // retention, and a partition more
+    let grown = ((String::from("shop.public.orders"), 1), 0);
+    let with = |offset| at(offset).into_iter().chain([grown.clone()]).collect::<ByPartition>();
+    world.positions = Some(Positions { begins: with(20), committed: at(10), targets: ByPartition::new() });
+    let plan = pass(&mut world, &wanted);
+    assert_eq!(plan.set, Some(Set::Sink { connector: name, offsets: with(20) }));
+    assert_eq!(run(&plan).repeated_records, Some(40), "as it was told before the step");
+    world.positions = Some(Positions { begins: with(20), committed: with(20), targets: ByPartition::new() });
+    assert_eq!(run(&pass(&mut world, &wanted)).state, "Resuming");
+}
+
+#[test]
+fn more_partitions_than_status_can_hold_are_refused() {
     let mut world = world();
     let wanted = sink("Latest");
     pass(&mut world, &wanted);
-    world.now = Timestamp::from_second(2000).unwrap();
+    let targets = (0..10_001).map(|partition| (("shop.public.orders".to_owned(), partition), 7)).collect();
+    world.positions = Some(Positions { targets, ..Default::default() });
     pass(&mut world, &wanted);
-    let (_, place) = sink_under_way(&wanted, &world.memory.offsets).unwrap();
-    assert_eq!(place, Place::Since(1_000_000));
-    world.positions = Some(Positions { begins: at(10), committed: at(5), targets: at(90) });
+    let plan = pass(&mut world, &wanted);
     assert_eq!(
-        run(&pass(&mut world, &wanted)).skipped_records,
-        Some(80),
-        "what retention has removed was not skipped"
+        (run(&plan).state.as_str(), run(&plan).reason),
+        ("Failed", Some(OffsetReason::ManyPartitions))
     );
+    assert!(run(&plan).message.contains("Nothing was changed"), "{}", run(&plan).message);
 }
 
 #[test]
@@ -121,14 +171,15 @@ fn what_one_request_saw_says_nothing_of_the_next() {
     let name = wanted.sink_connector(&wanted.sinks[0]);
     pass(&mut world, &wanted);
     world.positions = Some(Positions { begins: at(0), committed: at(0), targets: at(0) });
+    pass(&mut world, &wanted);
     let plan = pass(&mut world, &wanted);
     let states: Vec<_> = plan.memory.offsets.iter().map(|run| run.state.as_str()).collect();
     assert_eq!(states, ["Done", "Stopping"]);
-    assert_eq!(declared(&plan, &name), RunState::Stopped, "it is not let go on in between");
+    assert_eq!((declared(&plan, &name), &run(&plan).targets), (RunState::Stopped, &vec![]));
     assert_eq!(sink_under_way(&wanted, &world.memory.offsets), Some((name, Place::Since(1000))));
 }
 
-fn source(lsn: &str) -> Wanted {
+pub(super) fn source(lsn: &str) -> Wanted {
     asking(&json!([{"id": "skip", "lsn": lsn}]))
 }
 
@@ -151,8 +202,10 @@ fn the_source_is_set_forward_and_what_is_skipped_is_accepted_first() {
         assert_eq!((accepted.reason.as_str(), accepted.bytes), ("OffsetSet", Some(0x800)));
         assert_eq!((run(&plan).from_lsn.as_deref(), run(&plan).skipped_bytes), (Some("0/4000"), Some(0x800)));
     }
-    world.stored = Stored::of(Some(&stored_at(Lsn(0x4800))));
+    world.stored = Stored::of(Some(&stored_at(Lsn(0x4800), &Value::Null)));
     assert_eq!(world.stored, Stored::At(Lsn(0x4800)));
+    let plan = pass(&mut world, &wanted);
+    assert_eq!((run(&plan).state.as_str(), declared(&plan, &name)), ("Resuming", RunState::Running));
     let plan = pass(&mut world, &wanted);
     assert_eq!((run(&plan).state.as_str(), declared(&plan, &name)), ("Done", RunState::Running));
     assert_eq!(plan.guarded.clone().unwrap().gap, None, "the guard agrees");
@@ -178,51 +231,113 @@ fn a_source_that_is_halted_behind_its_slot_can_be_set_to_what_the_slot_gives() {
 }
 
 #[test]
-fn what_cannot_be_set_is_refused_with_its_reason_and_the_pipeline_goes_on() {
-    use OffsetReason::{LsnAhead, LsnBehind, NothingStored, OffsetUnreadable, TimeAhead};
+fn what_connect_has_stored_beside_the_position_stays() {
+    let stored = json!({
+        "lsn": 5, "lsn_proc": 5, "lsn_commit": 4, "messageType": "INSERT", "ts_usec": 9, "txId": 7, "xmin": 3,
+        "snapshot": "INCREMENTAL", "snapshot_completed": false, "last_snapshot_record": false,
+        "lsn_events_processed": 2, "transaction_id": "7:5",
+        "incremental_snapshot_collections": "[{}]", "incremental_snapshot_primary_key": "aced",
+        "incremental_snapshot_maximum_key": "acee", "incremental_snapshot_correlation_id": "eu@1",
+    });
+    let set = json!({
+        "lsn": 0x4800, "lsn_proc": 0x4800, "lsn_commit": 0x4800, "messageType": "COMMIT", "ts_usec": 0, "xmin": 3,
+        "incremental_snapshot_collections": "[{}]", "incremental_snapshot_primary_key": "aced",
+        "incremental_snapshot_maximum_key": "acee", "incremental_snapshot_correlation_id": "eu@1",
+    });
+    assert_eq!(stored_at(Lsn(0x4800), &stored), set);
+}
+
+#[test]
+fn what_cannot_be_set_is_refused_with_its_reason_and_nothing_is_stopped() {
+    use OffsetReason::{LsnAhead, LsnBehind, NothingStored, TimeAhead};
     let time = json!([{"id": "a", "sink": "warehouse", "time": "2099-01-01T00:00:00Z"}]);
     let lsn = |lsn: &str| json!([{"id": "a", "lsn": lsn}]);
     let stored = Stored::At(Lsn(0x4000));
     for (request, stored, reason, words) in [
         (time, stored, TimeAhead, "in the future"),
-        (lsn("0/3FFF"), stored, LsnBehind, "slot gives nothing any more"),
+        (lsn("0/3FFF"), stored, LsnBehind, "everything was read"),
         (lsn("0/4100"), Stored::At(Lsn(0x4200)), LsnBehind, "everything was read"),
         (lsn("F/0"), stored, LsnAhead, "pg_current_wal_lsn()"),
         (lsn("0/4100"), Stored::Nothing, NothingStored, "first snapshot"),
         (lsn("0/4100"), Stored::Snapshotting, NothingStored, "first snapshot"),
-        (lsn("0/4100"), Stored::Unreadable, OffsetUnreadable, "spec.snapshots"),
     ] {
         let mut world = world();
         world.stored = stored;
         let wanted = asking(&request);
-        let plan = (0..4).map(|_| pass(&mut world, &wanted)).last().unwrap();
-        let run = run(&plan);
-        assert_eq!((run.state.as_str(), run.reason), ("Failed", Some(reason)), "{request}");
-        assert!(run.message.contains(words), "{}", run.message);
-        assert_eq!((&plan.set, &plan.memory.accepted), (&None, &None));
-        if plan.verdict.reason == "Streaming" {
+        for _ in 0..4 {
+            let plan = pass(&mut world, &wanted);
+            for name in [wanted.source_connector(), wanted.sink_connector(&wanted.sinks[0])] {
+                assert_eq!(declared(&plan, &name), RunState::Running, "{request}");
+            }
+            let run = run(&plan);
+            assert_eq!((run.state.as_str(), run.reason), ("Failed", Some(reason)), "{request}");
+            assert!(
+                run.message.contains(words) && run.message.contains("Nothing was changed"),
+                "{}",
+                run.message
+            );
+            assert_eq!((&plan.set, &plan.memory.accepted), (&None, &None));
+            assert_eq!(plan.verdict.reason, "Streaming");
             assert!(plan.verdict.message.contains("refused, see status.offsets"), "{}", plan.verdict.message);
         }
     }
 }
 
 #[test]
+fn a_first_snapshot_is_not_stopped_for_a_request_that_cannot_be_carried_out() {
+    let mut world = world();
+    // of its last record Connect says a position already
+    world.snapshot = crate::cdc::snapshot::Snapshot::Running;
+    let wanted = source("0/4800");
+    let plan = pass(&mut world, &wanted);
+    assert_eq!(run(&plan).reason, Some(OffsetReason::NothingStored));
+    assert_eq!(declared(&plan, &wanted.source_connector()), RunState::Running);
+}
+
+#[test]
+fn a_position_is_ahead_only_of_a_server_that_was_looked_at_now() {
+    let mut world = world();
+    let wanted = source("0/6000");
+    world.fresh = false;
+    let plan = world.plan(&wanted);
+    assert_eq!((plan.unsure, plan.memory.offsets.len()), (true, 0));
+    world.fresh = true;
+    world.source_turns(|view| view.position = Lsn(0x7000));
+    assert_eq!(run(&pass(&mut world, &wanted)).state, "Stopping");
+}
+
+#[test]
 fn a_request_that_is_taken_out_lets_its_connector_go_on() {
     let none = wanted(|_| {});
-    let mut world = world();
     let wanted = source("0/4800");
-    pass(&mut world, &wanted);
-    pass(&mut world, &wanted);
-    assert!(world.memory.accepted.is_some());
-    let plan = pass(&mut world, &none);
-    assert_eq!((run(&plan).reason, &plan.memory.accepted), (Some(OffsetReason::TakenOut), &None));
-    assert_eq!(declared(&plan, &none.source_connector()), RunState::Running);
+    for (passes, words) in [(1, "Nothing was changed"), (2, "may have been set already")] {
+        let mut world = world();
+        for _ in 0..passes {
+            pass(&mut world, &wanted);
+        }
+        assert_eq!(world.memory.accepted.is_some(), passes == 2);
+        let plan = pass(&mut world, &none);
+        assert_eq!((run(&plan).reason, &plan.memory.accepted), (Some(OffsetReason::TakenOut), &None));
+        assert!(run(&plan).message.contains(words), "{}", run(&plan).message);
+        let source = none.source_connector();
+        assert_eq!((run(&plan).state.as_str(), declared(&plan, &source)), ("Resuming", RunState::Running));
+        let plan = pass(&mut world, &none);
+        assert_eq!((run(&plan).state.as_str(), declared(&plan, &source)), ("Failed", RunState::Running));
+    }
     // one that Connect had stored already has been carried out
-    let mut world = self::world();
+    let mut world = world();
     pass(&mut world, &wanted);
     pass(&mut world, &wanted);
     world.stored = Stored::At(Lsn(0x4800));
-    assert_eq!(run(&pass(&mut world, &none)).state, "Done");
+    assert_eq!(run(&pass(&mut world, &none)).state, "Resuming");
+    let plan = pass(&mut world, &none);
+    assert_eq!((run(&plan).state.as_str(), run(&plan).reason), ("Done", None));
+    // and one of which nothing can be seen any more ends too
+    let mut world = self::world();
+    pass(&mut world, &wanted);
+    pass(&mut world, &wanted);
+    world.connectors.get_mut(&none.source_connector()).unwrap().state = None;
+    assert_eq!(run(&pass(&mut world, &none)).reason, Some(OffsetReason::TakenOut));
 }
 
 #[test]
