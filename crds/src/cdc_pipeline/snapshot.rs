@@ -137,14 +137,18 @@ pub struct SnapshotRun {
     /// Which rows, where only some were asked for.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub where_: Option<String>,
-    /// Of one that is `Asked`: a place in the source's log behind the order. Once the connector has confirmed it without an answer, the order
-    /// was read by one that did not know of it yet, and is given again.
+    /// Of one that is under way: a place in the source's log behind the order. Once the connector has confirmed it without an answer, the order
+    /// was read by one that did not know of it yet, and is given again. Of a `Blocking` one whose rows were read: a place behind them. Once the
+    /// connector has confirmed it, they are in Kafka.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsn: Option<String>,
+    /// Of a `Blocking` one: how often it came to a bad end, other than by a restart of the connector. It is ordered three times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i32>,
     /// Rows of its tables that were read, as the connector counts them since it was started last; when each table is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<i64>,
-    /// When the connector said that all were read.
+    /// When it was seen to be `Done`, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
     /// What could not be read, or what is waited for.

@@ -57,8 +57,10 @@ pub async fn p17_rows_are_read_while_changes_wait(s: &Scene<'_>) -> Result<()> {
 
     spec["snapshots"] = request("bad", "no_such_column = 1");
     s.apply::<CdcPipeline>(NAME, spec).await?;
-    let bad = in_state(s, "bad", &["Done", "Failed"], seconds(90)).await?;
+    // it is tried three times, each time once the connector has gone on
+    let bad = in_state(s, "bad", &["Done", "Failed"], seconds(300)).await?;
     ensure!(bad.state == "Failed" && bad.message.contains("public.orders"), "{bad:?}");
+    ensure!(bad.failures == Some(3), "{bad:?}");
     shop.sell(s.agent(), 7000, 20).await?;
     shop.same(s, 60).await
 }

@@ -13,7 +13,7 @@ pub struct Heard {
     pub aborted: bool,
     /// Nothing that was told is missing here: the topic was read to its end.
     pub whole: bool,
-    /// The connector was started again, or stopped, before it had read all.
+    /// The connector was started again behind the order.
     pub cut_short: bool,
     /// What is told of a blocking snapshot carries no name.
     pub blocking: bool,
@@ -85,16 +85,14 @@ impl Heard {
             return;
         }
         match told.kind.as_str() {
-            "STARTED" => {
-                (self.started, self.cut_short) = (true, false);
-                self.tables.clear();
-            }
+            // behind the order's row there is one of it: another one is somebody else's
+            "STARTED" => self.started = true,
+            // also behind the end of all: what it had read may not have come to Kafka
             "SKIPPED" => self.cut_short = true,
-            _ if !self.started => {}
+            _ if !self.started || self.completed || self.cut_short => {}
             "TABLE_SCAN_COMPLETED" => self.scanned(&told),
             "COMPLETED" => self.completed = true,
-            // the end of the connector is told so, too
-            "ABORTED" if self.failures().is_empty() => self.cut_short = true,
+            // by an error, or because the connector ends
             "ABORTED" => self.aborted = true,
             _ => {}
         }

@@ -30,7 +30,8 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     let runs = &mut plan.memory.runs;
     if let Some(run) = runs.iter_mut().find(|run| is_under_way(run)) {
         if run.type_ == SnapshotType::Blocking {
-            blocking::turn(run, wanted, seen, is_wanted(run, wanted));
+            let still = is_wanted(run, wanted);
+            plan.unsure |= blocking::turn(run, wanted, seen, still);
         } else if is_wanted(run, wanted) && !is_stopping(run) {
             follow(run, wanted, seen);
         } else {
