@@ -4,6 +4,7 @@
 //! in order.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +24,18 @@ pub struct Broker {
     pub address: Address,
     turns: Semaphore,
     idle: Mutex<Vec<Connection>>,
+    /// A connection has ended, or none could be made, since somebody asked.
+    lost: AtomicBool,
 }
 
 impl Broker {
     pub fn new(address: Address) -> Self {
-        Self { address, turns: Semaphore::new(CONNECTIONS), idle: Mutex::default() }
+        Self {
+            address,
+            turns: Semaphore::new(CONNECTIONS),
+            idle: Mutex::default(),
+            lost: AtomicBool::new(false),
+        }
     }
 
     pub async fn call<R: Speak>(
@@ -39,10 +47,13 @@ impl Broker {
         let _turn = self.in_time::<R, _>(Stage::Queue, until, self.turns.acquire()).await?;
         let connection = match self.take_idle() {
             Some(connection) => connection,
-            None => self.open::<R>(options, until).await?,
+            None => self.open::<R>(options, until).await.inspect_err(|error| self.suspect(error))?,
         };
         let (connection, response) =
-            self.answer::<R, _>(until, connection.call(request)).await.inspect_err(|_| self.forget_idle())?;
+            self.answer::<R, _>(until, connection.call(request)).await.inspect_err(|error| {
+                self.forget_idle();
+                self.suspect(error);
+            })?;
         self.keep(connection);
         Ok(response)
     }
@@ -96,9 +107,30 @@ impl Broker {
 
     /// The connection used last, if it is still good. The others are left to grow old and be closed by Kafka.
     fn take_idle(&self) -> Option<Connection> {
+        self.sweep();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Lets go of connections that have ended.
+    fn sweep(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = idle.len();
         idle.retain(Connection::is_quiet);
-        idle.pop()
+        if idle.len() < before {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn suspect(&self, error: &Error) {
+        if matches!(error, Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Disconnected { .. }) {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a connection has ended, or none could be made, since this was asked before. Nothing is sent for it.
+    pub fn was_lost(&self) -> bool {
+        self.sweep();
+        self.lost.swap(false, Ordering::Relaxed)
     }
 
     fn keep(&self, connection: Connection) {

@@ -44,6 +44,13 @@ impl Client {
         Self { inner: Arc::clone(&self.inner), within: Some(deadline) }
     }
 
+    /// Whether a connection to a broker has ended, or none could be made, since this was asked before: a broker has likely
+    /// gone. Asks nobody; a machine that went without a word is noticed by its silence, some seconds later.
+    pub fn has_lost_a_broker(&self) -> bool {
+        // each is asked, and so forgets
+        self.routes().all().filter(|broker| broker.was_lost()).count() > 0
+    }
+
     /// When a call of kind `R` that starts now must be done.
     pub(super) fn until<R: Speak>(&self) -> Instant {
         let options = &self.inner.options;

@@ -72,7 +72,8 @@ impl Routes {
         all.filter(|broker| seen.insert(&broker.address)).cloned().collect()
     }
 
-    fn all(&self) -> impl Iterator<Item = &Arc<Broker>> {
+    /// Every broker that is known, some twice.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Broker>> {
         self.bootstrap.iter().chain(self.nodes.values().map(|(broker, _)| broker))
     }
 }

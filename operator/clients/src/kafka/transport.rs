@@ -6,8 +6,10 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -15,6 +17,12 @@ use tokio_rustls::client::TlsStream;
 
 use super::address::Address;
 use super::tls::Tls;
+
+/// A broker whose machine has gone without a word is noticed after this and twice [`AGAIN`], and what was sent to it and is
+/// not confirmed ends the connection after both together.
+const SILENCE: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_secs(1);
+const TIMES: u32 = 2;
 
 pub enum Transport {
     Plain(TcpStream),
@@ -33,6 +41,7 @@ impl Transport {
             TcpStream::connect((address.host.as_str(), address.port)).await.map_err(ConnectError::Tcp)?;
         // requests are written whole; waiting for more to send only adds latency
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        watch(&tcp).map_err(ConnectError::Tcp)?;
         let Some(config) = tls else { return Ok(Self::Plain(tcp)) };
         let name = ServerName::try_from(address.host.clone())
             .map_err(|e| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
@@ -52,6 +61,16 @@ impl Transport {
         let mut context = Context::from_waker(Waker::noop());
         tcp.poll_peek(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
     }
+}
+
+/// Has the system find out whether the other end is still there (RFC 9293, 3.8.4; RFC 5482).
+fn watch(tcp: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(tcp);
+    let alive = TcpKeepalive::new().with_time(SILENCE).with_interval(AGAIN).with_retries(TIMES);
+    socket.set_tcp_keepalive(&alive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SILENCE + AGAIN * TIMES))?;
+    Ok(())
 }
 
 impl AsyncRead for Transport {

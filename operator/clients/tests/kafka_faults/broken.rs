@@ -5,6 +5,7 @@ use kafka_protocol::protocol::Request;
 use sluice_clients::kafka::{Error, Topics};
 
 use super::support::fake::{Asked, Fake, Reply};
+use super::support::wait::until;
 use super::{client, cluster, told};
 
 /// What comes of answering the first `DescribeCluster` so; the next one is answered well, on a new
@@ -129,4 +130,19 @@ async fn a_broker_that_refuses_every_api_versions_is_left_alone() {
         );
         assert!(fake.asked(18) <= 2);
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_between_calls_is_told_once() {
+    let fake = Fake::start(|asked| match (asked.connection, cluster(asked, "c")) {
+        (1, Some(answer)) => Some(Reply::Then(Box::new(answer))),
+        (_, answer) => answer,
+    })
+    .await;
+    let client = client(&[&fake.address]);
+    client.describe_cluster().await.unwrap();
+    until("it is gone", async || client.has_lost_a_broker(), |lost| *lost).await;
+    assert!(!client.has_lost_a_broker());
+    client.describe_cluster().await.unwrap();
+    assert!(!client.has_lost_a_broker(), "the second one stays");
 }

@@ -9,6 +9,8 @@ use crate::scope::chain;
 
 /// Only a broker itself tells what lies on its disk, so the brokers take turns: some of them every so long.
 const EVERY: Duration = Duration::from_secs(9);
+/// One that is slower is asked again when it is its turn: meanwhile nobody looks at the others.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// In how many turns all brokers of a large cluster have been asked. Of a small one it is one broker a turn.
 const TURNS: usize = 16;
 
@@ -35,7 +37,7 @@ impl Disks {
         let mut requests = 0;
         for id in turn {
             requests += 1;
-            match client.describe_log_dirs(id).await {
+            match client.within(PATIENCE).describe_log_dirs(id).await {
                 Ok(dirs) => self.news |= world.set_disk(id, DiskView::of(&dirs)),
                 // a broker that does not answer is missed elsewhere
                 Err(error) => debug!(cluster = %world.key, id, error = %chain(&error), "disk not described"),

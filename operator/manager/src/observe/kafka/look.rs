@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sluice_clients::kafka::{BrokerConfig, Client, ConfigSource, Error};
 use sluice_core::cluster::DynamicConfigs;
-use sluice_core::view::Sight;
 use sluice_core::view::kafka::{ClusterView, Look, Sizes, TopicConfigs, UsersView};
 use tracing::{debug, info};
 
@@ -20,6 +19,10 @@ use crate::user;
 /// topics), at less than one request a second: three a round, and now and then one for each broker.
 const BRISK: Duration = Duration::from_millis(700);
 const STEADY: Duration = Duration::from_millis(4_700);
+/// How often it is asked whether a connection to a broker has ended, which costs nothing; and how long we look briskly after one
+/// did: Kafka fences a broker that is silent for nine seconds (`broker.session.timeout.ms`).
+const GLANCE: Duration = Duration::from_secs(1);
+const FENCING: Duration = Duration::from_secs(12);
 /// A look that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// In which rounds, one of so many, the settings, rules and users of the cluster are read.
@@ -53,14 +56,22 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
             }
         }
         round.requests = 0;
-        let pause = match (world.pace(), after.as_ref()) {
-            (Pace::Steady, Sight::Clear(_)) => STEADY,
-            _ => BRISK,
+        let pause = if after.current().is_some() && !round.is_brisk(&world) { STEADY } else { BRISK };
+        let lost = tokio::select! {
+            () = tokio::time::sleep(pause) => client.has_lost_a_broker(),
+            () = world.nudged() => client.has_lost_a_broker(),
+            () = lost(&client), if pause == STEADY => true,
         };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = world.nudged() => {}
+        if lost {
+            round.lost = Some(Instant::now());
         }
+    }
+}
+
+/// Until a connection to a broker has ended.
+async fn lost(client: &Client) {
+    while !client.has_lost_a_broker() {
+        tokio::time::sleep(GLANCE).await;
     }
 }
 
@@ -71,6 +82,8 @@ struct Round {
     cursor: Option<String>,
     /// When we last asked for the quorum.
     quorum: Option<Instant>,
+    /// When a connection to a broker has ended.
+    lost: Option<Instant>,
     requests: u64,
     /// What the cluster's status shows has changed, other than by the view.
     dynamic_changed: bool,
@@ -79,12 +92,18 @@ struct Round {
     news: Option<News>,
 }
 
+impl Round {
+    fn is_brisk(&self, world: &World) -> bool {
+        world.pace() == Pace::Brisk || self.lost.is_some_and(|lost| lost.elapsed() < FENCING)
+    }
+}
+
 async fn look(world: &World, client: &Client, round: &mut Round) {
     round.number += 1;
     let began = Instant::now();
     let was_clear = world.sight().current().is_some();
     // what changes rarely takes turns
-    let quorum = world.pace() == Pace::Brisk
+    let quorum = round.is_brisk(world)
         || !was_clear
         || round.quorum.is_none_or(|looked| world.stepped_since(looked))
         || round.number.is_multiple_of(2);
