@@ -12,7 +12,7 @@ use super::child::{Child, Says};
 use super::claim::Claim;
 use super::compile::Compiled;
 use super::guard::{self, Around, Facts, Guarded, Healing, Memory, Stored, Turn};
-use super::offsets::{self, Positions, Set};
+use super::offsets::{self, Positions, Resume, Set};
 use super::preflight::{self, Failed, Severity};
 use super::removals::{Removal, removals};
 use super::snapshot::Snapshot;
@@ -60,7 +60,7 @@ pub struct Seen<'a> {
     pub missed: Vec<(String, MissedRecords)>,
     /// What Debezium has told of the rows that it was ordered to read last.
     pub heard: Option<&'a Heard>,
-    /// Of the sink that is being set.
+    /// Of the sink that is being set, or is next.
     pub positions: Option<Positions>,
     /// Rows of the first snapshot are still looked for in the topics.
     pub counting: bool,
@@ -126,6 +126,8 @@ pub struct Plan {
     pub orders: Vec<Work>,
     /// Have Connect forget the offsets of the source connector.
     pub forget: bool,
+    /// Before all else, and whatever comes of that: a connector was stopped for what has ended.
+    pub resume: Option<Resume>,
     /// Have Connect store these offsets.
     pub set: Option<Set>,
     /// None of this may be done before the source has been looked at once more: the plan is made anew with what is seen then.
@@ -134,15 +136,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the Connector of this name is applied.
-    pub(super) fn has(&self, connector: &str) -> bool {
-        self.connectors.iter().any(|one| one.metadata.name.as_deref() == Some(connector))
+    /// The Connector of this name, if it is applied.
+    pub(super) fn connector(&self, name: &str) -> Option<&Connector> {
+        self.connectors.iter().find(|one| one.metadata.name.as_deref() == Some(name))
     }
 }
 
 /// What happens next to a pipeline. `compiled` is `None` exactly where `seen.cluster` is.
 pub fn plan(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
-    offsets::turn(wanted, compiled, seen, flow(wanted, compiled, seen))
+    offsets::turn(wanted, seen, flow(wanted, compiled, seen))
 }
 
 /// The same, without what `spec.offsets` asks for.
@@ -163,6 +165,7 @@ fn flow(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
         memory: seen.memory.clone(),
         guarded: None,
         forget: false,
+        resume: None,
         set: None,
         unsure: false,
         budget: None,

@@ -132,7 +132,7 @@ pub fn status(
                 wanted,
                 before,
                 plan.snapshot_completed,
-                plan.has(&wanted.source_connector()),
+                plan.connector(&wanted.source_connector()).is_some(),
             )
             .map(|read| adhoc::read_since(&read, wanted, &previous.snapshots, &plan.memory.runs)),
             signal_table: wanted.signals.as_ref().map(ToString::to_string),

@@ -81,7 +81,7 @@ fn read(pipeline: &CdcPipeline) -> Option<(Wanted, Findings)> {
     let ran = pipeline.status.as_ref().map(|status| status.snapshots.as_slice()).unwrap_or_default();
     let reads = reads(&spec.snapshots, &tables, ran, &mut findings);
     let begun = pipeline.status.as_ref().map(|status| status.offsets.as_slice()).unwrap_or_default();
-    let offsets = offsets::requests(&spec.offsets, &sinks, begun, &mut findings);
+    let offsets = offsets::requests(&spec.offsets, &sinks, begun, claim::started(pipeline), &mut findings);
 
     let wanted = Wanted {
         owner,

@@ -1,6 +1,10 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use sluice_clients::connect::Error as ConnectError;
+use sluice_core::cdc::offsets::Resume;
 use sluice_core::cdc::{ChildKind, Plan, Removal, Wanted, Work};
+use sluice_crds::common::RunState;
+use sluice_crds::connector::ConnectorSpec;
 use sluice_crds::{CdcPipeline, Connector, Topic};
 use tracing::{debug, info};
 
@@ -27,7 +31,8 @@ pub enum Done {
     Refused { child: String, words: String },
 }
 
-/// Carries the plan out: databases, then topics, then connectors, then what is wanted no more.
+/// Carries the plan out: databases, then topics, then connectors, then what is wanted no more. What a request of `spec.offsets` holds up comes
+/// before, so that nothing that is refused keeps its connector stopped.
 pub async fn carry_out(
     context: &Context,
     pipeline: &CdcPipeline,
@@ -36,6 +41,17 @@ pub async fn carry_out(
     plan: &Plan,
 ) -> Result<Done, Error> {
     let mut changed = false;
+    if let Some(Resume { connector, state }) = &plan.resume
+        && let Some((known, _)) = found.connectors.get(connector)
+        && let Err(words) = refusal(context.apply_connector(&resumed(known, *state)).await)?
+    {
+        return Ok(Done::Refused { child: format!("Connector {connector}"), words });
+    }
+    let unset = match &plan.set {
+        Some(set) => offsets::set(context, found, set).await.err(),
+        None => None,
+    };
+    changed |= plan.set.is_some() && unset.is_none();
     for topic in &plan.topics {
         match refusal(context.apply_topic(topic).await)? {
             Ok(_) => {}
@@ -69,14 +85,25 @@ pub async fn carry_out(
         forget(context, found, &wanted.source_connector()).await;
         changed = true;
     }
-    if let Some(set) = &plan.set {
-        if let Err(words) = offsets::set(context, found, set).await {
-            return Ok(Done::Unset(words));
-        }
-        changed = true;
-    }
     remove(context, found, &plan.removals).await?;
+    if let Some(words) = unset {
+        return Ok(Done::Unset(words));
+    }
     Ok(if changed { Done::Changed } else { Done::Nothing })
+}
+
+/// The Connector as Sluice has made it, in another state.
+fn resumed(known: &Connector, state: RunState) -> Connector {
+    let meta = &known.metadata;
+    let metadata = ObjectMeta {
+        name: meta.name.clone(),
+        namespace: meta.namespace.clone(),
+        labels: meta.labels.clone(),
+        annotations: meta.annotations.clone(),
+        owner_references: meta.owner_references.clone(),
+        ..Default::default()
+    };
+    Connector { metadata, spec: ConnectorSpec { state, ..known.spec.clone() }, status: None }
 }
 
 /// Whether Connect has forgotten a connector's offsets, or never had them. It refuses until the connector has stopped: then a later

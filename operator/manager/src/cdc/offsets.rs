@@ -4,7 +4,7 @@ use serde_json::json;
 use sluice_clients::connect::Offset;
 use sluice_clients::kafka::{At, Client, Error, Offsets};
 use sluice_core::cdc::guard::Memory;
-use sluice_core::cdc::offsets::{self, ByPartition, Place, Positions, Set};
+use sluice_core::cdc::offsets::{self, Asked, ByPartition, Place, Positions, Set};
 use sluice_core::cdc::{Child, Wanted, names};
 use tracing::{debug, info};
 
@@ -12,7 +12,7 @@ use super::look::Found;
 use crate::context::Context;
 use crate::scope::{Key, chain};
 
-/// Where the sink that is being set is, once its connector rests; and where it shall be, as long as that is not written down.
+/// Where the sink that is being set is, once its connector rests; where the next one shall be, before it is stopped.
 pub async fn look(
     context: &Context,
     cluster: Option<&Key>,
@@ -20,13 +20,20 @@ pub async fn look(
     memory: &Memory,
     child: impl Fn(&str) -> Option<Child>,
 ) -> Option<Positions> {
-    let (connector, place) = offsets::sink_under_way(wanted, &memory.offsets)?;
-    let rests = child(&connector).is_some_and(|child| child.state.as_deref() == Some("Stopped"));
-    if place == Place::Known && !rests {
+    let asked = offsets::sink_asked(wanted, &memory.offsets)?;
+    let connector = &asked.connector;
+    let rests = child(connector).is_some_and(|child| child.state.as_deref() == Some("Stopped"));
+    if asked.place == Place::Known && !rests {
         return None;
     }
     let world = context.kafka.get(cluster?)?;
-    match ask(&world.client.within(super::gauges::DEADLINE), wanted, &connector, place).await {
+    let sight = world.sight();
+    // what is not there yet is read from its beginning once it is
+    let there = &sight.current()?.topics;
+    let topics: Vec<String> = wanted.tables.iter().map(|table| wanted.topic(table)).collect();
+    let topics: Vec<&str> =
+        topics.iter().map(String::as_str).filter(|topic| there.contains_key(*topic)).collect();
+    match ask(&world.client.within(super::gauges::DEADLINE), &topics, &asked).await {
         Ok(positions) => positions,
         Err(error) => {
             debug!(connector, error = %chain(&error), "where the sink is was not seen");
@@ -35,23 +42,16 @@ pub async fn look(
     }
 }
 
-async fn ask(
-    client: &Client,
-    wanted: &Wanted,
-    connector: &str,
-    place: Place,
-) -> Result<Option<Positions>, Error> {
-    let topics: Vec<String> = wanted.tables.iter().map(|table| wanted.topic(table)).collect();
-    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-    let group = names::consumer_group(connector);
-    let begins = client.list_offsets(&topics, At::Earliest).await?;
-    let targets = match place {
+async fn ask(client: &Client, topics: &[&str], asked: &Asked) -> Result<Option<Positions>, Error> {
+    let group = names::consumer_group(&asked.connector);
+    let begins = client.list_offsets(topics, At::Earliest).await?;
+    let targets = match asked.place {
         Place::Known => Offsets::new(),
         Place::Beginning => begins.clone(),
-        Place::End => client.list_offsets(&topics, At::Latest).await?,
+        Place::End => client.list_offsets(topics, At::Latest).await?,
         Place::Since(millis) => {
-            let ends = client.list_offsets(&topics, At::Latest).await?;
-            since(client.list_offsets(&topics, At::Time(millis)).await?, &ends)
+            let ends = client.list_offsets(topics, At::Latest).await?;
+            since(client.list_offsets(topics, At::Time(millis)).await?, &ends)
         }
     };
     let committed = client.offset_fetch(&[&group]).await?;
@@ -59,7 +59,7 @@ async fn ask(
     let committed: ByPartition =
         committed.into_iter().map(|(at, offset)| ((at.topic, at.partition), offset)).collect();
     let (Some(begins), Some(targets)) = (whole(begins), whole(targets)) else { return Ok(None) };
-    Ok(Some(Positions { begins, committed, targets }))
+    Ok(Some(Positions { request: asked.request.clone(), begins, committed, targets }))
 }
 
 /// Where nothing came since, the end.

@@ -195,13 +195,20 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
         let severity = if holds { Severity::Normal } else { Severity::Warning };
         context.event(pipeline, severity, &verified.reason, "Verify", &verified.message).await;
     }
-    let accepted = |status: Option<&CdcPipelineStatus>| status?.guard.as_ref()?.accepted.clone();
+    for (set, note) in cdc::offsets::turned(before, status) {
+        let (severity, reason) =
+            if set { (Severity::Normal, cdc::offsets::SET) } else { (Severity::Warning, "OffsetRefused") };
+        context.event(pipeline, severity, reason, "SetOffset", &note).await;
+    }
+    // what a request asks to skip is told once that is done
+    let accepted = |status: Option<&CdcPipelineStatus>| {
+        status?.guard.as_ref()?.accepted.clone().filter(|gap| gap.reason != cdc::offsets::SET)
+    };
     if let Some(gap) = accepted(Some(status)).filter(|gap| accepted(before).as_ref() != Some(gap)) {
         let (from, to) = (gap.from_lsn.unwrap_or_default(), gap.to_lsn.unwrap_or_default());
-        let why =
-            if gap.reason == cdc::offsets::SET { "spec.offsets asks for it" } else { "onGap is Continue" };
-        let note =
-            format!("{why}: changes from {from} to {to} are not in Kafka, and reading goes on behind them");
+        let note = format!(
+            "onGap is Continue: changes from {from} to {to} are not in Kafka, and reading goes on behind them"
+        );
         context.event(pipeline, Severity::Warning, &gap.reason, "Continue", &note).await;
     }
 }

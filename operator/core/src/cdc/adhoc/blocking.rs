@@ -27,7 +27,7 @@ const AGAIN: &str =
     "They are ordered again, all of them, once the connector has read up to where the source was";
 const GIVEN_UP: &str = "They were ordered three times. Mend the cause, and add the request under another id";
 pub(super) const LEAVING: &str = "Its request was taken out of spec.snapshots, but a blocking snapshot cannot be stopped by an order: it goes on \
-                                  to its end, and the changes after it. To end it at once, set spec.restartedAt to the current time";
+                                  to its end, and the changes after it";
 
 /// How far an order is, by what was heard of it.
 enum Course {
@@ -60,7 +60,11 @@ fn course(run: &SnapshotRun, heard: Option<&Heard>) -> Course {
         }
         (true, false) if heard.completed => Course::Read,
         (true, false) => Course::Reading,
-        // it was begun once, and its row was read again since, or is not in the topic any more
+        // its row is in the topic, and it was not begun: Debezium tells of what it does not understand only in its log
+        (false, false) if heard.ordered => Course::Failed(
+            "the connector has not begun with it; the log of the Connect worker has its words".into(),
+        ),
+        // it was begun once, and its row is not in the topic any more
         (false, false) if run.state == READING && heard.whole => Course::CutShort,
         (false, false) => Course::Unheard,
     }

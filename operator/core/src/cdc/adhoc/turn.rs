@@ -8,6 +8,7 @@ use crate::cdc::plan::{Phase, Plan, Seen, Work};
 use crate::cdc::wanted::Read;
 use crate::cdc::{CdcReason, Child, Wanted, missed, offsets, sql};
 use crate::condition::{VerdictKind, whole_seconds};
+use crate::finding::and_then;
 use crate::reason::Reason as _;
 use crate::view::source::{Lsn, TableName};
 
@@ -56,6 +57,14 @@ pub fn turn(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, mut plan: Pla
     {
         let at = Some(Time(whole_seconds(seen.now)));
         runs.push(SnapshotRun { at, state: ASKED.into(), ..next });
+    }
+    let ran = |id: &str| runs.iter().any(|run| run.id == id);
+    if let Some(read) = wanted.reads.iter().find(|read| !ran(&read.id) && waits_for_counting(read, seen)) {
+        let sentence = format!(
+            "The request {} of spec.snapshots waits until the rows of the first snapshot have been counted, see status.snapshot",
+            read.id
+        );
+        plan.verdict.message = and_then(plan.verdict.message, &sentence);
     }
     if let Some(run) = runs.iter().find(|run| run.state == ASKED && !is_stopping(run)) {
         let doing = format!("order the rows of {} to be read", run.tables.join(", "));
@@ -182,6 +191,11 @@ pub(super) fn end(run: &mut SnapshotRun, how: &str, message: &str, now: Timestam
     run.completed_at = Some(Time(whole_seconds(now)));
 }
 
+/// Its rows would look like those of the first snapshot, which are still being told apart and counted.
+fn waits_for_counting(read: &Read, seen: &Seen<'_>) -> bool {
+    read.type_ == SnapshotType::Blocking && seen.counting
+}
+
 /// Tables that were added come first: nothing of them is anywhere yet.
 fn next(wanted: &Wanted, seen: &Seen<'_>, runs: &[SnapshotRun]) -> Option<SnapshotRun> {
     let ran = |id: &str| runs.iter().any(|run| run.id == id);
@@ -194,11 +208,8 @@ fn next(wanted: &Wanted, seen: &Seen<'_>, runs: &[SnapshotRun]) -> Option<Snapsh
         let tables = vec![table.to_string()];
         return Some(SnapshotRun { id: id(table), type_, tables, ..Default::default() });
     }
-    let Read { id, type_, tables, filter } = wanted.reads.iter().find(|read| !ran(&read.id))?;
-    // its rows look like those of the first snapshot, which are still being told apart and counted
-    if *type_ == SnapshotType::Blocking && seen.counting {
-        return None;
-    }
+    let may = |read: &&Read| !ran(&read.id) && !waits_for_counting(read, seen);
+    let Read { id, type_, tables, filter } = wanted.reads.iter().find(may)?;
     let tables = tables.iter().map(ToString::to_string).collect();
     Some(SnapshotRun { id: id.clone(), type_: *type_, tables, where_: filter.clone(), ..Default::default() })
 }

@@ -9,6 +9,7 @@ use super::set::{self, Hindrance};
 use super::told::{self, Cause, Refusal};
 use super::turn::{end, refuse};
 use super::{FAILED, Request, STOPPING, connector};
+use crate::cdc::child::Says;
 use crate::cdc::plan::{Plan, Seen};
 use crate::cdc::{Wanted, adhoc};
 use crate::condition::whole_seconds;
@@ -25,7 +26,10 @@ pub(super) fn next<'a>(wanted: &'a Wanted, runs: &[OffsetRun]) -> Option<&'a Req
 /// from the beginning. Who makes a pipeline anew from its manifest would otherwise skip, or get again, what was asked for long ago.
 pub(super) fn at_first_start(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan) {
     let source = wanted.source_connector();
-    if !plan.has(&source) || seen.connectors.contains_key(&source) || seen.memory.remembered.is_some() {
+    if plan.connector(&source).is_none()
+        || seen.connectors.contains_key(&source)
+        || seen.memory.remembered.is_some()
+    {
         return;
     }
     while let Some(request) = next(wanted, &plan.memory.offsets) {
@@ -57,7 +61,11 @@ pub(super) fn begin(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan) -> bool {
     let Some(request) = next(wanted, &plan.memory.offsets) else { return false };
     let mut run = begun(request, seen.now);
     match may(wanted, seen, plan, request, &run) {
-        May::Begin => {}
+        May::Begin => {
+            if let Some(positions) = seen.positions.as_ref().filter(|_| request.sink.is_some()) {
+                set::aim(&mut run, positions);
+            }
+        }
         May::NotNow => return false,
         May::Wait(cause) => {
             plan.verdict = told::waits(plan.verdict.clone(), &run, &cause);
@@ -79,19 +87,23 @@ pub(super) fn begin(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan) -> bool {
 
 fn may(wanted: &Wanted, seen: &Seen<'_>, plan: &Plan, request: &Request, run: &OffsetRun) -> May {
     let Some(name) = connector(wanted, run) else { return May::NotNow };
-    let planned = plan.connectors.iter().find(|one| one.metadata.name.as_ref() == Some(&name));
-    let Some(planned) = planned.filter(|_| seen.connectors.get(&name).is_some_and(|child| child.owned))
-    else {
-        return May::NotNow;
-    };
+    let child = seen.connectors.get(&name).filter(|child| child.owned);
+    let (Some(planned), Some(child)) = (plan.connector(&name), child) else { return May::NotNow };
     if request.time.as_ref().is_some_and(|time| time.0 > seen.now) {
         return May::Refuse(Refusal::TimeAhead);
     }
-    let Some(lsn) = request.lsn else { return May::Begin };
+    let Some(lsn) = request.lsn else {
+        return match seen.positions.as_ref().filter(|positions| positions.request == request.id) {
+            None => May::Wait(Cause::PositionsUnseen),
+            Some(positions) if positions.targets.len() > set::PARTITIONS => {
+                May::Refuse(Refusal::ManyPartitions)
+            }
+            Some(_) => May::Begin,
+        };
+    };
     // rows that are being read would be begun anew, or be waited for longer. Where nothing reads they wait for this
-    if let Some(rows) =
-        adhoc::under_way(&plan.memory.runs).filter(|_| planned.spec.state != RunState::Stopped)
-    {
+    let reads = planned.spec.state != RunState::Stopped && !child.says.as_ref().is_some_and(Says::failed);
+    if let Some(rows) = adhoc::under_way(&plan.memory.runs).filter(|_| reads) {
         return May::Wait(Cause::Rows(rows.id.clone()));
     }
     let place = match set::place(wanted, seen, plan.guarded.as_ref()) {

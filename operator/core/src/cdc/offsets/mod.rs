@@ -16,15 +16,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sluice_crds::cdc_pipeline::{OffsetRun, OffsetTo};
+use sluice_crds::common::RunState;
 
 use super::guard::Memory;
-use super::{Wanted, adhoc, names};
+use super::{Wanted, names};
 use crate::view::source::Lsn;
 
 pub use requests::Request;
 pub(super) use requests::requests;
 pub use set::SET;
-pub use told::{not_set, while_invalid};
+pub use told::{not_set, turned, while_invalid};
 pub use turn::turn;
 
 const STOPPING: &str = "Stopping";
@@ -39,6 +40,8 @@ pub type ByPartition = BTreeMap<(String, i32), i64>;
 /// Where a sink's group is, and where it shall be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Positions {
+    /// The id of the request that they were looked at for.
+    pub request: String,
     pub begins: ByPartition,
     pub committed: ByPartition,
     /// Of [`Place`]; empty where they are written down already.
@@ -50,6 +53,21 @@ pub struct Positions {
 pub enum Set {
     Sink { connector: String, offsets: ByPartition },
     Source { connector: String, lsn: Lsn },
+}
+
+/// A connector that goes on, or stays, as it is but for its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    pub connector: String,
+    pub state: RunState,
+}
+
+/// A sink whose group and topics have to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub request: String,
+    pub connector: String,
+    pub place: Place,
 }
 
 /// Where in its topics a sink shall go on.
@@ -74,18 +92,21 @@ pub(super) fn holds_source(runs: &[OffsetRun]) -> bool {
     under_way(runs).is_some_and(|run| run.sink.is_none())
 }
 
-/// The connector of the sink that is being set, and where to.
-pub fn sink_under_way(wanted: &Wanted, runs: &[OffsetRun]) -> Option<(String, Place)> {
-    let run = under_way(runs).filter(|run| run.state != RESUMING)?;
-    let name = run.sink.as_ref()?;
-    let sink = wanted.sinks.iter().find(|sink| sink.name == *name)?;
-    let place = match (&run.time, run.to) {
-        _ if !run.targets.is_empty() => Place::Known,
-        (Some(time), _) => Place::Since(time.0.as_millisecond()),
-        (None, Some(OffsetTo::Latest)) => Place::End,
-        (None, Some(OffsetTo::Earliest) | None) => Place::Beginning,
+/// The sink that is being set, or is next: where that one shall go on is known before it is stopped.
+pub fn sink_asked(wanted: &Wanted, runs: &[OffsetRun]) -> Option<Asked> {
+    let (request, name, place) = if let Some(run) = under_way(runs) {
+        (&run.id, run.sink.as_ref().filter(|_| run.state != RESUMING)?, Place::Known)
+    } else {
+        let next = begin::next(wanted, runs)?;
+        let place = match (&next.time, next.to) {
+            (Some(time), _) => Place::Since(time.0.as_millisecond()),
+            (None, Some(OffsetTo::Latest)) => Place::End,
+            (None, Some(OffsetTo::Earliest) | None) => Place::Beginning,
+        };
+        (&next.id, next.sink.as_ref()?, place)
     };
-    Some((wanted.sink_connector(sink), place))
+    let sink = wanted.sinks.iter().find(|sink| sink.name == *name)?;
+    Some(Asked { request: request.clone(), connector: wanted.sink_connector(sink), place })
 }
 
 /// Whether it matters now what Connect has stored for the source: it is being set, or could be next.
@@ -93,9 +114,7 @@ pub fn asks_for_stored(wanted: &Wanted, memory: &Memory) -> bool {
     if let Some(run) = under_way(&memory.offsets) {
         return run.sink.is_none();
     }
-    // rows that are being read come first
-    let next = begin::next(wanted, &memory.offsets);
-    next.is_some_and(|request| request.lsn.is_some()) && adhoc::under_way(&memory.runs).is_none()
+    begin::next(wanted, &memory.offsets).is_some_and(|request| request.lsn.is_some())
 }
 
 /// Debezium's offset of a position up to which all was read (`PostgresOffsetContext.Loader`, 3.6), made of the one that is `stored`. As after a

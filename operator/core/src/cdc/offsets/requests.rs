@@ -16,11 +16,12 @@ pub struct Request {
     pub lsn: Option<Lsn>,
 }
 
-/// What was begun already means what it meant then.
+/// What was begun already means what it meant then, and what a pipeline asks for before it was `started` is not carried out.
 pub fn requests(
     listed: &[OffsetRequest],
     sinks: &[Sink],
     begun: &[OffsetRun],
+    started: bool,
     findings: &mut Vec<Finding<CdcReason>>,
 ) -> Vec<Request> {
     let mut requests = Vec::new();
@@ -28,7 +29,7 @@ pub fn requests(
         let field = |name: &str| format!("spec.offsets[{at}].{name}");
         let known = begun.iter().any(|run| run.id == request.id);
         let invalid = |message: String| Finding::new(CdcReason::OffsetInvalid, message);
-        if let Some(name) = request.sink.as_ref().filter(|_| !known)
+        if let Some(name) = request.sink.as_ref().filter(|_| started && !known)
             && !sinks.iter().any(|sink| sink.name == *name)
         {
             let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();

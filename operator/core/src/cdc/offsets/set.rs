@@ -20,13 +20,7 @@ pub(super) const PARTITIONS: usize = 10_000;
 const NONE: i64 = -1;
 
 /// Writes down where the sink is to go on. Until that is done the topics grow, and lose what is old.
-pub(super) fn aim(run: &mut OffsetRun, positions: &Positions) -> Option<Refusal> {
-    if !run.targets.is_empty() {
-        return None;
-    }
-    if positions.targets.len() > PARTITIONS {
-        return Some(Refusal::ManyPartitions);
-    }
+pub(super) fn aim(run: &mut OffsetRun, positions: &Positions) {
     for ((topic, partition), offset) in &positions.targets {
         if run.targets.last().is_none_or(|last| last.topic != *topic) {
             run.targets.push(OffsetTarget { topic: topic.clone(), offsets: Vec::new() });
@@ -37,7 +31,6 @@ pub(super) fn aim(run: &mut OffsetRun, positions: &Positions) -> Option<Refusal>
             offsets.push(*offset);
         }
     }
-    None
 }
 
 fn aimed(run: &OffsetRun) -> ByPartition {

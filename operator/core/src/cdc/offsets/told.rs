@@ -1,9 +1,9 @@
 //! What is said of offsets that are set.
 
-use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline::{OffsetReason, OffsetRun};
+use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
-use super::{FAILED, RESUMING, SETTING, STOPPING, set, under_way as run_under_way};
+use super::{DONE, FAILED, RESUMING, SETTING, STOPPING, set, under_way as run_under_way};
 use crate::cdc::guard::Gap;
 use crate::cdc::{CdcReason, Wanted, names};
 use crate::condition::{Verdict, VerdictKind};
@@ -56,8 +56,8 @@ impl Cause {
                 )
             }
             Self::Rows(id) => format!(
-                "Sluice waits until the rows of {id} have been read, see status.snapshots. To go on without them, take {id} out of \
-                 spec.snapshots"
+                "Sluice waits until the rows of {id} have been read, see status.snapshots. To go on now, set spec.state to Stopped until the \
+                 request is done: the rows are read after it"
             ),
         }
     }
@@ -160,6 +160,30 @@ pub(super) fn with_refused(mut verdict: Verdict, wanted: &Wanted, runs: &[Offset
         verdict.message = and_then(verdict.message, &sentence);
     }
     verdict
+}
+
+/// For events: requests that have been carried out since, or refused, and what to say of them.
+pub fn turned(before: Option<&CdcPipelineStatus>, now: &CdcPipelineStatus) -> Vec<(bool, String)> {
+    let is_over = |run: &OffsetRun| [RESUMING, DONE, FAILED].contains(&run.state.as_str());
+    let was_over =
+        |id: &str| before.is_some_and(|it| it.offsets.iter().any(|run| run.id == id && is_over(run)));
+    let new = now.offsets.iter().filter(|run| is_over(run) && !was_over(&run.id));
+    let told = |run: &OffsetRun| match (run.reason, &run.sink) {
+        (Some(_), _) => (false, format!("spec.offsets, {}: {}", run.id, run.message)),
+        (None, None) => {
+            let (from, to) = (run.from_lsn.as_deref(), run.lsn.as_deref());
+            let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+            let what =
+                format!("changes from {from} to {to} are not in Kafka, and reading goes on behind them");
+            (true, format!("spec.offsets, {}: {what}", run.id))
+        }
+        (None, Some(sink)) => {
+            let (again, skipped) = (run.repeated_records.unwrap_or(0), run.skipped_records.unwrap_or(0));
+            let what = format!("{again} records come to sink {sink} again, and {skipped} are skipped");
+            (true, format!("spec.offsets, {}: {what}", run.id))
+        }
+    };
+    new.filter(|run| run.reason != Some(OffsetReason::BeforeStart)).map(told).collect()
 }
 
 /// Why, and what one can do.

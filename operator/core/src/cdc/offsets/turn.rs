@@ -4,12 +4,11 @@ use sluice_crds::cdc_pipeline::OffsetRun;
 use sluice_crds::common::RunState;
 
 use super::told::{self, Cause, Refusal};
-use super::{DONE, FAILED, RESUMING, STOPPING, Set, begin, connector, is_under_way, set, under_way};
-use crate::cdc::compile::Compiled;
+use super::{DONE, FAILED, RESUMING, Resume, STOPPING, Set, begin, connector, is_under_way, set, under_way};
 use crate::cdc::guard::Stored;
 use crate::cdc::plan::{Phase, Plan, Seen};
 use crate::cdc::start::{self, Start};
-use crate::cdc::{CdcReason, Wanted};
+use crate::cdc::{CdcReason, Child, Wanted};
 use crate::condition::{Verdict, VerdictKind, whole_seconds};
 use crate::reason::Reason as _;
 
@@ -25,7 +24,7 @@ pub(super) enum Next {
 }
 
 /// Follows the request that is under way, or begins the next one: in what the plan would do anyway its connector is stopped meanwhile.
-pub fn turn(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>, mut plan: Plan) -> Plan {
+pub fn turn(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
     if wanted.paused {
         plan.verdict = left(wanted, seen, plan.verdict);
         return plan;
@@ -36,7 +35,7 @@ pub fn turn(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>, mut p
         if under_way(&plan.memory.offsets).is_none() && !begin::begin(wanted, seen, &mut plan) {
             break;
         }
-        plan = go_on(wanted, compiled, seen, plan);
+        plan = go_on(wanted, seen, plan);
         if under_way(&plan.memory.offsets).is_some() {
             break;
         }
@@ -57,7 +56,7 @@ fn left(wanted: &Wanted, seen: &Seen<'_>, verdict: Verdict) -> Verdict {
     }
 }
 
-fn go_on(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>, mut plan: Plan) -> Plan {
+fn go_on(wanted: &Wanted, seen: &Seen<'_>, mut plan: Plan) -> Plan {
     let Some(at) = plan.memory.offsets.iter().position(is_under_way) else { return plan };
     let mut run = plan.memory.offsets[at].clone();
     // all is read anew: the source is stopped for that, and begins without an offset after it
@@ -86,7 +85,7 @@ fn go_on(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>, mut plan
         }
     }
     if run.state == RESUMING {
-        if goes_on(wanted, compiled, seen, &run, &mut plan) {
+        if goes_on(wanted, seen, &run, &mut plan) {
             let how = if run.reason.is_some() { FAILED } else { DONE };
             end(&mut run, how, seen.now);
         } else if let Some(name) = connector(wanted, &run) {
@@ -140,17 +139,13 @@ fn next(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan, run: &mut OffsetRun) 
 }
 
 fn follow(wanted: &Wanted, seen: &Seen<'_>, plan: &mut Plan, run: &mut OffsetRun, name: String) -> Next {
-    // what was seen was asked for one that was begun before
-    let positions = seen.positions.as_ref().filter(|_| is_known(seen, run, None));
-    if let Some(positions) = positions
-        && let Some(refusal) = set::aim(run, positions)
-    {
-        return Next::Refused(refusal);
-    }
-    let planned = plan.has(&name);
+    // what was seen may have been asked for another one
+    let positions = seen.positions.as_ref().filter(|positions| positions.request == run.id);
+    let planned = plan.connector(&name).is_some();
     let child = seen.connectors.get(&name);
     let stopped = child.is_some_and(|child| child.declared == RunState::Stopped);
-    let rests = stopped && child.is_some_and(|child| child.state.as_deref() == Some("Stopped"));
+    let newest = |child: &Child| child.says.is_some() && child.state.as_deref() == Some("Stopped");
+    let rests = stopped && child.is_some_and(newest);
     if !rests || !is_known(seen, run, None) {
         if !planned && !stopped {
             return Next::Wait(Cause::Unplanned);
@@ -182,15 +177,9 @@ fn resume(run: &mut OffsetRun) {
     run.targets.clear();
 }
 
-/// Whether the connector is what the pipeline wants again, or is held by what is not this request's. Where the plan has not got it, because a check
-/// fails or something is being prepared, it is put there: nobody else would let it go on.
-fn goes_on(
-    wanted: &Wanted,
-    compiled: Option<&Compiled>,
-    seen: &Seen<'_>,
-    run: &OffsetRun,
-    plan: &mut Plan,
-) -> bool {
+/// Whether the connector is as the pipeline wants it again, or is held by what is not this request's. Nobody else may let it go on: a check
+/// fails, or something is being prepared. Then it goes on as it was, as do those that were not stopped.
+fn goes_on(wanted: &Wanted, seen: &Seen<'_>, run: &OffsetRun, plan: &mut Plan) -> bool {
     let Some(name) = connector(wanted, run) else { return true };
     let Some(child) = seen.connectors.get(&name).filter(|child| child.owned) else { return true };
     // the guard's, until the gap is mended
@@ -201,13 +190,10 @@ fn goes_on(
     if child.declared == wanted.state && is_known(seen, run, Some(RESUMING)) {
         return true;
     }
-    if plan.has(&name) {
-        return false;
-    }
-    let Some(compiled) = compiled else { return false };
-    let one = compiled.connectors().find(|one| one.metadata.name.as_ref() == Some(&name));
-    let Some(mut one) = one.cloned() else { return false };
-    if run.sink.is_none() {
+    let mut state = wanted.state;
+    if let Some(planned) = plan.connector(&name) {
+        state = planned.spec.state;
+    } else if run.sink.is_none() {
         // the source only where the guard has compared, and has nothing against it
         if plan.guarded.is_none() || seen.stored == Stored::Unknown {
             return false;
@@ -219,10 +205,10 @@ fn goes_on(
         match start::start(wanted, seen) {
             Start::AsItIs => {}
             Start::Begin => plan.unsure |= !seen.fresh,
-            Start::Hold(state, _) => one.spec.state = state,
+            Start::Hold(held, _) => state = held,
         }
     }
-    plan.connectors.push(one);
+    plan.resume = Some(Resume { connector: name, state });
     false
 }
 

@@ -7,6 +7,7 @@ mod compile;
 mod guard;
 mod offsets;
 mod offsets_beside;
+mod offsets_told;
 mod plan;
 mod preflight;
 mod running;

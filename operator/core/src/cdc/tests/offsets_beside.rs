@@ -1,26 +1,24 @@
 //! Offsets that are set while something else happens to the pipeline: the connector goes on whatever it is, and is not stopped for nothing.
 
 use serde_json::json;
-use sluice_crds::CdcPipelineStatus;
-use sluice_crds::cdc_pipeline::{OffsetReason, OffsetRun, Remembered, SnapshotRun, SnapshotType};
+use sluice_crds::cdc_pipeline::{OffsetReason, Remembered, SnapshotRun, SnapshotType};
 use sluice_crds::common::RunState;
 
-use super::offsets::{asking, at, declared, pass, run, sink, source, world};
-use super::plan::nothing_is_made;
-use super::world::{self as parts, World, child, pipeline, prepare, spec, wanted};
+use super::offsets::{asking, at, declared, pass, positions, run, sink, source, world};
+use super::plan::{nothing_is_made, resume};
+use super::world::{self as parts, World, child, prepare, wanted};
+use crate::cdc::Wanted;
 use crate::cdc::guard::Stored;
-use crate::cdc::offsets::{Positions, while_invalid};
 use crate::cdc::plan::Plan;
-use crate::cdc::{CdcReason, Wanted};
-use crate::condition::{Verdict, VerdictKind};
+use crate::condition::VerdictKind;
 use crate::view::source::{Identity, Lsn, Slot};
 
 /// A sink that is being set, and has been, or the source.
-fn being_set(world: &mut World, wanted: &Wanted) {
-    pass(world, wanted);
+pub(super) fn being_set(world: &mut World, wanted: &Wanted) {
     if wanted.offsets[0].lsn.is_none() {
-        world.positions = Some(Positions { begins: at(10), committed: at(50), targets: at(10) });
+        world.positions = Some(positions(at(10), at(50), at(10)));
     }
+    pass(world, wanted);
     let plan = pass(world, wanted);
     assert!(plan.set.is_some() && run(&plan).state == "Setting", "{:?}", run(&plan));
 }
@@ -72,12 +70,39 @@ fn a_connector_goes_on_though_a_check_blocks_the_pipeline_by_then() {
         }
         world.fresh = true;
         let plan = pass(&mut world, &more);
-        assert_eq!((plan.verdict.reason, plan.connectors.len()), ("PreflightFailed", 1));
+        assert_eq!(
+            (plan.verdict.reason, plan.connectors.len()),
+            ("PreflightFailed", 0),
+            "it goes on as it was"
+        );
         assert!(plan.verdict.message.ends_with("is let go on"), "{}", plan.verdict.message);
         assert_eq!((declared(&plan, &name), run(&plan).state.as_str()), (RunState::Running, "Resuming"));
         let plan = pass(&mut world, &more);
         let end = if refused { "Failed" } else { "Done" };
-        assert_eq!((run(&plan).state.as_str(), plan.connectors.len()), (end, 0));
+        assert_eq!((run(&plan).state.as_str(), &plan.resume), (end, &None));
+    }
+}
+
+#[test]
+fn a_connector_goes_on_and_is_set_though_a_statement_is_refused_in_every_pass() {
+    for wanted in [sink("Earliest"), source("0/4800")] {
+        let mut world = world();
+        being_set(&mut world, &wanted);
+        world.source_turns(|view| view.publications.clear());
+        // nothing but what is done first
+        let pass = |world: &mut World| {
+            let plan = world.plan(&wanted);
+            assert!(!plan.work.is_empty());
+            resume(world, &plan);
+            world.memory = plan.memory.clone();
+            plan
+        };
+        assert!(pass(&mut world).set.is_some());
+        has_been_set(&mut world, &wanted);
+        let plan = pass(&mut world);
+        let resumed = plan.resume.as_ref().map(|resume| resume.state);
+        assert_eq!((run(&plan).state.as_str(), resumed), ("Resuming", Some(RunState::Running)));
+        assert_eq!(run(&pass(&mut world)).state, "Done");
     }
 }
 
@@ -92,6 +117,7 @@ fn while_a_check_blocks_nothing_is_stopped_that_was_not_yet() {
     }
     // it was begun, and then its connector was not stopped
     let mut world = self::world();
+    world.positions = Some(positions(at(10), at(50), at(10)));
     let plan = world.plan(&wanted);
     world.memory = plan.memory;
     let more = blocked(&mut world, &wanted);
@@ -192,6 +218,13 @@ fn rows_that_are_being_read_come_first_and_where_nothing_reads_they_wait() {
                 plan.verdict.message
             );
         }
+        // the change that it cannot read is what is skipped, and the rows come after it
+        let mut stuck = self::world();
+        stuck.memory.runs.clone_from(&world.memory.runs);
+        let failed = child(VerdictKind::Reconciling, "TaskFailed", "a change that nobody can read");
+        let known = stuck.connectors.get_mut(&name).unwrap();
+        known.says = failed.says;
+        assert_eq!(run(&pass(&mut stuck, &wanted)).state, "Stopping");
         let mut halted = self::world();
         halted.memory.runs.clone_from(&world.memory.runs);
         halted.stored = Stored::At(Lsn(0x2000));
@@ -223,61 +256,6 @@ fn a_reader_that_has_not_gone_could_store_something_else() {
 }
 
 #[test]
-fn what_holds_it_up_is_told() {
-    let wanted = sink("Earliest");
-    let name = wanted.sink_connector(&wanted.sinks[0]);
-    let told = |change: &dyn Fn(&mut World)| {
-        let mut world = world();
-        pass(&mut world, &wanted);
-        change(&mut world);
-        pass(&mut world, &wanted).verdict
-    };
-    let verdict = told(&|_| {});
-    assert_eq!((verdict.kind, verdict.reason), (VerdictKind::Reconciling, "SettingOffsets"));
-    assert!(verdict.message.contains("Kafka to say where the topics"), "{}", verdict.message);
-    let verdict = told(&|world| {
-        let mut stuck = child(VerdictKind::Stalled, "ConnectUnreachable", "nobody answers");
-        stuck.declared = RunState::Stopped;
-        world.connectors.insert(name.clone(), stuck);
-    });
-    assert_eq!((verdict.kind, verdict.reason), (VerdictKind::Stalled, "SinkNotReady"), "{}", verdict.message);
-    assert!(verdict.message.contains("which says ConnectUnreachable: nobody answers"), "{}", verdict.message);
-    let verdict = told(&|world| world.source = world.source.clone().failed(world.now, "away".into()));
-    assert!(
-        verdict.reason != "SettingOffsets" && verdict.message.contains("is being set"),
-        "{}",
-        verdict.message
-    );
-    // an offset that is not known yet stops nothing
-    let mut world = world();
-    world.stored = Stored::Unknown;
-    let plan = pass(&mut world, &source("0/4800"));
-    assert!(plan.memory.offsets.is_empty() && plan.verdict.kind == VerdictKind::Ready);
-    assert!(
-        plan.verdict.message.contains("what offset the source connector has"),
-        "{}",
-        plan.verdict.message
-    );
-}
-
-#[test]
-fn a_pipeline_that_is_paused_meanwhile_says_which_connector_is_stopped() {
-    let mut world = world();
-    let wanted = sink("Earliest");
-    being_set(&mut world, &wanted);
-    let before = world.memory.clone();
-    let plan = pass(&mut world, &Wanted { paused: true, ..wanted.clone() });
-    assert!(nothing_is_made(&plan) && plan.set.is_none() && plan.memory == before);
-    assert_eq!(plan.verdict.reason, "Paused");
-    assert!(
-        plan.verdict.message.contains("The connector shop-warehouse was stopped"),
-        "{}",
-        plan.verdict.message
-    );
-    assert!(pass(&mut world, &wanted).set.is_some());
-}
-
-#[test]
 fn a_pipeline_that_was_stopped_stays_so() {
     for state in [RunState::Stopped, RunState::Paused] {
         let mut world = world();
@@ -290,34 +268,6 @@ fn a_pipeline_that_was_stopped_stays_so() {
         let name = wanted.sink_connector(&wanted.sinks[0]);
         assert_eq!((run(&plan).state.as_str(), declared(&plan, &name)), ("Done", state));
     }
-}
-
-#[test]
-fn an_invalid_spec_says_which_connector_is_stopped() {
-    let refused = || Verdict::stalled(CdcReason::OffsetInvalid, "there is no sink elsewhere");
-    let run = |sink: Option<&str>, state: &str| OffsetRun {
-        id: "a".into(),
-        sink: sink.map(str::to_owned),
-        state: state.into(),
-        ..Default::default()
-    };
-    let told = |run: OffsetRun| {
-        let mut pipeline = pipeline(&spec());
-        pipeline.status = Some(CdcPipelineStatus { offsets: vec![run], ..Default::default() });
-        while_invalid(&pipeline, refused()).message
-    };
-    for (run, name) in [
-        (run(Some("warehouse"), "Setting"), "shop-warehouse"),
-        (run(None, "Stopping"), "shop-source"),
-        (run(None, "Resuming"), "shop-source"),
-    ] {
-        let message = told(run);
-        assert!(
-            message.contains(&format!("The connector {name} was stopped for the request a")),
-            "{message}"
-        );
-    }
-    assert_eq!(told(run(None, "Done")), refused().message);
 }
 
 #[test]
@@ -371,6 +321,7 @@ fn what_a_pipeline_that_is_made_anew_asks_for_was_asked_long_ago() {
             assert_eq!(declared(&plan, &name), RunState::Running);
         }
         let new = sink("Latest");
+        world.positions = Some(positions(at(10), at(50), at(90)));
         assert_eq!(run(&pass(&mut world, &new)).state, "Stopping", "what is asked for later is done");
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use sluice_crds::Connector;
 
 use super::world::{World, child, fine, ordered, prepare, sink, source, wanted};
+use crate::cdc::offsets::Resume;
 use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Child, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
@@ -18,6 +19,7 @@ pub fn nothing_is_made(plan: &Plan) -> bool {
 
 /// What a database is after the plan's work.
 pub fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
+    resume(world, plan);
     if !plan.work.is_empty() {
         let mut view = SourceView::clone(world.source.current().unwrap());
         if plan.work.iter().any(|work| work.sink.is_none()) {
@@ -42,6 +44,14 @@ pub fn carry_out(world: &mut World, wanted: &Wanted, plan: &Plan) {
     for removal in &plan.removals {
         world.topics.remove(&removal.name);
         world.connectors.remove(&removal.name);
+    }
+}
+
+/// What is done first, whatever is refused after it.
+pub fn resume(world: &mut World, plan: &Plan) {
+    if let Some(Resume { connector, state }) = &plan.resume {
+        let known = world.connectors.get_mut(connector).unwrap();
+        *known = Child { captures: known.captures.clone(), ..ordered(*state) };
     }
 }
 

@@ -93,8 +93,13 @@ struct Round {
 }
 
 impl Round {
+    /// A broker may be gone that Kafka has not fenced yet.
+    fn misses_a_broker(&self) -> bool {
+        self.lost.is_some_and(|lost| lost.elapsed() < FENCING)
+    }
+
     fn is_brisk(&self, world: &World) -> bool {
-        world.pace() == Pace::Brisk || self.lost.is_some_and(|lost| lost.elapsed() < FENCING)
+        world.pace() == Pace::Brisk || self.misses_a_broker()
     }
 }
 
@@ -114,7 +119,10 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
                 info!(cluster = %world.key, "Kafka answers");
             }
             describe(world, client, round).await;
-            round.requests += round.disks.look(world, client).await;
+            // one that is gone would keep us from seeing that Kafka fences it
+            if !round.misses_a_broker() {
+                round.requests += round.disks.look(world, client).await;
+            }
             round.dynamic_changed |= std::mem::take(&mut round.disks.news);
             match dynamic(world, client, round).await {
                 Ok(changed) => round.dynamic_changed |= changed,
@@ -175,7 +183,7 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     let mut brokers = known.map(|known| known.brokers).unwrap_or_default();
     if let Some(view) = world.sight().current() {
         brokers.retain(|id, _| view.brokers.contains_key(id));
-        let each = round.number % EACH_BROKER == 1;
+        let each = round.number % EACH_BROKER == 1 && !round.misses_a_broker();
         for id in view.serving().filter(|id| each || !brokers.contains_key(id)).collect::<Vec<_>>() {
             round.requests += 1;
             match client.describe_broker_configs(id).await {
@@ -201,7 +209,8 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
 
 /// How large partitions are, by every broker that serves.
 async fn weigh(world: &World, client: &Client, round: &mut Round) {
-    if world.moves.sizes().is_some() && !round.number.is_multiple_of(WEIGH) {
+    let due = round.number.is_multiple_of(WEIGH) && !round.misses_a_broker();
+    if world.moves.sizes().is_some() && !due {
         return;
     }
     let sight = world.sight();
