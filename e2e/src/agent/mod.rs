@@ -2,7 +2,7 @@
 //! `scene::agent` reads.
 //!
 //! `kafka` (topics, configs) · `knock` (who is let in) · `records` (produce, consume) · `sql` · `latency` (commit to sink) · `rest` (Connect)
-//! · `disk` (a volume without room).
+//! · `disk` (a volume without room) · `workload` (a shop's transactions, and whether a copy of it is the same).
 
 use std::process::ExitCode;
 
@@ -17,6 +17,7 @@ pub mod latency;
 pub mod records;
 pub mod rest;
 pub mod sql;
+pub mod workload;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -38,6 +39,10 @@ pub enum Command {
     Sql(sql::Sql),
     /// Time from a commit in the source to the row in the sink
     Latency(latency::Measure),
+    /// Transactions of the reference workload
+    Workload(workload::Workload),
+    /// Compare tables of two databases row by row
+    Compare(workload::compare::Compare),
     /// One HTTP request with a JSON body
     Rest(rest::Request),
     /// Take all the room of a volume, until told to stop
@@ -55,6 +60,8 @@ pub async fn main(command: Command) -> Result<ExitCode> {
         Command::Knock(args) => print(&knock::knock(args).await?)?,
         Command::Sql(args) => print(&sql::run(args).await?)?,
         Command::Latency(args) => print(&latency::measure(args).await?)?,
+        Command::Workload(args) => print(&workload::run(args).await?)?,
+        Command::Compare(args) => print(&workload::compare::run(args).await?)?,
         Command::Rest(args) => print(&rest::send(args).await?)?,
         Command::Occupy(args) => disk::occupy(args).await?,
     }

@@ -9,11 +9,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::Place;
+use super::pipeline::Shop;
 use crate::agent::kafka::TopicFacts;
 use crate::agent::knock::Knocked;
 use crate::agent::latency::Latency;
 use crate::agent::records::{Consumed, Produced};
 use crate::agent::rest::Response;
+use crate::agent::workload::Done;
+use crate::agent::workload::compare::Compared;
 use crate::kubernetes::exec::{self, Running};
 use crate::kubernetes::operator::is_ready;
 use crate::wait::{said, seconds};
@@ -190,6 +193,21 @@ impl Agent {
 
     pub async fn latency(&self, args: &[&str]) -> Result<Latency> {
         self.ask(&[&["latency"], args].concat()).await
+    }
+
+    /// Transactions of the reference workload, so many a second; none: makes its tables.
+    pub async fn workload(&self, dsn: &str, seed: u64, transactions: u64, rate: u64) -> Result<Done> {
+        let [seed, count, rate] = [seed, transactions, rate].map(|number| number.to_string());
+        let mut args =
+            vec!["workload", "--dsn", dsn, "--seed", &seed, "--transactions", &count, "--rate", &rate];
+        args.extend((transactions == 0).then_some("--schema"));
+        self.ask(&args).await
+    }
+
+    /// Row by row, what the shop's sink has against its source.
+    pub async fn compare(&self, shop: &Shop, tables: &[&str]) -> Result<Compared> {
+        let sides = ["compare", "--source-dsn", &shop.source, "--sink-dsn", &shop.sink, "--"];
+        self.ask(&[&sides[..], tables].concat()).await
     }
 
     pub async fn rest(&self, method: &str, url: &str, body: Option<&Value>) -> Result<Response> {
