@@ -1,14 +1,20 @@
 //! Commit-to-sink latency: a row is committed in the source; how long until a query of the sink returns it?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
 use super::sql::connect;
 
 /// The sink is asked this often: the resolution of the measurement, beside the query's own time.
 const POLL: Duration = Duration::from_millis(1);
+/// How often changes of the load are sent.
+const BEAT: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
@@ -28,6 +34,12 @@ pub struct Measure {
     /// Statement for the source, with $1 = id (bigint)
     #[arg(long)]
     pub change: String,
+    /// Changes made beside these, so many a second, each committed by itself
+    #[arg(long, default_value_t = 0)]
+    pub load: u32,
+    /// First id of those
+    #[arg(long, default_value_t = 0)]
+    pub load_first: i64,
     /// Query of the sink, with $1 = id (bigint), that returns a row once the change is there
     #[arg(long)]
     pub probe: String,
@@ -36,6 +48,8 @@ pub struct Measure {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Latency {
     pub changes: usize,
+    /// Changes a second that were made beside them.
+    pub load: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
@@ -47,6 +61,7 @@ pub async fn measure(args: Measure) -> Result<Latency> {
     let source = connect(&args.source_dsn).await?;
     let sink = connect(&args.sink_dsn).await?;
     let change = source.prepare(&args.change).await?;
+    let load = Load::start(&args).await?;
     let probe = sink.prepare(&args.probe).await?;
     let mut times = Vec::new();
     for n in 0..args.warm_up + args.changes {
@@ -68,10 +83,54 @@ pub async fn measure(args: Measure) -> Result<Latency> {
     times.sort_by(f64::total_cmp);
     Ok(Latency {
         changes: times.len(),
+        load: load.end().await?,
         p50_ms: rank(&times, 50),
         p99_ms: rank(&times, 99),
         max_ms: times[times.len() - 1],
     })
+}
+
+/// Changes that nobody waits for.
+struct Load {
+    made: Arc<AtomicU32>,
+    began: Instant,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Load {
+    async fn start(args: &Measure) -> Result<Self> {
+        let made = Arc::new(AtomicU32::new(0));
+        let (count, client) = (Arc::clone(&made), connect(&args.source_dsn).await?);
+        let (change, rate, first) = (client.prepare(&args.change).await?, args.load, args.load_first);
+        let task = tokio::spawn(async move {
+            if rate == 0 {
+                return Ok(());
+            }
+            let mut beats = tokio::time::interval(BEAT);
+            let began = Instant::now();
+            loop {
+                beats.tick().await;
+                let due = u32::try_from(began.elapsed().as_millis() * u128::from(rate) / 1000)?;
+                let so_far = count.load(Ordering::Relaxed);
+                let ids: Vec<_> = (so_far..due).map(|n| first + i64::from(n)).collect();
+                // sent together, committed one by one
+                try_join_all(ids.iter().map(|id| async { client.execute(&change, &[id]).await })).await?;
+                count.store(due.max(so_far), Ordering::Relaxed);
+            }
+        });
+        Ok(Self { made, began: Instant::now(), task })
+    }
+
+    /// How many a second there were.
+    async fn end(self) -> Result<f64> {
+        let rate = f64::from(self.made.load(Ordering::Relaxed)) / self.began.elapsed().as_secs_f64();
+        self.task.abort();
+        match self.task.await {
+            Ok(ended) => ended?,
+            Err(aborted) => ensure!(aborted.is_cancelled(), "the load: {aborted}"),
+        }
+        Ok(rate)
+    }
 }
 
 /// Nearest-rank percentile of sorted values.

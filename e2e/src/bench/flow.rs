@@ -17,6 +17,9 @@ use crate::wait::seconds;
 
 const FAILURES: usize = 5;
 const CHANGES: &str = "400";
+/// Changes a second beside them, and the least of them that make the figure one.
+const LOAD: &str = "500";
+const LEAST: f64 = 490.0;
 
 /// From the acknowledged write of a record that no converter reads, to the Connector's Ready=False; the median.
 pub async fn failure(bench: &mut Bench<'_>, kafka: &Kafka) -> Result<()> {
@@ -82,5 +85,18 @@ pub async fn latency(bench: &mut Bench<'_>) -> Result<()> {
     let latency = bench.agent.latency(&[&args[..], &["--change", change, "--probe", probe]].concat()).await?;
     bench.note("commit_to_sink_p50_ms", latency.p50_ms);
     bench.note("commit_to_sink_p99_ms", latency.p99_ms);
+    let args =
+        ["--source-dsn", &shop.source, "--sink-dsn", &shop.sink, "--changes", CHANGES, "--first", "2000000"];
+    let load = ["--load", LOAD, "--load-first", "3000000"];
+    let args = [&args[..], &load, &["--change", change, "--probe", probe]].concat();
+    let latency = bench.agent.latency(&args).await?;
+    ensure!(
+        latency.load >= LEAST,
+        "the source took only {:.0} changes a second beside those that are timed",
+        latency.load
+    );
+    bench.note("cdc_load_per_s", latency.load);
+    bench.note("cdc_p50_ms", latency.p50_ms);
+    bench.note("cdc_p99_ms", latency.p99_ms);
     Ok(())
 }

@@ -32,7 +32,7 @@ pub async fn tell(ui: &Ui, place: &Place, agent: &Agent, shop: &Shop, latency: L
         let verdict = if there == here { "yes (checksum)" } else { "NO" };
         ui.say(format!("{table:<12} {:>8} {:>10}  {verdict}", rows(&there), rows(&here)));
     }
-    let Latency { changes, p50_ms, p99_ms, max_ms } = latency;
+    let Latency { changes, p50_ms, p99_ms, max_ms, .. } = latency;
     ui.say(format!("\nfrom commit in the shop to the row in the warehouse, {changes} changes:"));
     ui.say(format!("median {p50_ms:.0} ms, p99 {p99_ms:.0} ms, slowest {max_ms:.0} ms"));
     let pod = format!("{}-0", "shop-db");
