@@ -48,7 +48,7 @@ clean: ## Remove what was built
 	@rm -rf $(CACHE)/images $(CACHE)/log
 
 ##@ On a cluster: KUBECONFIG if set, else kind if Docker runs, else a cluster of its own (e2e/testbed)
-.PHONY: demo demo-down e2e chaos bench
+.PHONY: demo demo-down e2e chaos nightly bench
 demo: ready ## A shop's database flows into another one, with what a user would look at; leaves the cluster running
 	@hack/on-cluster demo
 
@@ -60,6 +60,9 @@ e2e: ready ## End-to-end cases, all or some: CASES="K1 P7"; PROFILE=dev builds f
 
 chaos: ready ## Disturb a cluster for MINUTES=8, in an order that SEED=number repeats; every acknowledged record must be there
 	@hack/on-cluster chaos --minutes $(or $(MINUTES),8) $(if $(SEED),--seed $(SEED))
+
+nightly: ready ## The same for an hour, in an order that nobody has seen
+	@hack/on-cluster chaos --minutes 60
 
 bench: ready ## Measure speed and size; writes docs/benchmarks/latest.json
 	@hack/on-cluster bench
