@@ -22,7 +22,7 @@ pub async fn p20_the_reference_workload_arrives_row_by_row(s: &Scene<'_>) -> Res
         source: database.database(s, agent, "p20_source").await?,
         sink: database.database(s, agent, "p20_sink").await?,
     };
-    agent.workload(&shop.source, SEED, 0, 0).await?;
+    agent.workload(&shop.source, SEED, 0, RATE).await?;
 
     let mut spec = shop.spec(connect, database, database);
     spec["tables"] = TABLES.map(|table| format!("public.{table}")).into();

@@ -1,7 +1,8 @@
 //! A cluster that is not left alone: faults and edits in an order that a seed decides, while a producer goes on.
 //!
 //! `faults` is what is done, `watch` sees how soon status says it and when all is well again, `judge` asks Kafka at the end:
-//! every acknowledged record is there, no throttle is left, and status says what Kafka says.
+//! every acknowledged record is there, no throttle is left, and status says what Kafka says. `pipeline` does the same to a pipeline while a shop
+//! trades in its source: in the end its sink is the source, row by row.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::wait::{chain, seconds};
 mod bed;
 mod faults;
 mod judge;
+mod pipeline;
 mod watch;
 
 use faults::Fault;
@@ -42,6 +44,9 @@ pub struct Args {
     /// Which faults, and in which order: that of an earlier run makes the same again
     #[arg(long)]
     seed: Option<u64>,
+    /// Disturb a pipeline, with the databases and workers that it has, and not only Kafka
+    #[arg(long)]
+    pipeline: bool,
     /// Leave the namespace as it is at the end
     #[arg(long)]
     keep: bool,
@@ -64,7 +69,10 @@ pub async fn main(args: Args) -> Result<ExitCode> {
     };
     let ui = Ui::new();
     ui.say(format!("seed {seed}: `e2e chaos --seed {seed}` makes the same faults in the same order"));
-    let done = Box::pin(ui.during(play(&ui, &args, seed))).await;
+    let done = async {
+        if args.pipeline { pipeline::play(&ui, &args, seed).await } else { play(&ui, &args, seed).await }
+    };
+    let done = Box::pin(ui.during(done)).await;
     match done {
         Ok(sum) => {
             ui.say(format!("seed {seed}: {sum}"));
@@ -89,19 +97,30 @@ async fn play(ui: &Arc<Ui>, args: &Args, seed: u64) -> Result<String> {
     let arena = Arena { place, agent, kafka, operator, bed };
     let began = Instant::now();
     let played = disturb(ui, &arena, Duration::from_secs(args.minutes * 60), seed).await;
+    leave(ui, &arena.place, &arena.operator, began, args.keep, played).await
+}
+
+/// Writes down how all of it was left by what went wrong, and takes it away.
+async fn leave<T>(
+    ui: &Ui,
+    place: &Place,
+    operator: &Operator,
+    began: Instant,
+    keep: bool,
+    played: Result<T>,
+) -> Result<T> {
     if played.is_err() {
         let folder = install::repository()?.join("e2e/out/chaos");
-        let written =
-            dump::write(&folder, &[&arena.place.space], Some(&arena.operator), began.elapsed()).await;
+        let written = dump::write(&folder, &[&place.space], Some(operator), began.elapsed()).await;
         ui.say(format!(
             "  everything about it: {} {}",
             folder.display(),
             written.err().map_or_else(String::new, |e| format!("({e:#})"))
         ));
     }
-    if !args.keep {
-        arena.place.clear().await?;
-        arena.place.remove_space().await?;
+    if !keep {
+        place.clear().await?;
+        place.remove_space().await?;
     }
     played
 }
@@ -152,15 +171,13 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
 /// Makes a fault and waits until it is mended; how soon status said it, and how long it took.
 async fn one(arena: &Arena, fault: &Fault) -> Result<String> {
     let began = Instant::now();
-    let mut watching = watch::Watching::start(arena, fault);
+    let must = fault.is_to_be_shown();
+    let mut watching = watch::Watching::start(&arena.place, CLUSTER, must, watch::trouble);
     fault.make(arena, &mut watching).await?;
-    let shown = watching.until_healed(arena, HEALED).await?;
+    let shown = watching.until_healed(&arena.place, HEALED, async || watch::is_well(arena).await).await?;
     fault.has_come_true(arena).await?;
     judge::status_says_what_kafka_says(arena).await?;
-    let shown = shown.map_or_else(
-        || "nothing to say".to_owned(),
-        |shown| format!("{} after {:.1} s", shown.what, shown.after.as_secs_f64()),
-    );
+    let shown = shown.map_or_else(|| "nothing to say".to_owned(), |shown| shown.to_string());
     Ok(format!("{fault} → {shown} → well after {:.1} s", began.elapsed().as_secs_f64()))
 }
 

@@ -1,5 +1,6 @@
 //! How soon a fault is said in status, and when all is well again.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,10 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use sluice_crds::KafkaCluster;
 use tokio::task::JoinHandle;
 
-use super::faults::Fault;
 use super::{Arena, CLUSTER};
 use crate::kubernetes::conditions::{condition, ready};
-use crate::scene::kafka;
+use crate::kubernetes::objects::Object;
+use crate::scene::{Place, kafka};
 use crate::wait::{chain, said, seconds};
 
 /// A fault that lasts longer is said within this.
@@ -27,7 +28,7 @@ pub struct Shown {
     pub after: Duration,
 }
 
-/// A watch on the cluster's status since before the fault.
+/// A watch on an object's status since before the fault.
 pub struct Watching {
     first: Arc<Mutex<Option<(String, Instant)>>>,
     task: JoinHandle<()>,
@@ -36,15 +37,20 @@ pub struct Watching {
 }
 
 impl Watching {
-    pub fn start(arena: &Arena, fault: &Fault) -> Self {
+    /// `must`: it has to say something, by `trouble`.
+    pub fn start<K: Object + Send + Sync + 'static>(
+        place: &Place,
+        name: &str,
+        must: bool,
+        trouble: fn(&K) -> Option<String>,
+    ) -> Self {
         let first = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&first);
-        let config = watcher::Config::default().fields(&format!("metadata.name={CLUSTER}"));
-        let clusters =
-            watcher(arena.place.space.api::<KafkaCluster>(), config).default_backoff().applied_objects();
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let objects = watcher(place.space.api::<K>(), config).default_backoff().applied_objects();
         let task = tokio::spawn(async move {
-            let mut clusters = std::pin::pin!(clusters);
-            while let Some(seen) = clusters.next().await {
+            let mut objects = std::pin::pin!(objects);
+            while let Some(seen) = objects.next().await {
                 if let Some(what) = seen.ok().as_ref().and_then(trouble) {
                     noted
                         .lock()
@@ -53,7 +59,7 @@ impl Watching {
                 }
             }
         });
-        Self { first, task, began: Instant::now(), must: fault.is_to_be_shown() }
+        Self { first, task, began: Instant::now(), must }
     }
 
     /// What was done until now only prepared the fault.
@@ -61,13 +67,17 @@ impl Watching {
         self.began = Instant::now();
     }
 
-    /// Until the cluster is Ready with all of its replicas in sync, for a while.
-    pub async fn until_healed(self, arena: &Arena, within: Duration) -> Result<Option<Shown>> {
+    /// Until all is well, for a while.
+    pub async fn until_healed(
+        self,
+        place: &Place,
+        within: Duration,
+        is_well: impl AsyncFn() -> Result<(), String>,
+    ) -> Result<Option<Shown>> {
         let mut well_since: Option<Instant> = None;
-        let place = &arena.place;
         place
             .eventually("all to be well again", within, async || {
-                if let Err(trouble) = is_well(arena).await {
+                if let Err(trouble) = is_well().await {
                     well_since = None;
                     return Err(trouble);
                 }
@@ -91,14 +101,20 @@ impl Watching {
     }
 }
 
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} after {:.1} s", self.what, self.after.as_secs_f64())
+    }
+}
+
 impl Drop for Watching {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// What status says is wrong.
-fn trouble(cluster: &KafkaCluster) -> Option<String> {
+/// What a cluster's status says is wrong.
+pub fn trouble(cluster: &KafkaCluster) -> Option<String> {
     let ready = condition(cluster, "Ready").filter(|ready| ready.status != "True").map(|ready| ready.reason);
     let degraded = condition(cluster, "Degraded").filter(|it| it.status == "True").map(|it| it.reason);
     let nodes = cluster.status.iter().flat_map(|status| &status.nodes);
@@ -107,7 +123,7 @@ fn trouble(cluster: &KafkaCluster) -> Option<String> {
     (!all.is_empty()).then(|| all.join(", "))
 }
 
-async fn is_well(arena: &Arena) -> Result<(), String> {
+pub async fn is_well(arena: &Arena) -> Result<(), String> {
     let cluster: KafkaCluster = arena.place.space.get(CLUSTER).await.map_err(said)?;
     ready(&cluster)?;
     if let Some(trouble) = trouble(&cluster) {

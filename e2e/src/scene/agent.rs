@@ -204,6 +204,14 @@ impl Agent {
         self.ask(&args).await
     }
 
+    /// The same until it is asked to end, whatever becomes of the database meanwhile.
+    pub async fn start_trading(&self, dsn: &str, seed: u64, rate: u64) -> Result<Trading> {
+        let [seed, rate] = [seed, rate].map(|number| number.to_string());
+        let args = [BINARY, "agent", "workload", "--dsn", dsn, "--seed", &seed, "--rate", &rate];
+        let more = ["--patience-s", "180"];
+        Ok(Trading(exec::start(&self.pods, POD, POD, &[&args[..], &more].concat()).await?))
+    }
+
     /// Row by row, what the shop's sink has against its source.
     pub async fn compare(&self, shop: &Shop, tables: &[&str]) -> Result<Compared> {
         let sides = ["compare", "--source-dsn", &shop.source, "--sink-dsn", &shop.sink, "--"];
@@ -215,6 +223,15 @@ impl Agent {
         let mut args = vec!["rest", method, url];
         args.extend(body.as_deref());
         self.ask(&args).await
+    }
+}
+
+/// A shop that goes on until it is asked to close.
+pub struct Trading(Running);
+
+impl Trading {
+    pub async fn finish(self) -> Result<Done> {
+        parse(&self.0.finish().await?)
     }
 }
 
