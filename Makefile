@@ -58,8 +58,8 @@ demo-down: ## Remove all that `make demo` made
 e2e: ready ## End-to-end cases, all or some: CASES="K1 P7"; PROFILE=dev builds faster
 	@hack/on-cluster run $(if $(CASES),--case "$(CASES)")
 
-chaos: ready ## Disturb a cluster for MINUTES=8, in an order that SEED=number repeats; every acknowledged record must be there
-	@hack/on-cluster chaos --minutes $(or $(MINUTES),8) $(if $(SEED),--seed $(SEED))
+chaos: ready ## Disturb a cluster for MINUTES=8, in an order that SEED=number repeats; PIPELINE=yes: one with a pipeline
+	@hack/on-cluster chaos --minutes $(or $(MINUTES),8) $(if $(SEED),--seed $(SEED)) $(if $(PIPELINE),--pipeline)
 
 nightly: ready ## The same for an hour, in an order that nobody has seen
 	@hack/on-cluster chaos --minutes 60

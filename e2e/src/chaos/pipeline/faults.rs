@@ -3,7 +3,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 
 use super::{Arena, CLUSTER, KEEPER};
 use crate::chaos::bed::Bed;
@@ -70,7 +70,7 @@ impl Fault {
         match self {
             Self::KillWorker => {
                 let pods = place.space.list::<Pod>("").await?;
-                let worker = pods.iter().map(kube::ResourceExt::name_any).find(|name| name.starts_with("connect-"));
+                let worker = pods.iter().map(ResourceExt::name_any).find(|name| name.starts_with("connect-"));
                 Ok(place.space.kill::<Pod>(&worker.context("no worker")?).await?)
             }
             Self::KillBroker { id } => Ok(place.space.kill::<Pod>(&format!("{CLUSTER}-nodes-{id}")).await?),

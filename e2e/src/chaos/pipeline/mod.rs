@@ -163,7 +163,8 @@ impl Arena {
     async fn arrived(&self) -> Result<usize> {
         self.place
             .eventually("the sink to be the source", ARRIVED, async || {
-                let compared = self.agent.compare(&self.shop, &TABLES).await.map_err(|e| chain(e.as_ref()))?;
+                let compared =
+                    self.agent.compare(&self.shop, &TABLES).await.map_err(|e| chain(e.as_ref()))?;
                 if compared.is_same() { Ok(compared.same) } else { Err(format!("{compared:?}")) }
             })
             .await
