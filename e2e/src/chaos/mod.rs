@@ -35,6 +35,8 @@ const CLUSTER: &str = "kafka";
 const TOPIC: &str = "numbered";
 /// After a fault. The slowest is a roll of three nodes on a machine with two cores.
 const HEALED: Duration = seconds(240);
+/// After a node has failed to start: the kubelet waits for up to five minutes before it tries again.
+const BACKED_OFF: Duration = seconds(420);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -174,7 +176,8 @@ async fn one(arena: &Arena, fault: &Fault) -> Result<String> {
     let must = fault.is_to_be_shown();
     let mut watching = watch::Watching::start(&arena.place, CLUSTER, must, watch::trouble);
     fault.make(arena, &mut watching).await?;
-    let shown = watching.until_healed(&arena.place, HEALED, async || watch::is_well(arena).await).await?;
+    let within = if matches!(fault, Fault::FullDisk { .. }) { BACKED_OFF } else { HEALED };
+    let shown = watching.until_healed(&arena.place, within, async || watch::is_well(arena).await).await?;
     fault.has_come_true(arena).await?;
     judge::status_says_what_kafka_says(arena).await?;
     let shown = shown.map_or_else(|| "nothing to say".to_owned(), |shown| shown.to_string());

@@ -7,7 +7,7 @@ crate::reasons! {
         Looking,
         /// Publication, heartbeat table, topics and sink tables are being made.
         Preparing,
-        /// The connectors are being started.
+        /// The connectors are being started, paused or stopped.
         Starting,
         /// PostgreSQL makes the slot once transactions that began before have ended.
         SlotWaiting,

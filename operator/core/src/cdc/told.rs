@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sluice_crds::cdc_pipeline::{MissedRecords, OnGap, SnapshotRun};
+use sluice_crds::common::RunState;
 
 use super::child::{Child, Says};
 use super::claim::Claim;
@@ -252,11 +253,21 @@ pub(super) fn connectors(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>) 
         } else {
             CdcReason::SinkNotReady
         };
-        match seen.connectors.get(name).map(|child| child.says.as_ref()) {
-            Some(Some(says)) if says.kind == VerdictKind::Ready => {}
-            Some(Some(says)) => return Some(pass_on(reason, "Connector", name, says)),
-            Some(None) | None => {
-                let message = format!("Connector {name} is being started");
+        let state = connector.spec.state;
+        let child = seen.connectors.get(name);
+        match child.and_then(|child| Some((child, child.says.as_ref()?))) {
+            // what it says is of the state that it was in
+            Some((child, says)) if says.kind == VerdictKind::Ready && child.declared == state => {}
+            Some((_, says)) if says.kind != VerdictKind::Ready => {
+                return Some(pass_on(reason, "Connector", name, says));
+            }
+            _ => {
+                let doing = match state {
+                    RunState::Running => "started",
+                    RunState::Paused => "paused",
+                    RunState::Stopped => "stopped",
+                };
+                let message = format!("Connector {name} is being {doing}");
                 return Some(Verdict::reconciling(CdcReason::Starting, message));
             }
         }

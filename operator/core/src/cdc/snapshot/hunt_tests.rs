@@ -152,7 +152,11 @@ proptest! {
         let first = if same { lsn } else { 55 };
         let parts = [changes(before, 2), rows(cut_short, first, 7), rows(count, lsn, 9), changes(behind, 61)];
         let log = Log { begin, ..log(&parts) };
-        let run = log.hunt(lsn, None).0.unwrap();
+        let Some(run) = log.hunt(lsn, None).0 else {
+            // among changes that are older than the snapshot a row may stand that was not looked at
+            prop_assert_eq!((count, cut_short), (0, 0), "rows are always found");
+            return Ok(());
+        };
         let at = |n: usize| begin + i64::try_from(n).unwrap();
         prop_assert_eq!(run.after, at(before + cut_short + count));
         if count > 0 {

@@ -255,6 +255,28 @@ fn paused_is_seen_and_not_touched_and_a_paused_state_is_as_declared() {
 }
 
 #[test]
+fn a_state_holds_once_connectors_say_that_they_are_in_it_and_not_when_it_was_ordered() {
+    let running = wanted(|_| {});
+    let mut world = streaming(&running);
+    for (state, doing, reason) in
+        [("Stopped", "stopped", "PipelineStopped"), ("Paused", "paused", "PipelinePaused")]
+    {
+        let ordered = wanted(|spec| spec["state"] = state.into());
+        // until now they are as they were, and say that they are well
+        let plan = world.plan(&ordered);
+        assert_eq!(
+            (plan.verdict.kind, plan.verdict.reason),
+            (VerdictKind::Reconciling, "Starting"),
+            "{state}"
+        );
+        assert!(plan.verdict.message.contains(&format!("is being {doing}")), "{}", plan.verdict.message);
+        carry_out(&mut world, &ordered, &plan);
+        let plan = world.plan(&ordered);
+        assert_eq!((plan.verdict.kind, plan.verdict.reason), (VerdictKind::Ready, reason), "{state}");
+    }
+}
+
+#[test]
 fn at_rest_status_does_not_move_with_the_figures() {
     use crate::cdc::{Gauges, SinkGauge, settled, status};
     use crate::view::source::Lag;
