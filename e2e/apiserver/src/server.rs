@@ -105,7 +105,10 @@ impl ApiServer {
             "users": [{ "name": "test", "user": { "token": TOKEN } }],
             "contexts": [{ "name": "test", "context": { "cluster": "test", "user": "test" } }],
         });
-        std::fs::write(&path, text.to_string()).expect("write kubeconfig");
+        // whole at once: others read it meanwhile
+        let new = tempfile::NamedTempFile::new_in(self.dir.path()).expect("a file");
+        std::fs::write(new.path(), text.to_string()).expect("write kubeconfig");
+        new.persist(&path).expect("put kubeconfig in its place");
         path
     }
 
