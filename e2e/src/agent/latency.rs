@@ -61,7 +61,7 @@ pub async fn measure(args: Measure) -> Result<Latency> {
     let source = connect(&args.source_dsn).await?;
     let sink = connect(&args.sink_dsn).await?;
     let change = source.prepare(&args.change).await?;
-    let load = Load::start(&args).await?;
+    let load = if args.load > 0 { Some(Load::start(&args).await?) } else { None };
     let probe = sink.prepare(&args.probe).await?;
     let mut times = Vec::new();
     for n in 0..args.warm_up + args.changes {
@@ -83,7 +83,10 @@ pub async fn measure(args: Measure) -> Result<Latency> {
     times.sort_by(f64::total_cmp);
     Ok(Latency {
         changes: times.len(),
-        load: load.end().await?,
+        load: match load {
+            Some(load) => load.end().await?,
+            None => 0.0,
+        },
         p50_ms: rank(&times, 50),
         p99_ms: rank(&times, 99),
         max_ms: times[times.len() - 1],
@@ -103,9 +106,6 @@ impl Load {
         let (count, client) = (Arc::clone(&made), connect(&args.source_dsn).await?);
         let (change, rate, first) = (client.prepare(&args.change).await?, args.load, args.load_first);
         let task = tokio::spawn(async move {
-            if rate == 0 {
-                return Ok(());
-            }
             let mut beats = tokio::time::interval(BEAT);
             let began = Instant::now();
             loop {

@@ -4,11 +4,11 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use sluice_crds::CdcPipeline;
 
+use crate::agent::workload::TABLES;
 use crate::scene::Scene;
 use crate::scene::pipeline::Shop;
 use crate::wait::{chain, seconds};
 
-const TABLES: [&str; 4] = ["customers", "products", "orders", "lines"];
 const SEED: u64 = 20;
 /// A second.
 const RATE: u64 = 60;

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
 use crate::install::{self, command};
 use crate::kubernetes::operator::SELECTOR;
 use crate::scene::Place;
+use crate::wait::seconds;
 
 pub struct Bed {
     testbed: PathBuf,
@@ -48,4 +49,12 @@ impl Bed {
         }
         Ok(())
     }
+}
+
+/// Does `down` to a machine, and `up` so many seconds later.
+pub async fn off(bed: Option<&Bed>, [down, up]: [&str; 2], machine: u32, pause: u64) -> Result<()> {
+    let bed = bed.context("the machines are not ours")?;
+    bed.node(down, machine).await?;
+    tokio::time::sleep(seconds(pause)).await;
+    bed.node(up, machine).await
 }

@@ -9,7 +9,7 @@ use kube::api::LogParams;
 use serde_json::json;
 use sluice_crds::{KafkaCluster, Topic};
 
-use super::bed::Bed;
+use super::bed::{self, Bed};
 use super::watch::Watching;
 use super::{Arena, CLUSTER};
 use crate::agent::disk::FULL;
@@ -117,8 +117,12 @@ impl Fault {
             Self::Topic { name, partitions } => passes(arena, name, *partitions).await,
             Self::GrowAndShrink => grow_and_shrink(arena).await,
             Self::FullDisk { id, seconds } => full_disk(arena, watching, *id, *seconds).await,
-            Self::PowerCut { machine, seconds } => off(arena, ["kill", "up"], *machine, *seconds).await,
-            Self::NetworkCut { machine, seconds } => off(arena, ["cut", "heal"], *machine, *seconds).await,
+            Self::PowerCut { machine, seconds } => {
+                bed::off(arena.bed.as_ref(), ["kill", "up"], *machine, *seconds).await
+            }
+            Self::NetworkCut { machine, seconds } => {
+                bed::off(arena.bed.as_ref(), ["cut", "heal"], *machine, *seconds).await
+            }
         }
     }
 
@@ -189,13 +193,6 @@ async fn grow_and_shrink(arena: &Arena) -> Result<()> {
             .await?;
     }
     Ok(())
-}
-
-async fn off(arena: &Arena, [down, up]: [&str; 2], machine: u32, pause: u64) -> Result<()> {
-    let bed = arena.bed.as_ref().context("the machines are not ours")?;
-    bed.node(down, machine).await?;
-    tokio::time::sleep(seconds(pause)).await;
-    bed.node(up, machine).await
 }
 
 /// By a second pod that has the node's volume.

@@ -4,6 +4,7 @@
 //! every acknowledged record is there, no throttle is left, and status says what Kafka says. `pipeline` does the same to a pipeline while a shop
 //! trades in its source: in the end its sink is the source, row by row.
 
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -136,30 +137,16 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
     arena.place.ready::<Topic>(TOPIC, seconds(30)).await?;
     let producing = arena.agent.start_numbered(&arena.kafka.bootstrap, TOPIC).await?;
     let mut dice = fastrand::Rng::with_seed(seed);
-    let (began, mut made) = (Instant::now(), 0_usize);
-    let mut failure = None;
-    while began.elapsed() < period && failure.is_none() {
-        let fault = Fault::roll(&mut dice, made, arena.bed.as_ref());
-        made += 1;
-        match one(arena, &fault).await {
-            Ok(line) => ui.say(format!("  {:>5.0} s  {line}", began.elapsed().as_secs_f64())),
-            Err(error) => failure = Some(error.context(format!("fault {made}, {fault}"))),
-        }
-    }
-    if let Some(bed) = &arena.bed {
-        bed.restore().await?;
-    }
+    let began = Instant::now();
+    let bed = arena.bed.as_ref();
+    let roll = |made| Fault::roll(&mut dice, made, bed);
+    let (made, failure) = faults(ui, bed, period, roll, async |fault| one(arena, fault).await).await?;
     // also when something failed: whether records were lost is what matters most
     let produced = producing.finish().await.context("the producer's last words")?;
     let read = judge::every_acknowledged_record_is_there(arena, &produced).await;
-    if let Some(failure) = failure {
-        let lost = read.err().map_or_else(String::new, |error| format!("; and {error:#}"));
-        bail!("{}{lost}", chain(failure.as_ref()));
-    }
-    read?;
+    judged(failure, read)?;
     judge::no_throttle_is_left(arena).await?;
     judge::status_says_what_kafka_says(arena).await?;
-    ensure!(made > 0, "no fault was made");
     Ok(format!(
         "{made} faults in {:.0} s; {} records acknowledged and read back ({} not acknowledged; the slowest after {:.1} s); no throttle \
          left; status says what Kafka says",
@@ -168,6 +155,37 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
         produced.failed,
         Duration::from_millis(produced.slowest_ms).as_secs_f64(),
     ))
+}
+
+/// Makes faults for so long, or until one is not mended in time; how many there were, and why it ended early. The machines are as they were.
+async fn faults<F: fmt::Display>(
+    ui: &Ui,
+    bed: Option<&bed::Bed>,
+    period: Duration,
+    mut roll: impl FnMut(usize) -> F,
+    one: impl AsyncFn(&F) -> Result<String>,
+) -> Result<(usize, Option<anyhow::Error>)> {
+    let (began, mut made, mut failure) = (Instant::now(), 0, None);
+    while began.elapsed() < period && failure.is_none() {
+        let fault = roll(made);
+        made += 1;
+        match one(&fault).await {
+            Ok(line) => ui.say(format!("  {:>5.0} s  {line}", began.elapsed().as_secs_f64())),
+            Err(error) => failure = Some(error.context(format!("fault {made}, {fault}"))),
+        }
+    }
+    if let Some(bed) = bed {
+        bed.restore().await?;
+    }
+    ensure!(made > 0, "no fault was made");
+    Ok((made, failure))
+}
+
+/// What was found in the end counts also where a fault was not mended: what is lost matters most.
+fn judged<T>(failure: Option<anyhow::Error>, found: Result<T>) -> Result<T> {
+    let Some(failure) = failure else { return found };
+    let lost = found.err().map_or_else(String::new, |error| format!("; and {error:#}"));
+    bail!("{}{lost}", chain(failure.as_ref()));
 }
 
 /// Makes a fault and waits until it is mended; how soon status said it, and how long it took.

@@ -16,6 +16,8 @@ use super::sql::connect;
 pub mod compare;
 mod deals;
 
+/// Those that a sink can take: they have a key.
+pub const TABLES: [&str; 4] = ["customers", "products", "orders", "lines"];
 const SCHEMA: &str = include_str!("../../../workload/schema.sql");
 /// How often a database that is away is tried again.
 const AGAIN: Duration = Duration::from_millis(500);

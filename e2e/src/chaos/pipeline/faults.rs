@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::{Arena, CLUSTER, KEEPER};
-use crate::chaos::bed::Bed;
+use crate::chaos::bed::{self, Bed};
 use crate::scene::Postgres;
 use crate::scene::postgres::secret;
 use crate::wait::seconds;
@@ -46,7 +46,7 @@ pub enum Fault {
 
 impl Fault {
     /// The next one; `n` of them were before.
-    pub fn roll(dice: &mut Rng, n: u32, bed: Option<&Bed>) -> Self {
+    pub fn roll(dice: &mut Rng, n: usize, bed: Option<&Bed>) -> Self {
         // each number is drawn every time, so that what is not there to be cut does not change what comes after
         let (kind, id, pause) = (dice.u32(0..12), dice.i32(0..3), dice.u64(5..30));
         let (number, place) = (dice.u32(..), dice.usize(0..3));
@@ -89,10 +89,7 @@ impl Fault {
                 arena.agent.sql(&arena.shop.source, &[&add, &fill]).await.map(drop)
             }
             Self::NetworkCut { machine, seconds: pause } => {
-                let bed = arena.bed.as_ref().context("the machines are not ours")?;
-                bed.node("cut", *machine).await?;
-                tokio::time::sleep(seconds(*pause)).await;
-                bed.node("heal", *machine).await
+                bed::off(arena.bed.as_ref(), ["cut", "heal"], *machine, *pause).await
             }
         }
     }

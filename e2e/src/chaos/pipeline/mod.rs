@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use serde_json::json;
 use sluice_crds::CdcPipeline;
 
 use super::bed::Bed;
 use super::watch::Watching;
 use super::{Args, CLUSTER, HEALED, NAMESPACE};
+use crate::agent::workload::TABLES;
 use crate::kubernetes;
 use crate::kubernetes::conditions::{condition, ready};
 use crate::kubernetes::objects::Space;
@@ -27,7 +28,6 @@ mod faults;
 use faults::Fault;
 
 const NAME: &str = "shop";
-const TABLES: [&str; 4] = ["customers", "products", "orders", "lines"];
 /// Reads the source.
 const KEEPER: &str = "keeper";
 /// Transactions a second.
@@ -81,28 +81,13 @@ pub async fn play(ui: &Arc<Ui>, args: &Args, seed: u64) -> Result<String> {
 async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<String> {
     let trading = arena.agent.start_trading(&arena.shop.source, seed, RATE).await?;
     let mut dice = fastrand::Rng::with_seed(seed);
-    let (began, mut made) = (Instant::now(), 0_u32);
-    let mut failure = None;
-    while began.elapsed() < period && failure.is_none() {
-        let fault = Fault::roll(&mut dice, made, arena.bed.as_ref());
-        made += 1;
-        match one(arena, &fault).await {
-            Ok(line) => ui.say(format!("  {:>5.0} s  {line}", began.elapsed().as_secs_f64())),
-            Err(error) => failure = Some(error.context(format!("fault {made}, {fault}"))),
-        }
-    }
-    if let Some(bed) = &arena.bed {
-        bed.restore().await?;
-    }
+    let began = Instant::now();
+    let bed = arena.bed.as_ref();
+    let roll = |made| Fault::roll(&mut dice, made, bed);
+    let (made, failure) = super::faults(ui, bed, period, roll, async |fault| one(arena, fault).await).await?;
     // also when something failed: whether rows were lost is what matters most
     let traded = trading.finish().await.context("the shop's last words")?;
-    let arrived = arena.arrived().await;
-    if let Some(failure) = failure {
-        let lost = arrived.err().map_or_else(String::new, |error| format!("; and {error:#}"));
-        bail!("{}{lost}", chain(failure.as_ref()));
-    }
-    let rows = arrived?;
-    ensure!(made > 0, "no fault was made");
+    let rows = super::judged(failure, arena.arrived().await)?;
     Ok(format!(
         "{made} faults in {:.0} s; {} transactions committed, {} rolled back, {} cut short; the sink is the source, {rows} rows",
         began.elapsed().as_secs_f64(),
