@@ -270,7 +270,8 @@ async fn nothing_new_lands_on_those_that_leave(s: &Scene<'_>, kafka: &Kafka) -> 
     // the brokers tell the controllers with their next heartbeat
     tokio::time::sleep(seconds(3)).await;
     topic(s, "later", 10, 3).await?;
-    let later = s.agent().topic(&kafka.bootstrap, "later").await?.context("later is gone")?;
+    let known = placed(s, kafka, "later", 10).await?;
+    let later = known.iter().find(|topic| topic.name == "later").context("later is gone")?;
     // else there would have been nowhere else to go
     let pods = kafka::pods(s, "kafka").await?;
     ensure!(pods.len() == 5, "they left before a topic was created: {} pods", pods.len());

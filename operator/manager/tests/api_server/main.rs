@@ -15,7 +15,10 @@ mod unparsable;
 mod users;
 
 use apiserver_harness::{ApiServer, shared};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
+
+/// Held while the schema of the shared server is changed: it is everybody's.
+static SCHEMA: Mutex<()> = Mutex::const_new(());
 
 /// The shared server, with our CRDs.
 async fn with_crds() -> &'static ApiServer {

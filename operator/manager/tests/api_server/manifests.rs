@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use apiserver_harness::{repository, shared};
 
+use crate::{SCHEMA, with_crds};
+
 fn manifests(folder: &str) -> Vec<PathBuf> {
     let folder = repository().join("manifests").join(folder);
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
@@ -15,8 +17,7 @@ fn manifests(folder: &str) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn the_examples_are_accepted_as_they_are_written() {
-    let server = shared().await;
-    server.install(&sluice_crds::all()).await;
+    let server = with_crds().await;
     // a dry run makes no namespace for what comes after it
     server.kubectl(&["apply", "-f", manifests("examples/shop")[0].to_str().unwrap()]).await;
     for file in [manifests("examples"), manifests("examples/shop")].concat() {
@@ -28,6 +29,7 @@ async fn the_examples_are_accepted_as_they_are_written() {
 #[tokio::test]
 async fn the_install_manifest_applies_twice() {
     let server = shared().await;
+    let _alone = SCHEMA.lock().await;
     let file = manifests("").into_iter().find(|path| path.ends_with("install.yaml")).unwrap();
     for _ in 0..2 {
         let said = server

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use sluice::{Farewell, Metrics, let_go, tell_unparsable};
 use sluice_core::connector::{self, ConnectorReason};
 use sluice_crds::Connector;
-use tokio::sync::Mutex;
 
-use crate::with_crds;
+use crate::{SCHEMA, with_crds};
 
 /// The CRD of Connector, or as another release might have had it: `paused` of any type.
 fn crd(loosened: bool) -> CustomResourceDefinition {
@@ -32,8 +31,6 @@ fn ready(object: &DynamicObject) -> Value {
 
 /// Stores a Connector whose `paused` is no boolean.
 async fn store(server: &ApiServer, raw: &Api<DynamicObject>, metadata: Value) {
-    // one at a time: the schema is everybody's
-    static SCHEMA: Mutex<()> = Mutex::const_new(());
     let _alone = SCHEMA.lock().await;
     let body = json!({
         "apiVersion": "sluice.dev/v1alpha1", "kind": "Connector", "metadata": metadata,
