@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
-use sluice_clients::kafka::{Address, Client, Code, NewTopic, Topics, VoterListener};
+use sluice_clients::kafka::{Address, Client, Code, Error, Items, NewTopic, Topics, VoterListener};
 use sluice_core::cluster::{access_changes, certificates};
+use sluice_core::user::Changes;
 use sluice_core::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
 use support::secure::{Secure, subject};
 use support::tls::Authority;
@@ -119,7 +120,7 @@ async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
     assert_eq!(open.describe_cluster().await.unwrap().brokers.len(), 3);
     assert_eq!(create(&open, "nobodys").await, Err(Code::TOPIC_AUTHORIZATION_FAILED));
 
-    own.set_scram_password("alice", "in-wonderland").await.unwrap().unwrap();
+    passwords(own, &[("alice", "in-wonderland"), ("carol", "in-winter")]).await;
     let known = async || own.describe_scram_users().await.unwrap();
     until("alice is known", known, |users| users.contains("alice")).await;
     let shop = Acl {
@@ -148,27 +149,46 @@ async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
 
 /// A password that changes, a user that goes, and quotas.
 async fn users_change_without_a_restart(kafka: &Secure, own: &Client) {
-    own.set_scram_password("alice", "in-the-glass").await.unwrap().unwrap();
+    passwords(own, &[("alice", "in-the-glass")]).await;
     for (password, lets_in) in [("in-the-glass", true), ("in-wonderland", false)] {
         let list = async || kafka.tool(TOPICS, "APPS", &login("SASL_SSL", password), &["--list"]).await;
         let (done, said) = until("the new password", list, |(done, _)| *done == lets_in).await;
         assert_eq!(done, lets_in, "{said}");
     }
     let quotas = BTreeMap::from([("producer_byte_rate".to_owned(), Some(1_048_576.0))]);
-    own.alter_user_quotas("alice", &quotas).await.unwrap().unwrap();
+    assert_eq!(codes(own.alter_user_quotas(&[("alice", &quotas)]).await), [("alice".into(), None)]);
     let seen = async || own.describe_user_quotas().await.unwrap().remove("alice").unwrap_or_default();
     until("a quota", seen, |quotas| quotas.get("producer_byte_rate") == Some(&1_048_576.0)).await;
-    let none = BTreeMap::from([("producer_byte_rate".to_owned(), None)]);
-    own.alter_user_quotas("alice", &none).await.unwrap().unwrap();
+    let removal = Changes::removal();
+    let wrong = BTreeMap::from([("nonsense_rate".to_owned(), Some(1.0))]);
+    let answers = codes(own.alter_user_quotas(&[("alice", &removal.quotas), ("carol", &wrong)]).await);
+    assert_eq!(answers, [("alice".into(), None), ("carol".into(), Some(Code::INVALID_REQUEST))]);
     until("no quota", seen, BTreeMap::is_empty).await;
 
-    own.drop_scram_user("alice").await.unwrap().unwrap();
+    let both = ["User:alice".to_owned(), "User:nobody".to_owned()];
+    let answers = own.delete_acls_of(&both).await.unwrap();
+    assert!(answers.len() == 2 && answers.iter().all(Result::is_ok), "{answers:?}");
+    let rules = async || own.describe_acls().await.unwrap();
+    until("nothing for alice", rules, |rules| removal.are_in("alice", rules)).await;
+
+    let answers = codes(own.alter_scram(&[], &["alice", "carol", "nobody"]).await);
+    let gone = Some(Code::RESOURCE_NOT_FOUND);
+    assert_eq!(answers, [("alice".into(), None), ("carol".into(), None), ("nobody".into(), gone)]);
     let known = async || own.describe_scram_users().await.unwrap();
     until("nobody", known, BTreeSet::is_empty).await;
-    let twice = own.drop_scram_user("alice").await.unwrap().unwrap_err();
-    assert_eq!(twice.code, Code::RESOURCE_NOT_FOUND);
-    let wrong = BTreeMap::from([("nonsense_rate".to_owned(), Some(1.0))]);
-    assert!(own.alter_user_quotas("alice", &wrong).await.unwrap().is_err());
+}
+
+async fn passwords(own: &Client, all: &[(&str, &str)]) {
+    let answers = own.alter_scram(all, &[]).await.unwrap();
+    assert!(answers.len() == all.len() && answers.iter().all(|(_, item)| item.is_ok()), "{answers:?}");
+}
+
+/// By name, what was refused and why.
+fn codes(answers: Result<Items<()>, Error>) -> Vec<(String, Option<Code>)> {
+    let mut told: Vec<_> =
+        answers.unwrap().into_iter().map(|(name, item)| (name, item.err().map(|error| error.code))).collect();
+    told.sort_by(|a, b| a.0.cmp(&b.0));
+    told
 }
 
 /// Who shows it is `User:bob`, and what is a node's name elsewhere is nothing here.

@@ -8,7 +8,7 @@ use sluice_crds::common::SecretKeyRef;
 use super::UserReason;
 use super::door::Door;
 use super::secret::{self, Credential};
-use super::validate::{Login, Wanted};
+use super::validate::{Login, Wanted, principal};
 use crate::condition::Verdict;
 use crate::pki::Bundle;
 use crate::referent::{self, Referent};
@@ -51,22 +51,69 @@ pub struct Changes {
     pub drop_password: bool,
     pub make: Vec<Acl>,
     pub drop: Vec<Acl>,
+    /// Every rule of it goes, whether it was seen or not.
+    pub drop_rules: bool,
     pub quotas: BTreeMap<String, Option<f64>>,
 }
 
+/// What users can have quotas of (`QuotaConfigs.userAndClientQuotaConfigs`).
+const QUOTAS: [&str; 4] =
+    ["producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"];
+
 impl Changes {
+    /// Nothing of a user stays, whatever was seen of it: a change whose outcome is not known yet may have left something.
+    pub fn removal() -> Self {
+        let quotas = QUOTAS.into_iter().map(|key| (key.to_owned(), None)).collect();
+        Self { drop_password: true, drop_rules: true, quotas, ..Self::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
+    /// Shows by what rules it goes once Kafka has taken all of it.
+    pub fn show_rules(&self, name: &str, rules: &mut BTreeSet<Acl>) {
+        for rule in &self.drop {
+            rules.remove(rule);
+        }
+        if self.drop_rules {
+            let principal = principal(name);
+            rules.retain(|rule| rule.principal != principal);
+        }
+        rules.extend(self.make.iter().cloned());
+    }
+
+    /// The same of who there is.
+    pub fn show(&self, name: &str, users: &mut UsersView) {
+        if self.password.is_some() {
+            users.scram.insert(name.to_owned());
+        }
+        if self.drop_password {
+            users.scram.remove(name);
+        }
+        let quotas = users.quotas.entry(name.to_owned()).or_default();
+        for (key, value) in &self.quotas {
+            match value {
+                Some(value) => drop(quotas.insert(key.clone(), *value)),
+                None => drop(quotas.remove(key)),
+            }
+        }
+        if quotas.is_empty() {
+            users.quotas.remove(name);
+        }
+    }
+
     /// Whether rules are made or dropped: those that brokers learn of one by one.
     pub fn touch_rules(&self) -> bool {
-        !self.make.is_empty() || !self.drop.is_empty()
+        !self.make.is_empty() || !self.drop.is_empty() || self.drop_rules
     }
 
     /// Whether who goes by these rules knows of the change.
-    pub fn are_in(&self, rules: &BTreeSet<Acl>) -> bool {
-        self.make.iter().all(|rule| rules.contains(rule))
+    pub fn are_in(&self, name: &str, rules: &BTreeSet<Acl>) -> bool {
+        let principal = principal(name);
+        let of_it = |rule: &Acl| rule.principal == principal;
+        !(self.drop_rules && rules.iter().any(of_it))
+            && self.make.iter().all(|rule| rules.contains(rule))
             && !self.drop.iter().any(|rule| rules.contains(rule))
     }
 }
@@ -117,6 +164,7 @@ fn ready(wanted: &Wanted, seen: &Seen<'_>) -> Result<Plan, Verdict> {
         drop_password,
         make: wanted.acls.difference(&theirs).cloned().collect(),
         drop: theirs.difference(&wanted.acls).cloned().collect(),
+        drop_rules: false,
         quotas: quotas(&wanted.quotas, users.quotas.get(&wanted.name).unwrap_or(&none)),
     };
     Ok(Plan {

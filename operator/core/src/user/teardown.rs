@@ -1,12 +1,9 @@
-use std::collections::BTreeSet;
-
 use super::UserReason;
 use super::plan::Changes;
-use super::validate::principal;
 use crate::condition::Verdict;
 use crate::referent::{self, Referent, text};
 use crate::view::Sight;
-use crate::view::kafka::{Acl, ClusterView, UsersView};
+use crate::view::kafka::ClusterView;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Teardown {
@@ -19,13 +16,7 @@ pub enum Teardown {
 }
 
 /// What is left to do before a deleted User may go.
-pub fn teardown(
-    name: &str,
-    cluster: (&str, Referent),
-    kafka: Option<&Sight<ClusterView>>,
-    users: Option<&UsersView>,
-    access: Option<&BTreeSet<Acl>>,
-) -> Teardown {
+pub fn teardown(name: &str, cluster: (&str, Referent), kafka: Option<&Sight<ClusterView>>) -> Teardown {
     match cluster.1 {
         Referent::There => {}
         // nobody logs in to what is gone
@@ -36,22 +27,15 @@ pub fn teardown(
             return Teardown::Wait(Verdict::unknown(UserReason::ClusterUnparsable, message));
         }
     }
-    let (Some(_), Some(users), Some(access)) = (kafka.and_then(Sight::current), users, access) else {
+    if kafka.and_then(Sight::current).is_none() {
         let why = kafka.and_then(Sight::blind).and_then(|(_, error)| error.map(str::to_owned));
         let why = why.map(|error| format!(" ({error})")).unwrap_or_default();
         return Teardown::Wait(Verdict::unknown(
             UserReason::Deleting,
             format!("Kafka does not answer{why}, so {name} can still log in. Sluice keeps trying"),
         ));
-    };
-    let principal = principal(name);
-    let changes = Changes {
-        drop_password: users.scram.contains(name),
-        drop: access.iter().filter(|rule| rule.principal == principal).cloned().collect(),
-        quotas: users.quotas.get(name).into_iter().flatten().map(|(key, _)| (key.clone(), None)).collect(),
-        ..Changes::default()
-    };
-    if changes.is_empty() { Teardown::Release } else { Teardown::Remove(changes) }
+    }
+    Teardown::Remove(Changes::removal())
 }
 
 /// What an object that does not parse leaves behind when it goes without its teardown.

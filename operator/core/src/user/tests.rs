@@ -104,21 +104,8 @@ impl World {
     fn act(&mut self, wanted: &Wanted) -> Plan {
         let plan = self.plan(wanted);
         let users = self.users.get_or_insert_default();
-        if plan.changes.password.is_some() {
-            users.scram.insert(wanted.name.clone());
-        }
-        if plan.changes.drop_password {
-            users.scram.remove(&wanted.name);
-        }
-        self.access.retain(|rule| !plan.changes.drop.contains(rule));
-        self.access.extend(plan.changes.make.iter().cloned());
-        let quotas = users.quotas.entry(wanted.name.clone()).or_default();
-        for (key, value) in &plan.changes.quotas {
-            match value {
-                Some(value) => drop(quotas.insert(key.clone(), *value)),
-                None => drop(quotas.remove(key)),
-            }
-        }
+        plan.changes.show(&wanted.name, users);
+        plan.changes.show_rules(&wanted.name, &mut self.access);
         if let Some(secret) = &plan.secret {
             self.held = secret::password(secret);
         }
@@ -136,11 +123,11 @@ fn a_broker_that_has_some_of_the_rules_does_not_go_by_the_change() {
     let mut world = World::new();
     let first = world.act(&wanted(shop())).changes;
     let one: BTreeSet<Acl> = first.make.iter().take(1).cloned().collect();
-    assert!(first.touch_rules() && !first.are_in(&one) && first.are_in(&world.access));
+    assert!(first.touch_rules() && !first.are_in("app", &one) && first.are_in("app", &world.access));
     let all = world.access.clone();
     let second = world.act(&wanted(json!({}))).changes;
-    assert!(second.touch_rules() && !second.are_in(&all) && !second.are_in(&one));
-    assert!(second.are_in(&BTreeSet::new()));
+    assert!(second.touch_rules() && !second.are_in("app", &all) && !second.are_in("app", &one));
+    assert!(second.are_in("app", &BTreeSet::new()));
 }
 
 #[test]
@@ -307,14 +294,20 @@ fn what_kafka_does_not_know_of_a_resource_is_refused_with_its_field() {
 fn who_goes_is_taken_out_of_kafka_and_never_holds_the_namespace_up() {
     let (wanted, mut world) = (wanted(shop()), World::new());
     world.act(&wanted);
-    let end = |world: &World, cluster: Referent| {
-        teardown("app", ("shop", cluster), world.kafka.as_ref(), world.users.as_ref(), Some(&world.access))
-    };
+    let end = |world: &World, cluster: Referent| teardown("app", ("shop", cluster), world.kafka.as_ref());
     let Teardown::Remove(changes) = end(&world, Referent::There) else { panic!() };
-    assert_eq!((changes.drop.len(), changes.quotas.len(), changes.drop_password), (3, 2, true));
+    assert!(changes.touch_rules() && changes.drop_password && !changes.are_in("app", &world.access));
+    let beside = Acl { principal: "User:apps".into(), ..world.access.first().unwrap().clone() };
+    world.access.insert(beside.clone());
+    let users = world.users.as_mut().unwrap();
+    changes.show("app", users);
+    changes.show_rules("app", &mut world.access);
+    assert_eq!((users, &world.access), (&mut UsersView::default(), &BTreeSet::from([beside])));
+    assert!(changes.are_in("app", &world.access));
     assert_eq!(end(&world, Referent::Missing), Teardown::Release);
     assert!(matches!(end(&world, Referent::Unparsable), Teardown::Wait(_)));
-    assert_eq!(end(&World::new(), Referent::There), Teardown::Release);
+    let again = end(&world, Referent::There);
+    assert_eq!(again, Teardown::Remove(changes), "what was seen may be older than what was done");
     world.kafka = None;
     assert!(matches!(end(&world, Referent::There), Teardown::Wait(_)), "they could still log in");
 }

@@ -44,7 +44,7 @@ impl Bells {
             crate::topic::reconcile,
             tasks,
         );
-        queue::spawn(context, "User", |c| &c.shelves.users, self.users, 64, crate::user::reconcile, tasks);
+        queue::spawn(context, "User", |c| &c.shelves.users, self.users, 512, crate::user::reconcile, tasks);
         queue::spawn(
             context,
             "ConnectCluster",

@@ -71,7 +71,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<User>>, context: Arc<Context
     // before anything is in Kafka that must go with the object
     finalizer::hold(&context, user, FINALIZER).await?;
     if !plan.changes.is_empty()
-        && let Err(refusal) = act::carry_out(&world, &wanted.name, &plan.changes).await
+        && let Err(refusal) = act::carry_out(&context, &world, &wanted.name, &plan.changes).await
     {
         return refused(&context, user, refusal).await;
     }
@@ -158,10 +158,7 @@ async fn teardown(context: &Context, user: &User, key: &Key, cluster: &Key) -> P
     let referent = context.shelves.clusters.refer(cluster).referent();
     let world = context.kafka.get(cluster);
     let sight = world.as_ref().map(|world| world.trusted());
-    let users = world.as_ref().and_then(|world| world.users());
-    let access = world.as_ref().and_then(|world| world.access());
-    let place = (cluster.name.as_str(), referent);
-    match user::teardown(&key.name, place, sight.as_deref(), users.as_deref(), access.as_deref()) {
+    match user::teardown(&key.name, (cluster.name.as_str(), referent), sight.as_deref()) {
         Teardown::Release => {}
         Teardown::Wait(verdict) => {
             tell_only(context, user, &verdict).await?;
@@ -169,7 +166,7 @@ async fn teardown(context: &Context, user: &User, key: &Key, cluster: &Key) -> P
         }
         Teardown::Remove(changes) => {
             let Some(world) = world else { return Ok(Action::requeue(SOON)) };
-            let done = act::carry_out(&world, &key.name, &changes).await;
+            let done = act::carry_out(context, &world, &key.name, &changes).await;
             if let Err(Refusal::ForGood(words) | Refusal::ForNow(words)) = done {
                 let message = format!("Kafka did not take the user out: {words}. Sluice keeps trying");
                 tell_only(context, user, &Verdict::reconciling(UserReason::Deleting, message)).await?;

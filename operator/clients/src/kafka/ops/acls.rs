@@ -9,10 +9,13 @@ use kafka_protocol::messages::{CreateAclsRequest, DeleteAclsRequest, DescribeAcl
 use sluice_core::view::kafka::{Acl, NodeId, Operation, Pattern, Permission, ResourceKind};
 
 use super::super::client::Answer;
+use super::super::versions::Speak;
 use super::super::{Client, Error, ItemError};
 
 /// Rules per request; each is one record, and the controller refuses more than 10,000 as a whole.
 const BATCH: usize = 5_000;
+/// Filters per request: for each of them the controller looks at every rule that there is, and does nothing else meanwhile.
+const FILTERS: usize = 200;
 
 /// `ANY` of every enumeration, in a filter.
 const ANY: i8 = 1;
@@ -23,37 +26,71 @@ impl Client {
         rules(&self.any(&about(None), self.until::<DescribeAclsRequest>()).await?)
     }
 
-    /// `DescribeAcls`: the rules for this principal that this broker goes by. Brokers learn of a change one by one,
-    /// after the controller has taken it.
-    pub async fn describe_acls_at(&self, broker: NodeId, principal: &str) -> Result<BTreeSet<Acl>, Error> {
-        rules(&self.node(broker, &about(Some(principal)), self.until::<DescribeAclsRequest>()).await?)
+    /// `DescribeAcls`: the rules for this principal, or all, that this broker goes by. Brokers learn of a change one by one, after
+    /// the controller has taken it.
+    pub async fn describe_acls_at(
+        &self,
+        broker: NodeId,
+        principal: Option<&str>,
+    ) -> Result<BTreeSet<Acl>, Error> {
+        rules(&self.node(broker, &about(principal), self.until::<DescribeAclsRequest>()).await?)
     }
 
     /// `CreateAcls`. A rule that is there already does no harm.
     pub async fn create_acls(&self, acls: &[Acl]) -> Result<Vec<Result<(), ItemError>>, Error> {
-        let until = self.until::<CreateAclsRequest>();
         let mut items = Vec::with_capacity(acls.len());
         for batch in acls.chunks(BATCH) {
-            let creations = batch.iter().map(creation).collect();
-            let answer = self.any(&CreateAclsRequest::default().with_creations(creations), until).await?;
-            let results = answer.body.results.iter();
-            items.extend(results.map(|r| ItemError::check(r.error_code, r.error_message.as_deref())));
+            let request = CreateAclsRequest::default().with_creations(batch.iter().map(creation).collect());
+            let answer = self.any(&request, self.until::<CreateAclsRequest>()).await?;
+            let results = &answer.body.results;
+            whole(&answer, results.len(), batch.len())?;
+            items.extend(results.iter().map(|r| ItemError::check(r.error_code, r.error_message.as_deref())));
         }
         Ok(items)
     }
 
     /// `DeleteAcls`: exactly these. One that is gone already does no harm.
     pub async fn delete_acls(&self, acls: &[Acl]) -> Result<Vec<Result<(), ItemError>>, Error> {
-        let until = self.until::<DeleteAclsRequest>();
-        let mut items = Vec::with_capacity(acls.len());
-        for batch in acls.chunks(BATCH) {
-            let filters = batch.iter().map(filter).collect();
-            let answer = self.any(&DeleteAclsRequest::default().with_filters(filters), until).await?;
-            let results = answer.body.filter_results.iter();
-            items.extend(results.map(|r| ItemError::check(r.error_code, r.error_message.as_deref())));
+        self.delete_matching(acls.iter().map(filter).collect()).await
+    }
+
+    /// `DeleteAcls`: all of these principals.
+    pub async fn delete_acls_of(&self, principals: &[String]) -> Result<Vec<Result<(), ItemError>>, Error> {
+        let all = |principal: &String| {
+            DeleteAclsFilter::default()
+                .with_resource_type_filter(ANY)
+                .with_resource_name_filter(None)
+                .with_pattern_type_filter(ANY)
+                .with_principal_filter(Some(super::text(principal)))
+                .with_host_filter(None)
+                .with_operation(ANY)
+                .with_permission_type(ANY)
+        };
+        self.delete_matching(principals.iter().map(all).collect()).await
+    }
+
+    async fn delete_matching(
+        &self,
+        filters: Vec<DeleteAclsFilter>,
+    ) -> Result<Vec<Result<(), ItemError>>, Error> {
+        let mut items = Vec::with_capacity(filters.len());
+        for batch in filters.chunks(FILTERS) {
+            let request = DeleteAclsRequest::default().with_filters(batch.to_vec());
+            let answer = self.any(&request, self.until::<DeleteAclsRequest>()).await?;
+            let results = &answer.body.filter_results;
+            whole(&answer, results.len(), batch.len())?;
+            items.extend(results.iter().map(|r| ItemError::check(r.error_code, r.error_message.as_deref())));
         }
         Ok(items)
     }
+}
+
+/// Kafka answers one by one, in their order.
+fn whole<R: Speak>(answer: &Answer<R>, answers: usize, asked: usize) -> Result<(), Error> {
+    if answers == asked {
+        return Ok(());
+    }
+    Err(answer.nonsense(format!("{answers} answers to {asked} rules")))
 }
 
 /// A filter for all rules, or for those of one principal.

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use kafka_protocol::messages::alter_user_scram_credentials_request::{
     ScramCredentialDeletion, ScramCredentialUpsertion,
 };
+use kafka_protocol::messages::alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
 use kafka_protocol::messages::describe_user_scram_credentials_response::DescribeUserScramCredentialsResult;
 use kafka_protocol::messages::{AlterUserScramCredentialsRequest, DescribeUserScramCredentialsRequest};
 use ring::{pbkdf2, rand::SecureRandom as _};
 
-use super::super::{Client, Error, ItemError};
+use super::super::{Client, Error, ItemError, Items};
 
 /// `ScramMechanism.SCRAM_SHA_512`.
 const SHA_512: i8 = 2;
@@ -29,33 +30,38 @@ impl Client {
         Ok(users(&answer.body.results))
     }
 
-    /// `AlterUserScramCredentials`: from now on this user logs in with this password. Who is connected stays so.
-    pub async fn set_scram_password(
+    /// `AlterUserScramCredentials`, by user: from now on these log in with these passwords, and nobody as those that are dropped. Who is connected
+    /// stays so.
+    pub async fn alter_scram(
         &self,
-        user: &str,
-        password: &str,
-    ) -> Result<Result<(), ItemError>, Error> {
-        let request =
-            AlterUserScramCredentialsRequest::default().with_upsertions(vec![upsertion(user, password)]);
-        self.alter_scram(&request).await
+        passwords: &[(&str, &str)],
+        dropped: &[&str],
+    ) -> Result<Items<()>, Error> {
+        if passwords.is_empty() && dropped.is_empty() {
+            return Ok(Vec::new());
+        }
+        let deletion = |user: &&str| {
+            ScramCredentialDeletion::default().with_name(super::text(user)).with_mechanism(SHA_512)
+        };
+        let request = AlterUserScramCredentialsRequest::default()
+            .with_upsertions(derived(passwords).await)
+            .with_deletions(dropped.iter().map(deletion).collect());
+        let answer = self.any(&request, self.until::<AlterUserScramCredentialsRequest>()).await?;
+        let results = answer.body.results.iter();
+        let item = |result: &AlterUserScramCredentialsResult| {
+            let said = ItemError::check(result.error_code, result.error_message.as_deref());
+            (result.user.as_str().to_owned(), said)
+        };
+        Ok(results.map(item).collect())
     }
+}
 
-    /// `AlterUserScramCredentials`: nobody logs in as this user any more.
-    pub async fn drop_scram_user(&self, user: &str) -> Result<Result<(), ItemError>, Error> {
-        let deletion =
-            ScramCredentialDeletion::default().with_name(super::text(user)).with_mechanism(SHA_512);
-        self.alter_scram(&AlterUserScramCredentialsRequest::default().with_deletions(vec![deletion])).await
-    }
-
-    async fn alter_scram(
-        &self,
-        request: &AlterUserScramCredentialsRequest,
-    ) -> Result<Result<(), ItemError>, Error> {
-        let answer = self.any(request, self.until::<AlterUserScramCredentialsRequest>()).await?;
-        let result =
-            answer.body.results.first().ok_or_else(|| answer.nonsense("nothing is said of the user"))?;
-        Ok(ItemError::check(result.error_code, result.error_message.as_deref()))
-    }
+/// What is derived takes milliseconds each, and nothing else must wait for it.
+async fn derived(passwords: &[(&str, &str)]) -> Vec<ScramCredentialUpsertion> {
+    let passwords: Vec<_> =
+        passwords.iter().map(|(user, password)| ((*user).to_owned(), (*password).to_owned())).collect();
+    let derive = move || passwords.iter().map(|(user, password)| upsertion(user, password)).collect();
+    tokio::task::spawn_blocking(derive).await.expect("no panic while deriving")
 }
 
 fn users(results: &[DescribeUserScramCredentialsResult]) -> BTreeSet<String> {

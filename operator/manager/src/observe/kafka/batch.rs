@@ -1,25 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sluice_clients::kafka::{Code, ConfigChange, ConfigTarget, Error, ItemError, Items, NewTopic, Topics};
 use sluice_core::view::kafka::{KafkaUuid, TopicView};
 use thiserror::Error as ThisError;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::oneshot;
 
+use super::gather::{Gathering, Wish, Wishes};
 use super::world::World;
 use crate::context::Context;
 use crate::scope::chain;
 
-/// A batch is closed when nothing has joined it for this long,
-const QUIET: Duration = Duration::from_millis(20);
-/// or when its first change has waited for this long. What a request costs the brokers hardly depends on its size: each one
-/// is a round of the quorum, and every broker takes it in on its own.
-const LONGEST: Duration = Duration::from_millis(300);
-/// The most changes in one batch: a request that a controller answers within a second or two.
-const MOST: usize = 500;
 /// How often we ask whether the brokers know a new topic, and for how long, before we leave it to the observer.
 const VISIBLE: (Duration, u32) = (Duration::from_millis(40), 50);
 
@@ -46,54 +38,21 @@ pub enum Refusal {
     NotVisible,
 }
 
-struct Wish {
-    change: Change,
-    done: oneshot::Sender<Result<(), Refusal>>,
-}
-
 /// Where Topics hand in their changes.
-#[derive(Clone)]
-pub struct Batches {
-    wishes: mpsc::UnboundedSender<Wish>,
-}
+pub type Batches = Wishes<Change, Result<(), Refusal>>;
 
-impl Batches {
-    /// The handle and the loop that carries the changes out.
-    pub fn new(world: Arc<World>, context: Weak<Context>) -> (Self, impl Future<Output = ()> + Send) {
-        let (wishes, inbox) = mpsc::unbounded_channel();
-        (Self { wishes }, run(world, context, inbox))
-    }
-
-    /// Makes `change` together with what others want at the same time.
-    pub async fn make(&self, change: Change) -> Result<(), Refusal> {
-        let (done, answer) = oneshot::channel();
-        let gone = || Refusal::Call("the cluster is being forgotten".into());
-        self.wishes.send(Wish { change, done }).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
-    }
-}
-
-async fn run(world: Arc<World>, context: Weak<Context>, mut inbox: mpsc::UnboundedReceiver<Wish>) {
-    let mut wishes = Vec::new();
-    while let Some(first) = inbox.recv().await {
-        wishes.push(first);
-        gather(&mut wishes, &mut inbox).await;
+/// Carries out what they want, for ever.
+pub async fn run(
+    world: Arc<World>,
+    context: Weak<Context>,
+    mut wanted: Gathering<Change, Result<(), Refusal>>,
+) {
+    while let Some(wishes) = wanted.next().await {
         let before = world.sight();
-        let mut batch = Batch::sort(std::mem::take(&mut wishes));
+        let mut batch = Batch::sort(wishes);
         batch.carry_out(&world).await;
         let Some(context) = context.upgrade() else { return };
         context.kafka_seen(&world.key, &before, &world.sight());
-    }
-}
-
-async fn gather(wishes: &mut Vec<Wish>, inbox: &mut mpsc::UnboundedReceiver<Wish>) {
-    let latest = Instant::now() + LONGEST;
-    while wishes.len() < MOST {
-        let until = latest.min(Instant::now() + QUIET);
-        match timeout_at(until, inbox.recv()).await {
-            Ok(Some(next)) => wishes.push(next),
-            Ok(None) | Err(_) => return,
-        }
     }
 }
 
@@ -108,7 +67,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn sort(wishes: Vec<Wish>) -> Self {
+    fn sort(wishes: Vec<Wish<Change, Result<(), Refusal>>>) -> Self {
         let mut batch = Self::default();
         for Wish { change, done } in wishes {
             match change {

@@ -1,13 +1,15 @@
-//! One Kafka cluster: `look` (the rounds of an observer; `disks` takes turns) fills the [`World`]; `batch` gathers the changes that many
-//! Topics want into few requests and shows their result in the view at once; `worlds` starts and ends them.
+//! One Kafka cluster: `look` (the rounds of an observer; `disks` takes turns) fills the [`World`]; `gather` makes few requests of what
+//! many objects want at the same time: `batch` of what Topics do, and shows the result in the view at once. `worlds` starts and ends all of it.
 
 mod batch;
 mod disks;
+mod gather;
 mod look;
 mod moves;
 mod world;
 mod worlds;
 
 pub use batch::{Change, Refusal};
+pub use gather::{Gathering, Wish, Wishes};
 pub use world::{Pace, World};
 pub use worlds::Worlds;

@@ -183,31 +183,22 @@ impl World {
         news
     }
 
-    /// Shows at once what a change of ours made of a user.
-    pub fn user_changed(&self, name: &str, changes: &Changes) {
+    /// Shows at once what changes of ours made of users.
+    pub fn users_changed(&self, all: &[(&str, &Changes)]) {
+        if all.is_empty() {
+            return;
+        }
         self.access.rcu(|rules| {
             let mut rules = BTreeSet::clone(rules.as_ref()?);
-            rules.retain(|rule| !changes.drop.contains(rule));
-            rules.extend(changes.make.iter().cloned());
+            for (name, changes) in all {
+                changes.show_rules(name, &mut rules);
+            }
             Some(Arc::new(rules))
         });
         self.users.rcu(|users| {
             let mut users = UsersView::clone(users.as_ref()?);
-            if changes.password.is_some() {
-                users.scram.insert(name.to_owned());
-            }
-            if changes.drop_password {
-                users.scram.remove(name);
-            }
-            let quotas = users.quotas.entry(name.to_owned()).or_default();
-            for (key, value) in &changes.quotas {
-                match value {
-                    Some(value) => drop(quotas.insert(key.clone(), *value)),
-                    None => drop(quotas.remove(key)),
-                }
-            }
-            if quotas.is_empty() {
-                users.quotas.remove(name);
+            for (name, changes) in all {
+                changes.show(name, &mut users);
             }
             Some(Arc::new(users))
         });

@@ -7,13 +7,15 @@ use sluice_clients::kafka::{Client, Options};
 use sluice_core::pki::Bundle;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::batch::{Batches, Change, Refusal};
+use super::batch::{self, Batches, Change, Refusal};
+use super::gather::gathering;
 use super::look;
 use super::world::World;
 use crate::context::Context;
 use crate::error::Error;
 use crate::pki::tls_of;
 use crate::scope::Key;
+use crate::user::{self, Crowd, UserWish};
 
 /// All Kafka clusters that we look at.
 #[derive(Default)]
@@ -27,7 +29,8 @@ struct Entry {
     identity: Option<Shown>,
     world: Arc<World>,
     batches: Batches,
-    _tasks: [AbortOnDropHandle<()>; 2],
+    crowd: Crowd,
+    _tasks: [AbortOnDropHandle<()>; 3],
 }
 
 /// The certificate that Sluice shows.
@@ -76,16 +79,19 @@ impl Worlds {
         };
         let world = Arc::new(World::new(key.clone(), Client::new(options), Timestamp::now()));
         let weak: Weak<Context> = Arc::downgrade(context);
-        let (batches, carry_out) = Batches::new(Arc::clone(&world), weak.clone());
+        let (batches, topics) = gathering();
+        let (crowd, users) = gathering();
         let tasks = [
+            AbortOnDropHandle::new(tokio::spawn(batch::run(Arc::clone(&world), weak.clone(), topics))),
+            AbortOnDropHandle::new(tokio::spawn(user::serve(Arc::clone(&world), users))),
             AbortOnDropHandle::new(tokio::spawn(look::observe(Arc::clone(&world), weak))),
-            AbortOnDropHandle::new(tokio::spawn(carry_out)),
         ];
         let entry = Entry {
             bootstrap: bootstrap.to_vec(),
             identity: shown,
             world: Arc::clone(&world),
             batches,
+            crowd,
             _tasks: tasks,
         };
         entries.insert(key.clone(), entry);
@@ -103,10 +109,22 @@ impl Worlds {
             let entries = self.entries.lock().expect("no panic while holding the worlds");
             entries.get(key).map(|entry| entry.batches.clone())
         };
-        match batches {
+        let made = match batches {
             Some(batches) => batches.make(change).await,
-            None => Err(Refusal::Call(format!("nobody looks at KafkaCluster {key} any more"))),
-        }
+            None => None,
+        };
+        made.unwrap_or_else(|| Err(Refusal::Call(format!("nobody looks at KafkaCluster {key} any more"))))
+    }
+
+    /// Changes what a cluster knows of a user, together with what others want at the same time; `None`: this is not what is looked at
+    /// any more.
+    pub async fn change_user(&self, world: &Arc<World>, wish: UserWish) -> Option<Result<(), user::Refusal>> {
+        let crowd = {
+            let entries = self.entries.lock().expect("no panic while holding the worlds");
+            let entry = entries.get(&world.key).filter(|entry| Arc::ptr_eq(&entry.world, world))?;
+            entry.crowd.clone()
+        };
+        crowd.make(wish).await
     }
 
     /// Stops looking at a cluster that is gone.
