@@ -14,6 +14,7 @@ pub mod disk;
 pub mod kafka;
 pub mod knock;
 pub mod latency;
+pub mod numbers;
 pub mod records;
 pub mod rest;
 pub mod sql;

@@ -1,6 +1,7 @@
 //! Records in, records out.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 
 use super::kafka::client;
+use super::numbers;
 
 #[derive(clap::Args)]
 pub struct Produce {
@@ -72,9 +74,9 @@ pub struct Consume {
     /// Look for PREFIX-0 up to PREFIX-N, without N
     #[arg(long, default_value_t = 0)]
     pub numbers: u64,
-    /// Of these, numbers that need not be there
-    #[arg(long, value_delimiter = ',')]
-    pub but: Vec<u64>,
+    /// Of these, numbers that need not be there: 3,7-9
+    #[arg(long, value_delimiter = ',', value_parser = numbers::run)]
+    pub but: Vec<RangeInclusive<u64>>,
     #[arg(long, default_value_t = 30)]
     pub patience_s: u64,
 }
@@ -208,7 +210,9 @@ fn read(args: &Consume) -> Result<Consumed> {
         }
     }
     told.distinct = keys.len() as u64;
-    let missing = |n: &u64| !args.but.contains(n) && !keys.contains(&format!("{}-{n}", args.prefix));
+    let missing = |n: &u64| {
+        !args.but.iter().any(|run| run.contains(n)) && !keys.contains(&format!("{}-{n}", args.prefix))
+    };
     let missing: Vec<u64> = (0..args.numbers).filter(missing).collect();
     (told.missing, told.first_missing) = (missing.len() as u64, missing.first().copied());
     Ok(told)

@@ -148,11 +148,12 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
     judge::no_throttle_is_left(arena).await?;
     judge::status_says_what_kafka_says(arena).await?;
     Ok(format!(
-        "{made} faults in {:.0} s; {} records acknowledged and read back ({} not acknowledged; the slowest after {:.1} s); no throttle \
-         left; status says what Kafka says",
+        "{made} faults in {:.0} s; {} records acknowledged and read back ({} not acknowledged{}; the slowest after {:.1} s); no \
+         throttle left; status says what Kafka says",
         began.elapsed().as_secs_f64(),
         produced.acked,
         produced.failed,
+        produced.first_error.map_or_else(String::new, |error| format!(": {error}")),
         Duration::from_millis(produced.slowest_ms).as_secs_f64(),
     ))
 }

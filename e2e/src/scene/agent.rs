@@ -13,6 +13,7 @@ use super::pipeline::Shop;
 use crate::agent::kafka::TopicFacts;
 use crate::agent::knock::Knocked;
 use crate::agent::latency::Latency;
+use crate::agent::numbers;
 use crate::agent::records::{Consumed, Produced};
 use crate::agent::rest::Response;
 use crate::agent::workload::Done;
@@ -129,8 +130,7 @@ impl Agent {
         produced: &Produced,
     ) -> Result<Consumed> {
         let numbers = (produced.acked + produced.failed).to_string();
-        let but: Vec<_> = produced.unacknowledged.iter().map(u64::to_string).collect();
-        let but = but.join(",");
+        let but = numbers::told(&produced.unacknowledged);
         let mut args = vec!["consume", "--bootstrap", bootstrap, "--topic", topic, "--prefix", "n"];
         args.extend(["--numbers", &numbers, "--patience-s", "120"]);
         if !but.is_empty() {
