@@ -17,6 +17,7 @@ mod cluster;
 mod connector;
 mod deaths;
 mod guard;
+mod held;
 mod input;
 mod isr;
 mod machine;
@@ -180,6 +181,8 @@ cases! {
         "the server removes WAL that the slot had not been read to the end: refused, nothing runs; a snapshot on request heals";
     "F13" Shared Beside 60 deaths::f13_a_table_without_a_key_is_refused_and_topics_are_as_declared,
         "a table without a key is refused with the statement that mends it, nothing created; topics have the declared replicas and retention";
+    "F14" Shared Beside 150 held::f14_a_slot_that_another_holds_is_told,
+        "another program reads the slot: named, and what it took is a gap; a reader that is gone holds it: named, and it goes on by itself";
     "B1" Own Beside 10 input::b01_wrong_references_are_named,
         "references to objects that do not exist: each kind says which is missing and recovers when it comes";
     "B2" Own Beside 5 input::b02_the_schema_refuses_what_cannot_be_meant,

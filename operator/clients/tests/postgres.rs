@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sluice_clients::postgres::{Error, Password, Session, SourceQuestion, Target, Tls};
 use sluice_core::cdc::sql;
-use sluice_core::view::source::{SourceView, TableKind, TableName, Trouble};
+use sluice_core::view::source::{Slot, SourceView, TableKind, TableName, Trouble};
 use support::postgres::{ADMIN, Postgres, SECRET};
 use support::tls::Authority;
 
@@ -54,6 +54,18 @@ fn question(names: &[&str]) -> SourceQuestion {
 
 async fn look(session: &mut Session, names: &[&str]) -> SourceView {
     session.source(&question(names)).await.expect("look at the source")
+}
+
+/// The slot `sluice_shop` as soon as it is as wanted.
+async fn slot_once(session: &mut Session, wanted: impl Fn(&Slot) -> bool) -> Slot {
+    for _ in 0..300 {
+        let slot = session.pulse().await.unwrap().slots.remove("sluice_shop").unwrap();
+        if wanted(&slot) {
+            return slot;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("not within 30 s");
 }
 
 #[tokio::test]
@@ -168,6 +180,12 @@ async fn what_sluice_makes_in_a_source_is_seen_changed_and_gone_without_a_trace(
     assert_eq!((slot.active, slot.wal_status.as_deref()), (false, Some("reserved")));
     assert!(pulse.position.since(slot.confirmed_flush_lsn.unwrap()) > 0);
     assert_eq!(slot.safe_wal_size, None, "max_slot_wal_keep_size is not set");
+    assert_eq!(slot.reader, None);
+    let reads = server.read_slot("shop", "sluice_shop", "sluice_shop");
+    let read = slot_once(&mut session, |slot| slot.active).await;
+    assert_eq!((read.foreign_reader(), read.is_read()), (Some("pg_recvlogical"), false));
+    drop(reads);
+    slot_once(&mut session, |slot| !slot.active).await;
 
     // twice: teardown may be interrupted and come again
     for _ in 0..2 {

@@ -27,7 +27,9 @@ macro_rules! position_and_slots {
       THEN (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', b.pid, 'user', a.usename, 'database', a.datname,
           'application', a.application_name, 'state', a.state, 'since', date_trunc('second', a.xact_start))), '[]')
         FROM unnest(pg_blocking_pids(s.active_pid)) b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid)
-      ELSE '[]' END)), '{}')
+      ELSE '[]' END,
+    'reader', (SELECT jsonb_build_object('application', r.application_name, 'replied', to_jsonb(r) ->> 'reply_time')
+      FROM pg_stat_replication r WHERE r.pid = s.active_pid))), '{}')
     FROM pg_replication_slots s)"
     };
 }

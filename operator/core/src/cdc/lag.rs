@@ -58,11 +58,12 @@ impl Track {
             let Some(confirmed) = slot.confirmed_flush_lsn else { continue };
             let retained = slot.restart_lsn.map_or(0, |kept| position.since(kept).max(0));
             let reader = self.readers.entry(name.clone()).or_default();
-            reader.observe(now, confirmed, slot.active, retained);
+            reader.observe(now, confirmed, slot, retained);
             let (read_to, ended_at, growth) = (reader.read_to, reader.ended_at, reader.growth());
+            let silent = reader.silent(now);
             let bytes = position.since(confirmed).max(0);
             let seconds = self.seconds_behind(now, confirmed);
-            lags.insert(name.clone(), Lag { bytes, seconds, retained, growth, read_to, ended_at });
+            lags.insert(name.clone(), Lag { bytes, seconds, retained, growth, read_to, ended_at, silent });
         }
         lags
     }

@@ -318,7 +318,9 @@ fn go_on(
 /// What holds once everything is applied.
 fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: bool) -> (Phase, Verdict) {
     let running = wanted.state == RunState::Running;
-    if let Some(verdict) = told::slot_waits(wanted, seen).filter(|_| running) {
+    // where a task has failed for it, this says more
+    let slot = || told::slot_waits(wanted, seen).or_else(|| told::slot_held(wanted, seen));
+    if let Some(verdict) = running.then(slot).flatten() {
         return (Phase::Preparing, verdict);
     }
     if let Some(verdict) = told::connectors(wanted, compiled, seen) {

@@ -11,6 +11,8 @@ crate::reasons! {
         Starting,
         /// PostgreSQL makes the slot once transactions that began before have ended.
         SlotWaiting,
+        /// The slot is read by another program than the connector, or by one that sends no reply any more.
+        SlotHeld,
         /// The rows that the tables had at the start are being read. Also of the conditions `SnapshotComplete` and `LagBudget`.
         Snapshotting,
         /// The offset of the source or of a sink is being set, as `spec.offsets` asks; its connector is stopped meanwhile.

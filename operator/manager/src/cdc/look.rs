@@ -8,7 +8,7 @@ use sluice_core::cdc::offsets::Positions;
 use sluice_core::cdc::snapshot::{self, Snapshot};
 use sluice_core::cdc::{self, Child, Claim, Compiled, Seen, Wanted, names};
 use sluice_core::referent::Referent;
-use sluice_core::view::source::{SinkView, SourceView, TableName};
+use sluice_core::view::source::{SinkView, Slot, SourceView, TableName};
 use sluice_crds::cdc_pipeline::MissedRecords;
 use sluice_crds::common::RunState;
 use sluice_crds::{CdcPipeline, CdcPipelineStatus, Connector, Topic};
@@ -84,7 +84,7 @@ impl Found {
         // Connect reads its offsets topic to the end for each such question: only where the answer matters
         let asks = connector.is_some_and(|child| {
             let slot = seen_source.sight.current().and_then(|view| view.slots.get(&wanted.source.slot));
-            let read = slot.is_some_and(|slot| slot.active);
+            let read = slot.is_some_and(Slot::is_read);
             !snapshot_completed
                 || child.declared != RunState::Running
                 || !read

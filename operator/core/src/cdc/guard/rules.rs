@@ -2,7 +2,7 @@ use super::{Facts, Gap, Stored};
 use crate::cdc::CdcReason;
 use crate::cdc::lag::coarse;
 use crate::units::human_bytes;
-use crate::view::source::Lsn;
+use crate::view::source::{Lsn, Slot};
 
 type Rule = fn(&Facts<'_>) -> Option<Gap>;
 
@@ -92,7 +92,7 @@ fn offset_is_debeziums(facts: &Facts<'_>) -> Option<Gap> {
 fn server_has_not_gone_back(facts: &Facts<'_>) -> Option<Gap> {
     let stored = facts.stored.lsn()?;
     let position = facts.view.position;
-    let read = facts.present().is_some_and(|slot| slot.active);
+    let read = facts.present().is_some_and(Slot::is_read);
     (!read && position < stored).then(|| Gap {
         reason: CdcReason::ServerWentBack,
         from: Some(stored),
@@ -132,13 +132,13 @@ fn slot_was_made_first(facts: &Facts<'_>) -> Option<Gap> {
 /// too (its log position check), so nobody reads a slot like that; one that is read has only gone on since the offset was asked for.
 fn slot_keeps_what_is_needed(facts: &Facts<'_>) -> Option<Gap> {
     let slot = facts.present()?;
-    (!slot.active && slot.restart_lsn? > delivered(facts)?).then(|| ahead(facts, false)).flatten()
+    (!slot.is_read() && slot.restart_lsn? > delivered(facts)?).then(|| ahead(facts, false)).flatten()
 }
 
 /// PostgreSQL begins at `confirmed_flush_lsn`, whatever earlier position a reader asks for, and says nothing (F7).
 fn slot_is_not_ahead(facts: &Facts<'_>) -> Option<Gap> {
     let slot = facts.present()?;
-    (!slot.active && slot.confirmed_flush_lsn? > delivered(facts)?).then(|| ahead(facts, true)).flatten()
+    (!slot.is_read() && slot.confirmed_flush_lsn? > delivered(facts)?).then(|| ahead(facts, true)).flatten()
 }
 
 /// Up to where everything is known to be in Kafka: the offset, what the reader was seen to confirm, and what was given up knowingly.

@@ -9,7 +9,7 @@ use crate::cdc::guard::{Facts, Gap, Memory, Stored, judge};
 use crate::cdc::{CdcReason, Phase, Plan, Wanted};
 use crate::condition::VerdictKind;
 use crate::view::Sight;
-use crate::view::source::{Identity, Lag, Lsn, Slot, SourceView};
+use crate::view::source::{Identity, Lag, Lsn, Slot, SlotReader, SourceView};
 
 const SLOT: &str = "sluice_prod_shop";
 
@@ -101,6 +101,9 @@ fn what_the_reader_itself_confirmed_is_no_gap_after_a_crash() {
     let mut reading = crashed(550, None);
     slot(&mut reading).active = true;
     assert_eq!(gap(&reading, stored, false), None, "a slot in use cannot be moved by others");
+    slot(&mut reading).reader = Some(SlotReader { application: Some("psql".into()), replied: None });
+    let told = gap(&reading, stored, false).unwrap();
+    assert_eq!(told.reason, CdcReason::SlotAhead, "what another has read is not in Kafka");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::cdc::snapshot::Snapshot;
 use crate::cdc::{self, Phase, Wanted};
 use crate::condition::VerdictKind;
 use crate::view::Sight;
-use crate::view::source::{Holder, Lsn, Slot, SourceView};
+use crate::view::source::{Holder, Lsn, Slot, SlotReader, SourceView};
 
 #[test]
 fn a_table_that_comes_after_the_snapshot_is_told_by_name_until_its_rows_are_read() {
@@ -166,4 +166,39 @@ fn a_slot_that_is_being_made_is_waited_for_and_who_holds_it_up_is_named() {
     assert_eq!((plan.verdict.reason, plan.connectors[0].spec.state), ("Starting", RunState::Stopped));
     see(&mut world, Slot { confirmed_flush_lsn: Some(Lsn(5)), active: false, ..making(vec![]) });
     assert_eq!(world.plan(&wanted).connectors[0].spec.state, RunState::Running);
+}
+
+#[test]
+fn a_slot_that_another_holds_is_no_stream() {
+    let wanted = wanted(|_| {});
+    let mut world = streaming(&wanted);
+    let name = &wanted.source.slot;
+    let see = |world: &mut World, application: &str, silent: i64, timeout: i64| {
+        world.source_turns(|view| {
+            view.server.wal_sender_timeout = timeout;
+            let slot = Slot {
+                plugin: Some("pgoutput".into()),
+                confirmed_flush_lsn: Some(Lsn(5)),
+                active: true,
+                active_pid: Some(77),
+                reader: Some(SlotReader { application: Some(application.into()), replied: None }),
+                ..Default::default()
+            };
+            view.slots.insert(name.clone(), slot);
+            view.lags.entry(name.clone()).or_default().silent = silent;
+        });
+        let plan = world.plan(&wanted);
+        (plan.phase, plan.verdict.reason, plan.verdict.message)
+    };
+    let ours = "Debezium Streaming";
+    assert_eq!(see(&mut world, ours, 34, 60_000).1, "Streaming");
+    for (application, silent, timeout, words) in [
+        (ours, 35, 60_000, ["after wal_sender_timeout (60 s)", "SELECT pg_terminate_backend(77);"]),
+        (ours, 350, 0, ["wal_sender_timeout is 0", "SELECT pg_terminate_backend(77);"]),
+        ("psql", 0, 60_000, ["by the process 77 (psql)", "SELECT pg_terminate_backend(77);"]),
+    ] {
+        let (phase, reason, message) = see(&mut world, application, silent, timeout);
+        assert_eq!((phase, reason), (Phase::Preparing, "SlotHeld"));
+        assert!(words.iter().all(|words| message.contains(words)), "{message}");
+    }
 }

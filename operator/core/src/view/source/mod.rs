@@ -150,6 +150,8 @@ pub struct Slot {
     pub safe_wal_size: Option<i64>,
     /// Whose transactions must end before it is made.
     pub waits_for: Vec<Holder>,
+    /// Who reads it, as far as our role may see that.
+    pub reader: Option<SlotReader>,
 }
 
 impl Slot {
@@ -158,6 +160,26 @@ impl Slot {
         // a physical one never has a position
         self.plugin.is_some() && self.confirmed_flush_lsn.is_none()
     }
+
+    /// Who reads it is no Debezium: the name of that program. What it confirms never comes to Kafka.
+    pub fn foreign_reader(&self) -> Option<&str> {
+        let application = self.reader.as_ref().filter(|_| self.active)?.application.as_deref()?;
+        (!application.is_empty() && !application.contains("Debezium")).then_some(application)
+    }
+
+    /// A connector reads it, or may.
+    pub fn is_read(&self) -> bool {
+        self.active && self.foreign_reader().is_none()
+    }
+}
+
+/// The session that reads a slot (`pg_stat_replication`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SlotReader {
+    pub application: Option<String>,
+    /// When it has sent its last reply, by its own clock. One that lives sends one every ten seconds (`status.update.interval.ms`).
+    pub replied: Option<String>,
 }
 
 /// A session with a transaction that others wait for. Of other roles' sessions a plain role sees less.
@@ -202,6 +224,8 @@ pub struct Lag {
     pub read_to: Option<Lsn>,
     /// Where the slot was at the first look after its reader had gone.
     pub ended_at: Option<Lsn>,
+    /// For how many seconds the slot's reader has been seen to send no new reply.
+    pub silent: i64,
 }
 
 /// A database that is written to, in one schema.

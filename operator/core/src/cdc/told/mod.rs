@@ -1,5 +1,7 @@
 //! Verdicts: what is wrong, what Sluice does next, what one can do.
 
+mod slot;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -7,7 +9,6 @@ use sluice_crds::cdc_pipeline::{MissedRecords, OnGap, SnapshotRun};
 use sluice_crds::common::RunState;
 
 use super::child::{Child, Says};
-use super::claim::Claim;
 use super::compile::Compiled;
 use super::plan::{Look, Seen, Work};
 use super::preflight::{self, Failed};
@@ -15,7 +16,9 @@ use super::wanted::Sink;
 use super::{CdcReason, Wanted, adhoc, missed};
 use crate::condition::{Verdict, VerdictKind, whole_seconds};
 use crate::referent;
-use crate::view::source::{Holder, TableName, Trouble};
+use crate::view::source::{TableName, Trouble};
+
+pub(super) use slot::{slot_claimed, slot_held, slot_waits};
 
 pub(super) fn connect_missing(name: &str) -> Verdict {
     Verdict::stalled(
@@ -46,53 +49,6 @@ pub(super) fn name_taken(compiled: &Compiled, seen: &Seen<'_>) -> Option<Verdict
         );
         Verdict::stalled(CdcReason::NameTaken, message)
     })
-}
-
-pub(super) fn slot_claimed(wanted: &Wanted, by: &Claim) -> Verdict {
-    let message = format!(
-        "The replication slot {} is the CdcPipeline {}/{}'s, and a slot has one reader. Nothing was changed. Create this pipeline \
-         anew with another spec.source.postgres.slotName, or delete the other one",
-        wanted.source.slot, by.namespace, by.name
-    );
-    Verdict::stalled(CdcReason::SlotClaimed, message)
-}
-
-/// A transaction anywhere in the server that has written something holds up every slot that is made after it began.
-pub(super) fn slot_waits(wanted: &Wanted, seen: &Seen<'_>) -> Option<Verdict> {
-    let name = &wanted.source.slot;
-    let slot = seen.source.sight.current()?.slots.get(name)?;
-    let first = slot.waits_for.first()?;
-    let who = match slot.waits_for.len() - 1 {
-        0 => holder(first),
-        more => format!("{} and {more} more", holder(first)),
-    };
-    let end = match first.pid {
-        0 => "COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".to_owned(),
-        pid => format!("SELECT pg_terminate_backend({pid});"),
-    };
-    Some(Verdict::reconciling(
-        CdcReason::SlotWaiting,
-        format!(
-            "PostgreSQL makes the slot {name} once all transactions that began before have ended, and rows are read after that. It \
-             waits for {who}. To end that transaction at once: {end}"
-        ),
-    ))
-}
-
-fn holder(holder: &Holder) -> String {
-    if holder.pid == 0 {
-        return "a prepared transaction".into();
-    }
-    let known = |what: &Option<String>| what.clone().filter(|what| !what.is_empty());
-    let place = match (known(&holder.user), known(&holder.database)) {
-        (Some(user), Some(database)) => Some(format!("{user} in {database}")),
-        (user, database) => user.or(database),
-    };
-    let since = known(&holder.since).map(|since| format!("since {since}"));
-    let parts: Vec<String> =
-        [place, known(&holder.application), known(&holder.state), since].into_iter().flatten().collect();
-    let details = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-    format!("the process {}{details}", holder.pid)
 }
 
 pub(super) fn source_unseen<V>(wanted: &Wanted, look: &Look<'_, V>) -> Verdict {
