@@ -42,6 +42,7 @@ pub use ops::create::NewTopic;
 pub use ops::groups::Committed;
 pub use ops::offsets::{At, Offsets, TopicPartition};
 pub use ops::peek::Peeks;
+pub use ops::produce::NewRecord;
 pub use ops::reassign::Reassign;
 pub use ops::tail::Tail;
 pub use ops::topics::Topics;

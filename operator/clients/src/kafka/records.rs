@@ -32,6 +32,7 @@ pub struct Record {
     pub offset: i64,
     /// Milliseconds since 1970: when it was produced or appended, as the topic's `message.timestamp.type` has it.
     pub timestamp: i64,
+    pub key: Option<Vec<u8>>,
     /// `None`: a tombstone.
     pub value: Option<Vec<u8>>,
     /// In their order; one without a value is as one of no bytes.
@@ -66,10 +67,19 @@ pub fn first(bytes: &[u8], offset: i64) -> Result<Peeked, Cut> {
     Ok(Peeked::Nothing)
 }
 
-/// All records at `offset` or behind it that are here whole, but for those in batches that cannot be opened; and the offset behind them.
-/// `Err`: not even one batch is here to its end.
-pub fn all(bytes: &[u8], offset: i64) -> Result<(Vec<Record>, i64), Cut> {
-    let (mut rest, mut found, mut next) = (bytes, Vec::new(), offset);
+/// What a fetch has brought of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct All {
+    pub records: Vec<Record>,
+    /// The offset behind them.
+    pub next: i64,
+    /// There were batches that cannot be opened: of another compression. Their records are missing.
+    pub sealed: bool,
+}
+
+/// All records at `offset` or behind it that are here whole. `Err`: not even one batch is here to its end.
+pub fn all(bytes: &[u8], offset: i64) -> Result<All, Cut> {
+    let (mut rest, mut found, mut next, mut sealed) = (bytes, Vec::new(), offset, false);
     while !rest.is_empty() {
         let batch = match Batch::read(rest) {
             Ok(batch) => batch,
@@ -77,18 +87,19 @@ pub fn all(bytes: &[u8], offset: i64) -> Result<(Vec<Record>, i64), Cut> {
             Err(Cut) => return Err(Cut),
         };
         rest = rest.get(batch.size..).unwrap_or_default();
-        if !batch.control
-            && batch.last_offset >= next
-            && let Some(plain) = batch.plain()?
-        {
-            let mut records = plain.as_ref();
-            for _ in 0..batch.count {
-                found.extend(batch.next(&mut records, next)?);
+        if !batch.control && batch.last_offset >= next {
+            if let Some(plain) = batch.plain()? {
+                let mut records = plain.as_ref();
+                for _ in 0..batch.count {
+                    found.extend(batch.next(&mut records, next)?);
+                }
+            } else {
+                sealed = true;
             }
         }
         next = next.max(batch.last_offset.saturating_add(1));
     }
-    Ok((found, next))
+    Ok(All { records: found, next, sealed })
 }
 
 struct Batch<'a> {
@@ -166,7 +177,7 @@ impl<'a> Batch<'a> {
             return Ok(None);
         }
         let key = varint(record)?;
-        take(record, key)?;
+        let key = take(record, key)?.map(<[u8]>::to_vec);
         let value = varint(record)?;
         let value = take(record, value)?.map(<[u8]>::to_vec);
         let mut headers = Vec::new();
@@ -178,7 +189,7 @@ impl<'a> Batch<'a> {
             headers.push((String::from_utf8_lossy(name).into_owned(), content.to_vec()));
         }
         let timestamp = if self.append_time { self.newest } else { timestamp };
-        Ok(Some(Record { offset: at, timestamp, value, headers }))
+        Ok(Some(Record { offset: at, timestamp, key, value, headers }))
     }
 }
 
@@ -277,14 +288,15 @@ mod tests {
                 assert_eq!(value(first(&bytes, asked)), found, "{compression:?} {asked}");
             }
             let offsets = |from| {
-                let (records, next) = all(&bytes, from).unwrap();
+                let All { records, next, sealed } = all(&bytes, from).unwrap();
+                assert!(!sealed && records.iter().all(|record| record.key.as_deref() == Some(b"key")));
                 (records.iter().map(|record| record.offset).collect::<Vec<_>>(), next)
             };
             assert_eq!(offsets(0), (vec![10, 11, 14, 20], 21), "{compression:?}");
             assert_eq!(offsets(12), (vec![14, 20], 21), "{compression:?}");
             assert_eq!(offsets(21), (vec![], 21), "{compression:?}");
             assert_eq!(
-                all(&bytes[..bytes.len() - 1], 12).unwrap().1,
+                all(&bytes[..bytes.len() - 1], 12).unwrap().next,
                 15,
                 "half a batch is for the next time"
             );
@@ -300,6 +312,7 @@ mod tests {
     fn a_batch_of_another_compression_tells_its_newest_time() {
         let bytes = batch(&[wire(1, Some("a")), wire(2, Some("b"))], Compression::Zstd);
         assert_eq!(first(&bytes, 1), Ok(Peeked::Sealed { newest: 1002 }));
+        assert_eq!(all(&bytes, 1), Ok(All { records: vec![], next: 3, sealed: true }));
     }
 
     proptest! {

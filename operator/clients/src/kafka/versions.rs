@@ -12,8 +12,8 @@ use kafka_protocol::messages::{
     DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
     DescribeQuorumRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest, FetchRequest,
     FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest,
-    ListPartitionReassignmentsRequest, MetadataRequest, OffsetFetchRequest, RemoveRaftVoterRequest,
-    UnregisterBrokerRequest,
+    ListPartitionReassignmentsRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest,
+    RemoveRaftVoterRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -61,6 +61,8 @@ speak! {
     ListOffsetsRequest = "ListOffsets" 10..=10 reads;
     // 12: flexible, and the last version that names topics by their names
     FetchRequest = "Fetch" 12..=12 reads;
+    // 9: flexible; 12 is the last version that names topics by their names
+    ProduceRequest = "Produce" 9..=12 writes;
     // 8: several groups at once (KIP-709)
     OffsetFetchRequest = "OffsetFetch" 8..=9 reads;
     CreateTopicsRequest = "CreateTopics" 7..=7 writes;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sluice_clients::kafka::{At, Client, Code, Committed, ItemError, NewTopic, Peeked, TopicPartition};
+use sluice_clients::kafka::{
+    At, Client, Code, Committed, ItemError, NewRecord, NewTopic, Peeked, TopicPartition,
+};
 
 use super::support::kafka::{Kafka, shared};
 use super::support::wait::until;
@@ -103,4 +105,36 @@ async fn single_records_are_read_where_they_stand() {
     let peeked = client.peek(&places(3001)).await.unwrap();
     assert_eq!(peeked[&at("peeked", 0)].as_ref().unwrap_err().code, Code(1), "out of range");
     assert_eq!(client.peek(&BTreeMap::from([(at("not-there", 0), 0)])).await.unwrap(), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn records_that_are_produced_are_read_as_they_were() {
+    let kafka = shared().await;
+    let client = kafka.client();
+    create(&client, topic("produced", 2)).await;
+    let record = |key: &str, value: Option<&str>| NewRecord {
+        key: Some(key.as_bytes().to_vec()),
+        value: value.map(|value| value.as_bytes().to_vec()),
+        headers: vec![("sent".to_owned(), b"again".to_vec())],
+    };
+    let now = jiff::Timestamp::now().as_millisecond();
+    let first = [record("a", Some("1")), record("b", None)];
+    // its leader may not know of it yet
+    let looked = async || client.produce(&at("produced", 1), &first, now).await.unwrap();
+    assert_eq!(until("produced", looked, Result::is_ok).await, Ok(0));
+    assert_eq!(client.produce(&at("produced", 1), &[record("a", Some("2"))], now).await.unwrap(), Ok(2));
+    let tail = client.tail(&at("produced", 1), Some(0), 0).await.unwrap().unwrap();
+    assert_eq!((tail.next, tail.end, tail.sealed), (3, 3, false));
+    let written: Vec<_> = tail
+        .records
+        .into_iter()
+        .map(|one| NewRecord { key: one.key, value: one.value, headers: one.headers })
+        .collect();
+    assert_eq!(written, [record("a", Some("1")), record("b", None), record("a", Some("2"))]);
+
+    let absent = client.produce(&at("not-there", 0), &first, now).await.unwrap();
+    assert_eq!(absent.unwrap_err().code, Code::LEADER_NOT_AVAILABLE);
+    let large = record("a", Some(&"x".repeat(2 << 20)));
+    let refused = client.produce(&at("produced", 0), &[large], now).await.unwrap().unwrap_err();
+    assert!(refused.code == Code(10) && !refused.code.is_retriable(), "{refused:?}");
 }

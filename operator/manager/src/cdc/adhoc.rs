@@ -37,7 +37,7 @@ pub async fn listen(
     let since = run.at.as_ref().map_or(0, |at| at.0.as_millisecond() - CLOCKS);
     listening.heard.whole = false;
     match client.tail(&TopicPartition { topic, partition: 0 }, listening.next, since).await {
-        Ok(Some(Tail { records, next, end })) => {
+        Ok(Some(Tail { records, next, end, .. })) => {
             for value in records.iter().filter_map(|record| record.value.as_deref()) {
                 listening.heard.note(&listening.signal, value);
             }

@@ -347,7 +347,7 @@ mod tests {
     fn the_oldest_change_is_as_old_as_its_commit() {
         let record = |timestamp, value: Option<&str>| {
             let value = value.map(|text| text.as_bytes().to_vec());
-            Ok(Peeked::Record(Record { offset: 0, timestamp, value, headers: vec![] }))
+            Ok(Peeked::Record(Record { offset: 0, timestamp, key: None, value, headers: vec![] }))
         };
         let source = |snapshot: &str| {
             format!(

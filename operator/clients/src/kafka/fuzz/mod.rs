@@ -65,7 +65,7 @@ const SOON: Duration = Duration::from_secs(5);
 async fn ask(client: &Client, call: u8) -> Result<(), Error> {
     let at = |partition| TopicPartition { topic: "t".into(), partition };
     let id = KafkaUuid([b't'; 16]);
-    match call % 27 {
+    match call % 28 {
         0 => client.look(None).await.map(drop),
         1 => client.metadata(Topics::Named(&["t", "tt"])).await.map(drop),
         2 => client.describe_quorum().await.map(drop),
@@ -94,6 +94,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), Error> {
             let listener = VoterListener { name: "t".into(), address: Address::new("t", 1) };
             client.add_raft_voter("t", (1, id), &[listener]).await
         }
+        26 => client.produce(&at(0), &[], 0).await.map(drop),
         25 => client.tail(&at(0), Some(3), 0).await.map(drop),
         _ => client.remove_raft_voter("t", (1, id)).await,
     }

@@ -3,7 +3,7 @@
 //!
 //! For the view of a cluster: `cluster`, `topics`, `quorum`, `configs`, `log_dirs`, and `look`, which puts the first two together.
 //! Changes: `create`, `delete`, `partitions`, `alter` (configs), `acls`, `scram` (passwords), `quotas`, `voters`, `unregister`,
-//! `reassign` (replicas), `elect` (leaders). Progress of readers: `offsets`, `groups`, and `peek` for single records.
+//! `reassign` (replicas), `elect` (leaders), `produce` (records). Progress of readers: `offsets`, `groups`, and `peek` for single records.
 //! `batch` splits what is too much for one request.
 
 pub mod acls;
@@ -20,6 +20,7 @@ pub mod look;
 pub mod offsets;
 pub mod partitions;
 pub mod peek;
+pub mod produce;
 pub mod quorum;
 pub mod quotas;
 pub mod reassign;

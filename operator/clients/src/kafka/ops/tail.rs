@@ -18,11 +18,13 @@ pub struct Tail {
     pub next: i64,
     /// Where the partition ended when it was asked: below `next` all of it was read.
     pub end: i64,
+    /// There were records in between that cannot be opened.
+    pub sealed: bool,
 }
 
 impl Client {
     /// `Fetch`: the records of a partition from `offset` on, or from the first that came at `since` (milliseconds since 1970) or later; a
-    /// part of them, where there are many. What cannot be opened is stepped over. `None`: the partition cannot be read now, or not from
+    /// part of them, where there are many. `None`: the partition cannot be read now, or not from
     /// there.
     pub async fn tail(
         &self,
@@ -42,9 +44,9 @@ impl Client {
                 None => return Ok(None),
             },
         };
-        let mut records = Vec::new();
+        let (mut records, mut sealed) = (Vec::new(), false);
         if next >= end {
-            return Ok(Some(Tail { records, next, end }));
+            return Ok(Some(Tail { records, next, end, sealed }));
         }
         let (by_leader, _) = self.leaders(&[&at.topic], self.until::<FetchRequest>()).await?;
         let Some((&leader, _)) = by_leader.iter().find(|(_, led)| led.contains(at)) else {
@@ -60,18 +62,19 @@ impl Client {
             if partition.error_code != 0 {
                 return Ok(None);
             }
-            let Ok((found, behind)) = all(partition.records.as_deref().unwrap_or_default(), next) else {
+            let Ok(found) = all(partition.records.as_deref().unwrap_or_default(), next) else {
                 break;
             };
-            if behind == next {
+            if found.next == next {
                 break;
             }
-            records.extend(found);
-            next = behind;
+            sealed |= found.sealed;
+            records.extend(found.records);
+            next = found.next;
             if next >= end {
                 break;
             }
         }
-        Ok(Some(Tail { records, next, end }))
+        Ok(Some(Tail { records, next, end, sealed }))
     }
 }
