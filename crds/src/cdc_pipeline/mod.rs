@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod delivery;
 mod offsets;
+mod replay;
 mod sink;
 mod snapshot;
 mod status;
@@ -20,6 +21,7 @@ use crate::topic::{Adoption, CleanupPolicy, Retention};
 
 pub use delivery::{Delivery, DeliveryStatus, SinkDelivery};
 pub use offsets::{OffsetReason, OffsetRequest, OffsetRun, OffsetTarget, OffsetTo};
+pub use replay::{Replay, ReplayRequest};
 pub use sink::{DeadLetter, PostgresSink, SchemaEvolution, Sink};
 pub use snapshot::{
     Snapshot, SnapshotMode, SnapshotRequest, SnapshotRun, SnapshotStatus, SnapshotType, TableSnapshot,

@@ -2,11 +2,15 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PostgresConnection, one};
+use super::{PostgresConnection, ReplayRequest, one};
 
 /// Where changes go.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.replay) || self.replay.size() == 0 || has(self.deadLetter)")
+        .message("replay sends dead letters again: without deadLetter there are none"),
+)]
 pub struct Sink {
     /// Name of the sink, unique in the pipeline.
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
@@ -23,6 +27,14 @@ pub struct Sink {
     /// not report such rows to Connect. Nothing is skipped; the pipeline says what the database said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
+    /// Requests to send the dead letters again that have come since the last one, once their cause is mended. Each id runs once, however
+    /// often it is applied. A letter whose row has changed since is left out, so no older row overwrites a newer one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub replay: Vec<ReplayRequest>,
 }
 
 /// A PostgreSQL database to write to.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::DeliveryStatus;
 use super::offsets::OffsetRun;
+use super::replay::Replay;
 use super::snapshot::{SnapshotRun, SnapshotStatus};
 use super::verify::Verification;
 
@@ -63,6 +64,10 @@ pub struct CdcPipelineStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub verification: Vec<Verification>,
+    /// Requests of `spec.sinks[].replay`, and of each sink the one that ran last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["sink", "id"]))]
+    pub replays: Vec<Replay>,
     /// The sinks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

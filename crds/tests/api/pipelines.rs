@@ -35,6 +35,12 @@ async fn policies_that_have_nothing_to_act_on() {
             new(&[&json!({ "verify": [{ "id": "a" }] })]),
             "verify compares the source with the sinks: without sinks there is nothing to compare",
         ),
+        (
+            new(&[&json!({ "sinks": [{ "name": "copy", "replay": [{ "id": "a" }], "postgres": {
+                "host": "db", "database": "copy", "user": "writer", "password": { "name": "db", "key": "password" },
+            } }] })]),
+            "replay sends dead letters again: without deadLetter there are none",
+        ),
     ])
     .await;
     let session = Session::start().await;

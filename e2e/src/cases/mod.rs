@@ -1,7 +1,7 @@
 //! The acceptance cases, each a readable scenario named by its number.
 //!
 //! `cluster`, `change`, `isr`, `machine`, `quorum`, `rebalance`, `roll` (K) · `secure` (S, U) · `topic` (T) · `connector` (C) ·
-//! `pipeline`, `snapshot`, `adhoc`, `blocking`, `guard`, `offsets`, `sink`, `verify`, `workload` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
+//! `pipeline`, `snapshot`, `adhoc`, `blocking`, `guard`, `offsets`, `sink`, `replay`, `verify`, `workload` (P) · `deaths` (F) · `input`, `unparsable`, `away` (bad input and faults: B). The table
 //! below is the only register: a case that is not in it does not exist.
 
 use anyhow::Result;
@@ -25,6 +25,7 @@ mod offsets;
 mod pipeline;
 mod quorum;
 mod rebalance;
+mod replay;
 mod roll;
 mod secure;
 mod sink;
@@ -169,6 +170,8 @@ cases! {
         "rows are read on request while changes wait, once; a restart in the middle has them read again to the end, and nothing is missing";
     "P18" Shared Beside 150 offsets::p18_offsets_are_set_by_id_and_once,
         "a sink and the source are set by id, once: records come again, changes are skipped knowingly and recorded, and the guard agrees";
+    "P19" Shared Beside 120 replay::p19_dead_letters_are_sent_again_once_their_cause_is_mended,
+        "dead letters are sent again once their cause is mended: their rows are in the sink, no newer row is overwritten, each id runs once";
     "P20" Shared Beside 100 workload::p20_the_reference_workload_arrives_row_by_row,
         "the reference workload runs while its snapshot is read and after: the sink is the source, row by row, and a table without key is in its topic";
     "F3" Shared Beside 60 deaths::f03_what_failed_stops_when_it_is_told_to,

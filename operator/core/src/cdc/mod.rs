@@ -8,8 +8,10 @@
 //! slot keeps.
 //!
 //! `sql`: the statements that prepare and clean up a database, and that people are told to run. `lag`, `since` and `snapshot`: how far it
-//! has come; `adhoc`: rows that are read anew while changes flow; `objectives`: whether that is as far as it should be. `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `missed`: records that no sink will read. `verify`: whether the sinks hold what the source holds. `delivery`: how often a change arrives. `offsets`: where a sink or the source
-//! goes on, on request.
+//! has come; `adhoc`: rows that are read anew while changes flow; `objectives`: whether that is as far as it should be.
+//! `child`: a Topic or Connector of the pipeline as its status shows it. `claim`: whose slot it is. `missed`: records that no
+//! sink will read. `verify`: whether the sinks hold what the source holds. `delivery`: how often a change arrives. `offsets`:
+//! where a sink or the source goes on, on request. `replay`: dead letters that are sent again.
 
 pub mod adhoc;
 pub mod budget;
@@ -28,6 +30,7 @@ pub mod preflight;
 mod prepare;
 mod reason;
 mod removals;
+pub mod replay;
 mod since;
 pub mod snapshot;
 pub mod sql;

@@ -142,6 +142,7 @@ pub fn status(
         }),
         verification: previous.verification,
         delivery: gauges.delivery.clone(),
+        replays: previous.replays,
         sinks,
         observed_generation: told.observed_generation,
     }

@@ -171,6 +171,7 @@ fn sinks(spec: &[api::Sink], prefix: &str) -> Vec<Sink> {
         dead_letter: sink.dead_letter.as_ref().map(|letter| {
             letter.topic.clone().unwrap_or_else(|| names::dead_letter_topic(prefix, &sink.name))
         }),
+        replay: sink.replay.iter().map(|request| request.id.clone()).collect(),
     };
     spec.iter().map(sink).collect()
 }

@@ -90,6 +90,8 @@ pub struct Sink {
     pub tasks_max: i32,
     /// Name of the topic.
     pub dead_letter: Option<String>,
+    /// Ids of requests to send dead letters again.
+    pub replay: Vec<String>,
 }
 
 impl Wanted {

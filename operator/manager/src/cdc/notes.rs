@@ -7,6 +7,7 @@ use sluice_core::cdc::Gauges;
 
 use super::adhoc::Listening;
 use super::count::Counter;
+use super::replay;
 use super::verify::Desk;
 use crate::scope::Key;
 
@@ -20,6 +21,8 @@ const PROGRESS: Duration = Duration::from_secs(3);
 pub struct Notes {
     /// Comparisons that run.
     pub verifying: Desk,
+    /// Dead letters that are sent again.
+    pub replaying: replay::Desk,
     /// Rows of sources that are counted.
     pub counting: Counter,
     pipelines: Mutex<HashMap<Key, Note>>,
@@ -37,6 +40,7 @@ struct Note {
 impl Notes {
     pub fn forget(&self, pipeline: &Key) {
         self.verifying.leave(pipeline);
+        self.replaying.leave(pipeline);
         self.counting.leave(pipeline);
         self.pipelines.lock().expect("no panic while noting").remove(pipeline);
     }

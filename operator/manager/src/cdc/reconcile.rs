@@ -13,6 +13,7 @@ use sluice_crds::{CdcPipeline, CdcPipelineStatus};
 
 use super::act::{self, Done};
 use super::look::Found;
+use super::replay::{self, Replaying};
 use super::verify::{self, Verifying};
 use super::{gauges, teardown};
 use crate::act::finalizer;
@@ -112,8 +113,10 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     // until the databases have been looked at for the first time, what status says still holds
     if !(spoken && plan.verdict.reason == CdcReason::Looking.as_str()) {
         let turn = verify::turn(&context, pipeline, &wanted, &found, &plan);
-        tell(&context, pipeline, &wanted, &found, &plan, &gauges, &turn).await?;
+        let replays = replay::turn(&context, pipeline, &wanted, &found, &plan);
+        tell(&context, pipeline, &wanted, &found, &plan, &gauges, (&turn, &replays)).await?;
         turn.go_on(&context, &found);
+        replays.go_on(&context, &found);
     }
     Ok(Action::requeue(again))
 }
@@ -146,11 +149,12 @@ async fn tell(
     found: &Found,
     plan: &Plan,
     gauges: &Gauges,
-    turn: &Verifying,
+    (turn, replays): (&Verifying, &Replaying),
 ) -> Result<(), Error> {
     let now = Context::now();
     let mut status = cdc::status(pipeline, wanted, plan, gauges, now);
     cdc::verify::tell(&mut status, &wanted.verify, turn.runs.clone(), pipeline.metadata.generation, now);
+    status.replays.clone_from(&replays.runs);
     gauges::verified(context, found, &status);
     gauges::behind(context, found, gauges, &status);
     status.resnapshot = status.resnapshot.or_else(|| turn.resnapshot.clone());
@@ -194,6 +198,11 @@ async fn news(context: &Context, pipeline: &CdcPipeline, plan: &Plan, status: &C
     if let Some((holds, verified)) = cdc::verify::turned(before, status) {
         let severity = if holds { Severity::Normal } else { Severity::Warning };
         context.event(pipeline, severity, &verified.reason, "Verify", &verified.message).await;
+    }
+    for (well, note) in cdc::replay::turned(before, status) {
+        let (severity, reason) =
+            if well { (Severity::Normal, "Replayed") } else { (Severity::Warning, "ReplayIncomplete") };
+        context.event(pipeline, severity, reason, "Replay", &note).await;
     }
     for (set, note) in cdc::offsets::turned(before, status) {
         let (severity, reason) =

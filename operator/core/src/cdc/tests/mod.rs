@@ -10,6 +10,7 @@ mod offsets_beside;
 mod offsets_told;
 mod plan;
 mod preflight;
+mod replay;
 mod running;
 mod snapshot;
 mod teardown;

@@ -59,6 +59,7 @@ pub fn pipeline() -> CdcPipeline {
         },
         tasks_max: 1,
         dead_letter: Some(DeadLetter::default()),
+        replay: Vec::new(),
     };
     in_shop(CdcPipeline::new(
         "shop",

@@ -1,0 +1,70 @@
+use std::collections::BTreeSet;
+
+/// What became of letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub replayed: i64,
+    pub superseded: i64,
+    pub failed_again: i64,
+    pub left_out: i64,
+    pub why: BTreeSet<Why>,
+}
+
+/// Why a letter cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    NoOrigin,
+    NotOurs,
+    NoKey,
+    Expired,
+    Refused,
+}
+
+impl Why {
+    fn words(self) -> &'static str {
+        match self {
+            Self::NoOrigin => "they do not say where they were read",
+            Self::NotOurs => "they are of no table of spec.tables",
+            Self::NoKey => "they have no key, so nobody can tell which row they mean",
+            Self::Expired => {
+                "their topics do not hold them any more, so nobody can tell whether their rows have changed since"
+            }
+            Self::Refused => "Kafka refused them",
+        }
+    }
+}
+
+impl Sums {
+    pub fn add(&mut self, other: &Self) {
+        self.replayed += other.replayed;
+        self.superseded += other.superseded;
+        self.failed_again += other.failed_again;
+        self.left_out += other.left_out;
+        self.why.extend(&other.why);
+    }
+
+    pub(super) fn leave(&mut self, why: Why) {
+        self.left_out += 1;
+        self.why.insert(why);
+    }
+
+    /// What a person has to know of a run that is done.
+    pub(super) fn message(&self) -> String {
+        let mut told = Vec::new();
+        if self.left_out > 0 {
+            let why: Vec<_> = self.why.iter().map(|why| why.words()).collect();
+            told.push(format!(
+                "Left out: {}, because {}. To read their rows anew, add an id to spec.snapshots with type: Incremental",
+                self.left_out,
+                why.join("; ")
+            ));
+        }
+        if self.failed_again > 0 {
+            told.push(format!(
+                "Put aside again by the sink: {}; its lastDeadLetter says why. Mend that, and add another id: it takes them",
+                self.failed_again
+            ));
+        }
+        told.join(". ")
+    }
+}
