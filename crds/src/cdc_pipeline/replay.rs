@@ -33,10 +33,13 @@ pub struct Replay {
     /// The dead-letter topic.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub topic: String,
+    /// Id of that topic. One that was made anew has another, and its letters are counted anew.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub topic_id: String,
     /// Offset in it of the first letter that is looked at: where the run before it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<i64>,
-    /// Offset behind the last one.
+    /// Offset behind the last one. Written before the first letter is sent: what comes later is the next run's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
     /// Letters that were sent again, each to the end of the partition that it came from.
@@ -45,7 +48,7 @@ pub struct Replay {
     /// Letters that were not sent, because their topic has a newer change of the same row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub superseded: Option<i64>,
-    /// Letters that could not be sent; `message` says why.
+    /// Letters that could not be sent, or of which nobody can tell whether they may be; `message` says why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<i64>,
     /// Letters that were sent, and that the sink has put aside again: the next replay takes them.

@@ -36,7 +36,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (format!("__connect.errors.{name}"), value.as_bytes().to_vec()))
             .collect();
-        Record { offset: 3, timestamp: 1000, key: None, value: None, headers }
+        Record { offset: 3, timestamp: 1000, append_time: false, key: None, value: None, headers }
     }
 
     #[test]

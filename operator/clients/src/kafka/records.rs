@@ -15,13 +15,19 @@ const HEADER: usize = 61;
 const PREFIX: usize = 12;
 /// The most bytes that a batch may have unpacked: `max.message.bytes` of compressed ones is a megabyte by default.
 const UNPACKED: u64 = 64 << 20;
+/// The same where all of its records are kept.
+const KEPT: u64 = 16 << 20;
+/// Bytes of records that are enough at once: what is left is for the next time.
+pub const MOST: usize = 4 << 20;
+/// What a record takes beside its bytes, about.
+const OVERHEAD: usize = 150;
 
 /// What is at an offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peeked {
     /// The first record there or behind it.
     Record(Record),
-    /// It is in a batch that cannot be opened: of another compression. No record in it is newer than this, in milliseconds since 1970.
+    /// It is in a batch that cannot be opened: of another compression, or too large when unpacked. No record in it is newer than this, in milliseconds since 1970.
     Sealed { newest: i64 },
     /// None, or none yet.
     Nothing,
@@ -32,6 +38,8 @@ pub struct Record {
     pub offset: i64,
     /// Milliseconds since 1970: when it was produced or appended, as the topic's `message.timestamp.type` has it.
     pub timestamp: i64,
+    /// It is the latter.
+    pub append_time: bool,
     pub key: Option<Vec<u8>>,
     /// `None`: a tombstone.
     pub value: Option<Vec<u8>>,
@@ -42,6 +50,14 @@ pub struct Record {
 impl Record {
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// What it takes in memory, about.
+    pub fn size(&self) -> usize {
+        let headers: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
+        let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        bytes(&self.key) + bytes(&self.value) + headers + OVERHEAD
     }
 }
 
@@ -73,14 +89,15 @@ pub struct All {
     pub records: Vec<Record>,
     /// The offset behind them.
     pub next: i64,
-    /// There were batches that cannot be opened: of another compression. Their records are missing.
-    pub sealed: bool,
+    /// Records that are missing: in batches that cannot be opened, of another compression, or too large when unpacked.
+    pub sealed: i64,
 }
 
-/// All records at `offset` or behind it that are here whole. `Err`: not even one batch is here to its end.
+/// The records at `offset` or behind it that are here whole: all, or some megabytes of them. `Err`: not even one batch is here to its end.
 pub fn all(bytes: &[u8], offset: i64) -> Result<All, Cut> {
-    let (mut rest, mut found, mut next, mut sealed) = (bytes, Vec::new(), offset, false);
-    while !rest.is_empty() {
+    let (mut rest, mut found, mut next, mut sealed) = (bytes, Vec::<Record>::new(), offset, 0);
+    let (mut counted, mut size) = (0, 0);
+    while !rest.is_empty() && size < MOST {
         let batch = match Batch::read(rest) {
             Ok(batch) => batch,
             Err(Cut) if next > offset => break,
@@ -88,15 +105,17 @@ pub fn all(bytes: &[u8], offset: i64) -> Result<All, Cut> {
         };
         rest = rest.get(batch.size..).unwrap_or_default();
         if !batch.control && batch.last_offset >= next {
-            if let Some(plain) = batch.plain()? {
+            if let Some(plain) = batch.plain(KEPT)? {
                 let mut records = plain.as_ref();
                 for _ in 0..batch.count {
                     found.extend(batch.next(&mut records, next)?);
                 }
             } else {
-                sealed = true;
+                sealed += i64::from(batch.count.max(0));
             }
         }
+        size += found[counted..].iter().map(Record::size).sum::<usize>();
+        counted = found.len();
         next = next.max(batch.last_offset.saturating_add(1));
     }
     Ok(All { records: found, next, sealed })
@@ -141,7 +160,7 @@ impl<'a> Batch<'a> {
     }
 
     fn first(&self, offset: i64) -> Result<Peeked, Cut> {
-        let Some(plain) = self.plain()? else { return Ok(Peeked::Sealed { newest: self.newest }) };
+        let Some(plain) = self.plain(UNPACKED)? else { return Ok(Peeked::Sealed { newest: self.newest }) };
         let mut records = plain.as_ref();
         for _ in 0..self.count {
             if let Some(record) = self.next(&mut records, offset)? {
@@ -151,15 +170,15 @@ impl<'a> Batch<'a> {
         Ok(Peeked::Nothing)
     }
 
-    /// Its records, unpacked; `None`: they are of a compression that cannot be opened.
-    fn plain(&self) -> Result<Option<Cow<'a, [u8]>>, Cut> {
+    /// Its records, unpacked; `None`: they are of a compression that cannot be opened, or more bytes than this.
+    fn plain(&self, most: u64) -> Result<Option<Cow<'a, [u8]>>, Cut> {
         match self.compression {
             0 => Ok(Some(Cow::Borrowed(self.records))),
             3 => {
                 let mut plain = Vec::new();
-                let unpacked = FrameDecoder::new(self.records).take(UNPACKED).read_to_end(&mut plain);
-                unpacked.map_err(|_| Cut)?;
-                Ok(Some(Cow::Owned(plain)))
+                let unpacked = FrameDecoder::new(self.records).take(most + 1).read_to_end(&mut plain);
+                let length = unpacked.map_err(|_| Cut)?;
+                Ok(u64::try_from(length).is_ok_and(|length| length <= most).then_some(Cow::Owned(plain)))
             }
             _ => Ok(None),
         }
@@ -189,7 +208,7 @@ impl<'a> Batch<'a> {
             headers.push((String::from_utf8_lossy(name).into_owned(), content.to_vec()));
         }
         let timestamp = if self.append_time { self.newest } else { timestamp };
-        Ok(Some(Record { offset: at, timestamp, key, value, headers }))
+        Ok(Some(Record { offset: at, timestamp, append_time: self.append_time, key, value, headers }))
     }
 }
 
@@ -289,7 +308,7 @@ mod tests {
             }
             let offsets = |from| {
                 let All { records, next, sealed } = all(&bytes, from).unwrap();
-                assert!(!sealed && records.iter().all(|record| record.key.as_deref() == Some(b"key")));
+                assert!(sealed == 0 && records.iter().all(|record| record.key.as_deref() == Some(b"key")));
                 (records.iter().map(|record| record.offset).collect::<Vec<_>>(), next)
             };
             assert_eq!(offsets(0), (vec![10, 11, 14, 20], 21), "{compression:?}");
@@ -312,7 +331,26 @@ mod tests {
     fn a_batch_of_another_compression_tells_its_newest_time() {
         let bytes = batch(&[wire(1, Some("a")), wire(2, Some("b"))], Compression::Zstd);
         assert_eq!(first(&bytes, 1), Ok(Peeked::Sealed { newest: 1002 }));
-        assert_eq!(all(&bytes, 1), Ok(All { records: vec![], next: 3, sealed: true }));
+        assert_eq!(all(&bytes, 1), Ok(All { records: vec![], next: 3, sealed: 2 }));
+    }
+
+    #[test]
+    fn a_batch_that_is_too_large_when_unpacked_is_passed_over() {
+        let large: &'static str = Box::leak("x".repeat(17 << 20).into_boxed_str());
+        let bytes = [
+            batch(&[wire(1, Some(large))], Compression::Lz4),
+            batch(&[wire(2, Some("b"))], Compression::Lz4),
+        ];
+        let All { records, next, sealed } = all(&bytes.concat(), 1).unwrap();
+        assert_eq!((records.len(), records[0].offset, next, sealed), (1, 2, 3, 1));
+    }
+
+    #[test]
+    fn more_than_some_megabytes_are_left_for_the_next_time() {
+        let large: &'static str = Box::leak("x".repeat(3 << 20).into_boxed_str());
+        let bytes: Vec<u8> = (0..4).flat_map(|n| batch(&[wire(n, Some(large))], Compression::Lz4)).collect();
+        assert_eq!(all(&bytes, 0).map(|all| (all.records.len(), all.next)), Ok((2, 2)));
+        assert_eq!(all(&bytes, 2).map(|all| (all.records.len(), all.next)), Ok((2, 4)));
     }
 
     proptest! {

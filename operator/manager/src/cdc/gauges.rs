@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sluice_clients::connect::letter;
 use sluice_clients::kafka::{At, Client, Committed, Error, Offsets, Peeked, Peeks, TopicPartition};
 use sluice_core::cdc::missed::{self, Gone};
+use sluice_core::cdc::replay;
 use sluice_core::cdc::snapshot::{self, Mark};
 use sluice_core::cdc::verify::VERIFIED;
 use sluice_core::cdc::{Gauges, Letter, Newest, Plan, SinkGauge, Wanted, delivery, names};
@@ -194,14 +195,18 @@ fn waiting(tables: &[String], begins: &Offsets, ends: &Offsets, committed: &Comm
     Some(waiting)
 }
 
-/// When the oldest of these changes was made: by the source's clock, where the record says it, else when it came to Kafka. `None`: one of
+/// When the oldest of these changes was made: by the source's clock, where the record says it, else when it came to Kafka; of one that was
+/// sent again, when that was. `None`: one of
 /// them could not be seen.
 fn oldest(peeks: Peeks) -> Option<i64> {
     let mut oldest: Option<i64> = None;
     for peeked in peeks.into_values() {
         let at = match peeked.ok()? {
             Peeked::Record(record) => {
-                let change = record.value.as_deref().and_then(Mark::of).filter(|mark| !mark.row);
+                // one that was sent again waits since then: how old its change is says nothing of how far the sink is behind
+                let again = record.header(replay::HEADER).is_some();
+                let change = record.value.as_deref().filter(|_| !again).and_then(Mark::of);
+                let change = change.filter(|mark| !mark.row);
                 change.map_or(record.timestamp, |mark| mark.ts.min(record.timestamp))
             }
             Peeked::Sealed { newest } => newest,
@@ -347,7 +352,14 @@ mod tests {
     fn the_oldest_change_is_as_old_as_its_commit() {
         let record = |timestamp, value: Option<&str>| {
             let value = value.map(|text| text.as_bytes().to_vec());
-            Ok(Peeked::Record(Record { offset: 0, timestamp, key: None, value, headers: vec![] }))
+            Ok(Peeked::Record(Record {
+                offset: 0,
+                timestamp,
+                append_time: false,
+                key: None,
+                value,
+                headers: vec![],
+            }))
         };
         let source = |snapshot: &str| {
             format!(
@@ -362,6 +374,11 @@ mod tests {
             Some(900),
             "a row is no change of that time"
         );
+        let mut again = record(900, Some(&source("false")));
+        if let Ok(Peeked::Record(record)) = &mut again {
+            record.headers.push(("__sluice.replay".into(), b"12 copy/first@7".to_vec()));
+        }
+        assert_eq!(of(vec![again]), Some(900), "it was sent again at that time");
         assert_eq!(of(vec![Ok(Peeked::Sealed { newest: 800 }), Ok(Peeked::Nothing)]), Some(800));
         let lost = Err(ItemError { code: Code::LEADER_NOT_AVAILABLE, message: None });
         assert_eq!(of(vec![record(900, None), lost]), None, "what cannot be seen may be older");

@@ -53,6 +53,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     }
     let leaving = pipeline.meta().deletion_timestamp.is_some();
     if leaving {
+        context.cdc.replaying.leave(&Key::of(pipeline));
         // what was made under a spec that could be meant is there, whatever the spec says now
         let Some(mut wanted) = cdc::leaving(pipeline) else { return Ok(Action::await_change()) };
         let found = Found::look(&context, pipeline, &mut wanted).await;
@@ -61,6 +62,8 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let mut wanted = match cdc::validate(pipeline) {
         Ok(wanted) => wanted,
         Err(findings) => {
+            // it goes on once it is known again what is meant
+            context.cdc.replaying.leave(&Key::of(pipeline));
             let verdict = cdc::offsets::while_invalid(pipeline, Verdict::refused(&findings));
             let status = cdc::told(pipeline, &verdict, Context::now());
             write(&context, pipeline, status).await?;

@@ -70,7 +70,10 @@ async fn ask(client: &Client, call: u8) -> Result<(), Error> {
         1 => client.metadata(Topics::Named(&["t", "tt"])).await.map(drop),
         2 => client.describe_quorum().await.map(drop),
         3 => client.features().await.map(drop),
-        4 => client.describe_topic_configs(&["t"]).await.map(drop),
+        4 => {
+            client.topic_configs_in_force(&["t"]).await?;
+            client.describe_topic_configs(&["t"]).await.map(drop)
+        }
         5 => client.describe_broker_configs(1).await.map(drop),
         6 => client.describe_cluster_defaults().await.map(drop),
         7 => client.describe_log_dirs(1).await.map(drop),

@@ -56,6 +56,26 @@ impl Client {
         Ok(items)
     }
 
+    /// All configs in force on these topics, wherever they are set.
+    pub async fn topic_configs_in_force(
+        &self,
+        names: &[&str],
+    ) -> Result<Items<BTreeMap<String, String>>, Error> {
+        let until = self.until::<DescribeConfigsRequest>();
+        let mut items = Vec::with_capacity(names.len());
+        for batch in names.chunks(BATCH) {
+            let answer = self.any(&request(TOPIC, batch), until).await?;
+            for result in &answer.body.results {
+                let value = |entry: &DescribeConfigsResourceResult| {
+                    Some((entry.name.to_string(), super::owned(entry.value.as_ref())?))
+                };
+                let item = check(result).map(|()| result.configs.iter().filter_map(value).collect());
+                items.push((result.resource_name.to_string(), item));
+            }
+        }
+        Ok(items)
+    }
+
     /// All configs in force on this broker, as it sees them itself.
     pub async fn describe_broker_configs(&self, id: NodeId) -> Result<BTreeMap<String, BrokerConfig>, Error> {
         let name = id.to_string();

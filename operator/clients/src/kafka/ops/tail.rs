@@ -2,12 +2,12 @@
 
 use kafka_protocol::messages::FetchRequest;
 
-use super::super::records::{Record, all};
+use super::super::records::{MOST, Record, all};
 use super::super::{At, Client, Error};
 use super::offsets::TopicPartition;
 use super::peek::request;
 
-/// Answers that are asked for in one call: what is left comes with the next.
+/// Answers that are asked for in one call, at most: what is left comes with the next.
 const ROUNDS: usize = 16;
 
 /// Records of a partition, in their order.
@@ -18,13 +18,13 @@ pub struct Tail {
     pub next: i64,
     /// Where the partition ended when it was asked: below `next` all of it was read.
     pub end: i64,
-    /// There were records in between that cannot be opened.
-    pub sealed: bool,
+    /// Records in between that cannot be opened.
+    pub sealed: i64,
 }
 
 impl Client {
-    /// `Fetch`: the records of a partition from `offset` on, or from the first that came at `since` (milliseconds since 1970) or later; a
-    /// part of them, where there are many. `None`: the partition cannot be read now, or not from
+    /// `Fetch`: the records of a partition from `offset` on, or from the first that came at `since` (milliseconds since 1970) or later; some
+    /// megabytes of them, where there are more. `None`: the partition cannot be read now, or not from
     /// there.
     pub async fn tail(
         &self,
@@ -44,7 +44,7 @@ impl Client {
                 None => return Ok(None),
             },
         };
-        let (mut records, mut sealed) = (Vec::new(), false);
+        let (mut records, mut sealed) = (Vec::new(), 0);
         if next >= end {
             return Ok(Some(Tail { records, next, end, sealed }));
         }
@@ -52,6 +52,7 @@ impl Client {
         let Some((&leader, _)) = by_leader.iter().find(|(_, led)| led.contains(at)) else {
             return Ok(None);
         };
+        let mut size = 0;
         for _ in 0..ROUNDS {
             let until = self.until::<FetchRequest>();
             let answer = self.node(leader, &request(&[(at.clone(), next)]), until).await?;
@@ -68,10 +69,11 @@ impl Client {
             if found.next == next {
                 break;
             }
-            sealed |= found.sealed;
+            sealed += found.sealed;
+            size += found.records.iter().map(Record::size).sum::<usize>();
             records.extend(found.records);
             next = found.next;
-            if next >= end {
+            if next >= end || size >= MOST {
                 break;
             }
         }

@@ -1,19 +1,37 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::letter::{Copied, Key, Letter, Place};
+use super::letter::{Copied, Key, Letter, Place, Print};
+use super::log::{Log, Row};
 use super::sums::{Sums, Why};
+
+/// By how much the clocks of workers may differ, in milliseconds.
+const CLOCKS: i64 = 3_600_000;
 
 /// Some letters, and what their partitions hold from the first of them on.
 ///
-/// Invariant: once [`Batch::sends`] gives nothing more, the last record of each of their rows is the newest one, whatever was written to the
-/// partitions meanwhile: a copy that a newer change has overtaken is followed by a copy of that change.
+/// Invariant: once [`Batch::sends`] gives nothing more, the last record of each row that was sent is the newest one, whatever was written to
+/// the partitions meanwhile: a copy that a newer change has overtaken is followed by a copy of that change. Where that cannot be known
+/// nothing is sent.
 #[derive(Clone, Debug)]
 pub struct Batch {
     run: String,
     letters: Vec<Kept>,
     logs: BTreeMap<Place, Log>,
+    /// In which partitions of topics that have several a letter's row was seen.
+    spread: BTreeMap<String, HashMap<Key, BTreeSet<i32>>>,
     /// Of letters that are not looked for.
     sums: Sums,
+}
+
+/// What is known of topics before their records are looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Ground {
+    /// Topics of the pipeline's tables.
+    pub ours: BTreeSet<String>,
+    /// Those of them that are compacted.
+    pub compacted: BTreeSet<String>,
+    /// Where their partitions begin and end.
+    pub bounds: BTreeMap<Place, (i64, i64)>,
 }
 
 /// A letter that may be sent.
@@ -25,6 +43,8 @@ struct Kept {
     offset: i64,
     rank: i64,
     key: Key,
+    print: Print,
+    made: Option<i64>,
     there: There,
     refused: bool,
 }
@@ -32,37 +52,12 @@ struct Kept {
 /// What stands where the letter was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum There {
-    /// Nothing: compaction has removed it, for a newer record of its row.
+    /// Nothing, as far as was looked.
     Nothing,
     /// The record itself.
     Itself,
     /// Another record, or the partition does not reach there: the letter is of another time.
     Gone,
-}
-
-#[derive(Clone, Debug)]
-struct Log {
-    next: i64,
-    /// Letters by the offset at which they were read.
-    letters: HashMap<i64, usize>,
-    rows: HashMap<Key, Row>,
-    /// Offset of the last TRUNCATE.
-    truncated: Option<i64>,
-}
-
-/// What a partition holds of one row.
-#[derive(Clone, Debug, Default)]
-struct Row {
-    last: Option<Mark>,
-    newest: Option<Mark>,
-    /// Offsets of the copies that this run has sent, by their ranks.
-    sent: BTreeMap<i64, i64>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    offset: i64,
-    rank: i64,
 }
 
 /// A record of a partition.
@@ -73,6 +68,13 @@ pub struct Seen {
     pub copied: Option<Copied>,
     /// It empties the table.
     pub truncates: bool,
+    /// It has no value.
+    pub empty: bool,
+    pub print: Print,
+    /// Its time, in milliseconds since 1970.
+    pub at: i64,
+    /// The same, where it is its writer's.
+    pub made: Option<i64>,
 }
 
 /// A record that is to be written to the end of a partition.
@@ -91,20 +93,28 @@ pub enum What {
     Letter,
     /// The record at this offset: a copy of an older one came behind it.
     Newest(i64),
-    /// A tombstone: a copy came behind a TRUNCATE.
+    /// The end of the row: a copy came behind a TRUNCATE.
     Nothing,
 }
 
+/// What becomes of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Sent,
+    Superseded,
+    Due,
+    Left(Why),
+}
+
 impl Batch {
-    /// `ours`: topics of the pipeline's tables. `bounds`: where partitions begin and end.
-    pub fn new(
-        run: &str,
-        letters: &[Letter],
-        ours: &BTreeSet<String>,
-        bounds: &BTreeMap<Place, (i64, i64)>,
-    ) -> Self {
-        let mut batch =
-            Self { run: run.to_owned(), letters: Vec::new(), logs: BTreeMap::new(), sums: Sums::default() };
+    pub fn new(run: &str, letters: &[Letter], ground: &Ground) -> Self {
+        let mut batch = Self {
+            run: run.to_owned(),
+            letters: Vec::new(),
+            logs: BTreeMap::new(),
+            spread: BTreeMap::new(),
+            sums: Sums::default(),
+        };
         let mut known = BTreeSet::new();
         for (index, letter) in letters.iter().enumerate() {
             let Some((place, offset)) = &letter.from else {
@@ -113,19 +123,28 @@ impl Batch {
             };
             if letter.copied.as_ref().is_some_and(|copied| copied.run == run) {
                 batch.sums.failed_again += 1;
-            } else if !ours.contains(&place.topic) {
+            } else if !ground.ours.contains(&place.topic) {
                 batch.sums.leave(Why::NotOurs);
+            } else if ground.compacted.contains(&place.topic) {
+                batch.sums.leave(Why::Compacted);
             } else if !known.insert((place, offset)) {
                 // a sink that was restarted has put it aside twice
                 batch.sums.superseded += 1;
             } else if let Some(key) = &letter.key {
-                let inside = bounds.get(place).is_some_and(|(begin, end)| (begin..end).contains(&offset));
+                let rank = letter.copied.as_ref().map_or(*offset, |copied| copied.rank);
+                // of a copy too all is looked at that came behind what it is a copy of
+                let inside = ground
+                    .bounds
+                    .get(place)
+                    .is_some_and(|(begin, end)| *begin <= rank.min(*offset) && *offset < *end);
                 batch.letters.push(Kept {
                     index,
                     place: place.clone(),
                     offset: *offset,
-                    rank: letter.copied.as_ref().map_or(*offset, |copied| copied.rank),
+                    rank,
                     key: key.clone(),
+                    print: letter.print,
+                    made: letter.made,
                     there: if inside { There::Nothing } else { There::Gone },
                     refused: false,
                 });
@@ -133,21 +152,38 @@ impl Batch {
                 batch.sums.leave(Why::NoKey);
             }
         }
-        for (at, letter) in batch.letters.iter().enumerate() {
-            if letter.there == There::Gone {
-                continue;
-            }
-            let log = batch.logs.entry(letter.place.clone()).or_insert_with(|| Log {
-                next: letter.offset,
-                letters: HashMap::new(),
-                rows: HashMap::new(),
-                truncated: None,
-            });
-            log.next = log.next.min(letter.offset);
+        batch.lay(ground);
+        batch
+    }
+
+    /// Which partitions are looked at, and from where on.
+    fn lay(&mut self, ground: &Ground) {
+        let begin = |place: &Place| ground.bounds.get(place).map_or(0, |(begin, _)| *begin);
+        let several: BTreeSet<&str> = ground
+            .bounds
+            .keys()
+            .filter(|place| place.partition > 0)
+            .map(|place| place.topic.as_str())
+            .collect();
+        for (at, letter) in self.letters.iter().enumerate().filter(|(_, one)| one.there != There::Gone) {
+            let from = letter.rank.min(letter.offset);
+            let log =
+                self.logs.entry(letter.place.clone()).or_insert_with(|| Log::new(begin(&letter.place), from));
+            log.next = log.next.min(from);
             log.letters.insert(letter.offset, at);
             log.rows.entry(letter.key.clone()).or_default();
+            if several.contains(letter.place.topic.as_str()) {
+                let keys = self.spread.entry(letter.place.topic.clone()).or_default();
+                keys.entry(letter.key.clone()).or_default();
+            }
         }
-        batch
+        // a row may have been in another partition: its key had another schema, or the topic fewer partitions
+        for (place, (begin, _)) in
+            ground.bounds.iter().filter(|(place, _)| self.spread.contains_key(&place.topic))
+        {
+            let log = self.logs.entry(place.clone()).or_insert_with(|| Log::new(*begin, *begin));
+            log.next = *begin;
+        }
     }
 
     /// Where each partition is to be read on.
@@ -158,26 +194,15 @@ impl Batch {
     /// A record that was read, in their order.
     pub fn saw(&mut self, place: &Place, seen: &Seen) {
         let Some(log) = self.logs.get_mut(place).filter(|log| seen.offset >= log.next) else { return };
-        log.next = seen.offset + 1;
         if let Some(letter) = log.letters.get(&seen.offset).and_then(|at| self.letters.get_mut(*at)) {
-            let same = seen.key.as_ref() == Some(&letter.key);
+            let time = seen.made.zip(letter.made).is_none_or(|(there, letter)| there == letter);
+            let same = seen.key.as_ref() == Some(&letter.key) && seen.print == letter.print && time;
             letter.there = if same { There::Itself } else { There::Gone };
         }
-        let Some(key) = &seen.key else {
-            if seen.truncates {
-                log.truncated = Some(seen.offset);
-            }
-            return;
-        };
-        let Some(row) = log.rows.get_mut(key) else { return };
-        let rank = seen.copied.as_ref().map_or(seen.offset, |copied| copied.rank);
-        let mark = Mark { offset: seen.offset, rank };
-        row.last = Some(mark);
-        if row.newest.is_none_or(|newest| newest.rank <= rank) {
-            row.newest = Some(mark);
-        }
-        if seen.copied.as_ref().is_some_and(|copied| copied.run == self.run) {
-            row.sent.insert(rank, seen.offset);
+        log.saw(seen, &self.run);
+        let keys = self.spread.get_mut(&place.topic);
+        if let Some(partitions) = keys.zip(seen.key.as_ref()).and_then(|(keys, key)| keys.get_mut(key)) {
+            partitions.insert(place.partition);
         }
     }
 
@@ -188,22 +213,35 @@ impl Batch {
         }
     }
 
+    /// Somewhere before this offset are records that cannot be opened.
+    pub fn sealed(&mut self, place: &Place, before: i64) {
+        if let Some(log) = self.logs.get_mut(place) {
+            log.sealed = log.sealed.max(Some(before));
+        }
+    }
+
     /// What is to be written now that all partitions were read to their ends: at most one record of each row. Afterwards they are to be read
     /// on.
     pub fn sends(&self) -> Vec<Sending> {
         let mut sends: Vec<Sending> = Vec::new();
         let mut rows = BTreeSet::new();
-        for letter in self.letters.iter().filter(|letter| letter.there != There::Gone && !letter.refused) {
-            let Some((log, row)) = self.row(letter) else { continue };
+        for letter in &self.letters {
+            let fate = self.fate(letter);
+            let Some((log, row)) = self.row(letter).filter(|(_, row)| !row.stuck) else { continue };
+            let correction = match fate {
+                Fate::Left(Why::Refused) | Fate::Sent | Fate::Superseded | Fate::Due => log.overtaken(row),
+                // what is the newest is not known
+                Fate::Left(_) => continue,
+            };
             let of = |rank, what| Sending {
                 place: letter.place.clone(),
                 letter: letter.index,
                 copied: Copied { rank, run: self.run.clone() },
                 what,
             };
-            let send = overtaken(log, row)
+            let send = correction
                 .map(|(rank, what)| of(rank, what))
-                .or_else(|| matches!(self.fate(letter), Fate::Due).then(|| of(letter.rank, What::Letter)));
+                .or_else(|| (fate == Fate::Due).then(|| of(letter.rank, What::Letter)));
             if let Some(send) = send
                 && rows.insert((&letter.place, &letter.key))
             {
@@ -220,26 +258,32 @@ impl Batch {
         }
     }
 
+    /// Kafka does not take what has to come behind a copy of this letter's row.
+    pub fn stuck(&mut self, letter: usize) {
+        let Some(one) = self.letters.iter().find(|one| one.index == letter) else { return };
+        if let Some(row) = self.logs.get_mut(&one.place).and_then(|log| log.rows.get_mut(&one.key)) {
+            row.stuck = true;
+        }
+    }
+
     pub fn sums(&self) -> Sums {
         let mut sums = self.sums.clone();
         for letter in &self.letters {
             match self.fate(letter) {
                 Fate::Sent => sums.replayed += 1,
                 Fate::Superseded => sums.superseded += 1,
-                Fate::Gone => sums.leave(Why::Expired),
-                Fate::Due => sums.leave(Why::Refused),
+                Fate::Left(why) => sums.leave(why),
+                Fate::Due => {}
             }
         }
         sums
     }
 
     /// Where the copies stand that this run has sent.
-    pub fn copies(&self) -> BTreeSet<(Place, i64)> {
-        let of = |log: &Log| log.rows.values().flat_map(|row| row.sent.values().copied()).collect::<Vec<_>>();
-        let at = |(place, log): (&Place, &Log)| {
-            of(log).into_iter().map(move |at| (place.clone(), at)).collect::<Vec<_>>()
-        };
-        self.logs.iter().flat_map(at).collect()
+    pub fn copies(&self) -> impl Iterator<Item = (&Place, i64)> {
+        self.logs.iter().flat_map(|(place, log)| {
+            log.rows.values().flat_map(|row| row.sent.values()).map(move |at| (place, *at))
+        })
     }
 
     fn row(&self, letter: &Kept) -> Option<(&Log, &Row)> {
@@ -249,8 +293,17 @@ impl Batch {
 
     fn fate(&self, letter: &Kept) -> Fate {
         let Some((log, row)) = self.row(letter).filter(|_| letter.there != There::Gone) else {
-            return Fate::Gone;
+            return Fate::Left(Why::Expired);
         };
+        if log.sealed.is_some_and(|before| letter.rank < before) {
+            return Fate::Left(Why::Sealed);
+        }
+        if letter.there == There::Nothing {
+            return Fate::Left(Why::Expired);
+        }
+        if self.may_be_elsewhere(letter) {
+            return Fate::Left(Why::Elsewhere);
+        }
         if row.sent.contains_key(&letter.rank) {
             return Fate::Sent;
         }
@@ -258,23 +311,28 @@ impl Batch {
             newest.rank > letter.rank || (newest.rank == letter.rank && newest.offset > letter.offset)
         });
         let emptied = log.truncated.is_some_and(|at| at > letter.rank);
-        if later || emptied || letter.there == There::Nothing { Fate::Superseded } else { Fate::Due }
+        if later || emptied {
+            Fate::Superseded
+        } else if letter.refused {
+            Fate::Left(Why::Refused)
+        } else {
+            Fate::Due
+        }
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Sent,
-    Superseded,
-    Gone,
-    Due,
-}
-
-/// The last record of a row is a copy of an older one: what has to come behind it.
-fn overtaken(log: &Log, row: &Row) -> Option<(i64, What)> {
-    let (last, newest) = (row.last?, row.newest?);
-    match log.truncated {
-        Some(at) if at > newest.rank => (at < last.offset && last.rank < at).then_some((at, What::Nothing)),
-        _ => (last.rank < newest.rank).then_some((newest.rank, What::Newest(newest.offset))),
+    /// Another partition of its topic has its row, or may have had it since the letter: between two partitions there is no order.
+    fn may_be_elsewhere(&self, letter: &Kept) -> bool {
+        let Some(partitions) = self.spread.get(&letter.place.topic).and_then(|keys| keys.get(&letter.key))
+        else {
+            return false;
+        };
+        let other = |place: &Place| place.topic == letter.place.topic && *place != letter.place;
+        let forgotten = |log: &Log| {
+            // what was removed from there is older than the letter
+            let old = log.first.zip(letter.made).is_some_and(|(first, made)| first + CLOCKS <= made);
+            log.sealed.is_some() || (log.begin > 0 && !old)
+        };
+        partitions.iter().any(|partition| *partition != letter.place.partition)
+            || self.logs.iter().any(|(place, log)| other(place) && forgotten(log))
     }
 }

@@ -1,7 +1,11 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde_json::Value;
 
 /// The header of a record that was sent again.
 pub const HEADER: &str = "__sluice.replay";
+/// Of a key in a message: keys are short, but need not be.
+const SHOWN: usize = 100;
 
 /// A partition of a table's topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +22,22 @@ pub struct Letter {
     pub key: Option<Key>,
     /// It was a copy already.
     pub copied: Option<Copied>,
+    pub print: Print,
+    /// When the record was written that the sink read, in milliseconds since 1970: Connect gives a letter the time of its record. `None`: the
+    /// broker has put its own time there.
+    pub made: Option<i64>,
+}
+
+/// Key and value of a record, byte by byte: a topic that was made anew has other records at the same offsets, and their keys may be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Print(u64);
+
+impl Print {
+    pub fn of(key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (key, value).hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 /// What tells the records of a row from those of others: the key as it means, not as it is written. The schema that a key carries may be
@@ -33,6 +53,11 @@ impl Key {
             (!payload.is_null()).then(|| payload.to_string().into_bytes())
         });
         Some(Self(payload.unwrap_or_else(|| bytes.to_vec())))
+    }
+
+    /// For a message.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).chars().take(SHOWN).collect()
     }
 }
 

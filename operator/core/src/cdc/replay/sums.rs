@@ -17,6 +17,10 @@ pub enum Why {
     NotOurs,
     NoKey,
     Expired,
+    Compacted,
+    Elsewhere,
+    Sealed,
+    Packed,
     Refused,
 }
 
@@ -29,7 +33,24 @@ impl Why {
             Self::Expired => {
                 "their topics do not hold them any more, so nobody can tell whether their rows have changed since"
             }
-            Self::Refused => "Kafka refused them",
+            Self::Compacted => {
+                "their topics are compacted (cleanup.policy), which could keep a letter and remove a newer change that was written meanwhile"
+            }
+            Self::Elsewhere => {
+                "their topics have several partitions, and another one has changes of their rows, or may have had some since, which have \
+                 no order with theirs"
+            }
+            Self::Sealed => {
+                "behind them, or in other partitions, are records in a compression that Sluice cannot open (it opens LZ4), or too large \
+                 when unpacked, so nobody can tell whether their rows have changed since. Letters of records that come later are sent \
+                 again, if the topics' compression.type is producer"
+            }
+            Self::Packed => {
+                "the dead-letter topic holds them in a compression that Sluice cannot open (it opens LZ4), or too large when unpacked. \
+                 Letters that come later can be read if that topic's compression.type is producer and the workers' \
+                 producer.compression.type is none or lz4"
+            }
+            Self::Refused => "Kafka refused them, as too large or as no valid records",
         }
     }
 }
@@ -46,6 +67,14 @@ impl Sums {
     pub(super) fn leave(&mut self, why: Why) {
         self.left_out += 1;
         self.why.insert(why);
+    }
+
+    /// Letters that could not even be read.
+    pub fn packed(&mut self, letters: i64) {
+        if letters > 0 {
+            self.left_out += letters;
+            self.why.insert(Why::Packed);
+        }
     }
 
     /// What a person has to know of a run that is done.

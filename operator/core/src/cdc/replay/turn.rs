@@ -15,18 +15,30 @@ const RUNNING: &str = "Running";
 const DONE: &str = "Done";
 const FAILED: &str = "Failed";
 
+/// Which letters a run takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The dead-letter topic's, as Kafka knows it: one that was made anew counts anew.
+    pub topic_id: String,
+    /// Offset behind the last letter.
+    pub end: i64,
+}
+
 /// What status is to say of all requests before any of them runs: those that are new wait. Of those that are asked for no more the one that
-/// runs stays, and of each sink the one that came furthest: the next begins there.
-pub fn kept(wanted: &Wanted, before: &[Replay]) -> Vec<Replay> {
+/// runs stays, and of each sink the one that was done last: the next begins there.
+pub fn kept(wanted: &Wanted, before: &[Replay], now: Timestamp) -> Vec<Replay> {
     let mut runs = Vec::new();
     for sink in &wanted.sinks {
         let Some(topic) = &sink.dead_letter else { continue };
         let of = |run: &&Replay| run.sink == sink.name;
-        let furthest = before.iter().filter(of).filter(|run| run.topic == *topic).max_by_key(|run| run.to);
+        let done = |run: &&Replay| run.state == DONE && run.topic == *topic;
+        let at = |run: &&Replay| (run.finished_at.as_ref().map(|at| at.0), run.to);
+        let newest = before.iter().filter(of).filter(done).max_by_key(at);
         let left = |run: &&Replay| {
-            let last = run.to.is_some() && furthest.is_some_and(|furthest| furthest.id == run.id);
+            let last = newest.is_some_and(|newest| newest.id == run.id);
             !sink.replay.contains(&run.id) && (run.state == RUNNING || last)
         };
+        let first = runs.len();
         runs.extend(before.iter().filter(of).filter(left).cloned());
         for id in &sink.replay {
             let known = before.iter().filter(of).find(|run| run.id == *id).cloned();
@@ -41,14 +53,50 @@ pub fn kept(wanted: &Wanted, before: &[Replay]) -> Vec<Replay> {
             }
             runs.push(run);
         }
+        for run in runs[first..].iter_mut().filter(|run| run.state == RUNNING && run.topic != *topic) {
+            let old = std::mem::take(&mut run.topic);
+            let why = format!(
+                "deadLetter.topic was changed from {old} to {topic} while letters of {old} were being sent: Sluice sends no more of them, and \
+                 what it has sent stands. To send the rest set deadLetter.topic back and add another id; or read their rows anew, by an id in \
+                 spec.snapshots with type: Incremental"
+            );
+            end(run, Err(why), now);
+            run.topic = old;
+        }
     }
     runs
 }
 
-/// The run that is under way, or is to begin now. One at a time.
-pub fn due(runs: &[Replay]) -> Option<&Replay> {
-    let of = |state: &str| runs.iter().find(|run| run.state == state);
-    of(RUNNING).or_else(|| of(WAITING))
+/// The run that goes on, or is to begin now: one at a time, and of each sink one after the other. All others that wait, or cannot go on, say for
+/// what. `seated`: sink and id of the one that is being carried out. `held`: why nothing may be sent to a sink now.
+pub fn choose(
+    runs: &mut [Replay],
+    seated: Option<(&str, &str)>,
+    held: impl Fn(&Replay) -> Option<&'static str>,
+) -> Option<Replay> {
+    let is = |run: &Replay, other: &Replay| run.sink == other.sink && run.id == other.id;
+    let mut heads: Vec<Replay> = Vec::new();
+    for state in [RUNNING, WAITING] {
+        for run in runs.iter().filter(|run| run.state == state) {
+            if !heads.iter().any(|head| head.sink == run.sink) {
+                heads.push(run.clone());
+            }
+        }
+    }
+    heads.sort_by_key(|head| seated != Some((head.sink.as_str(), head.id.as_str())));
+    let chosen = heads.iter().find(|head| held(head).is_none()).cloned();
+    for run in runs.iter_mut().filter(|run| [RUNNING, WAITING].contains(&run.state.as_str())) {
+        if chosen.as_ref().is_some_and(|chosen| is(chosen, run)) {
+            continue;
+        }
+        let before = heads.iter().find(|head| head.sink == run.sink && !is(head, run));
+        let what = held(run).map(str::to_owned).or_else(|| {
+            let other = before.or(chosen.as_ref())?;
+            Some(format!("waits for the replay {} of the sink {} to end", other.id, other.sink))
+        });
+        run.message = what.unwrap_or_default();
+    }
+    chosen
 }
 
 /// Names the run in the headers of what it sends.
@@ -96,50 +144,70 @@ pub fn waits(runs: &mut [Replay], of: &Replay, what: &str) {
     change(runs, of, |run| what.clone_into(&mut run.message));
 }
 
-/// It begins: behind the last letter that a run of the same sink has looked at. What begins anew after a restart of ours began when status
-/// says.
+/// It begins. What begins anew after a restart of ours began when status says.
 pub fn began(runs: &mut [Replay], of: &Replay, sink: &Sink, now: Timestamp) {
-    let topic = sink.dead_letter.clone().unwrap_or_default();
-    let from =
-        runs.iter().filter(|run| run.sink == of.sink && run.topic == topic).filter_map(|run| run.to).max();
     change(runs, of, |run| {
         run.message.clear();
         if run.state != RUNNING {
             run.state = RUNNING.into();
             run.started_at = Some(Time(whole_seconds(now)));
-            (run.topic, run.from) = (topic, Some(from.unwrap_or(0)));
+            run.topic = sink.dead_letter.clone().unwrap_or_default();
         }
     });
 }
 
-/// What it has done so far. `to`: behind the last letter that it takes, once that is known.
-pub fn goes_on(runs: &mut [Replay], of: &Replay, to: Option<i64>, sums: &Sums, message: &str) {
+/// Which letters it takes, told before the first of them is sent: those that come later are the next run's, also after a restart of ours. It
+/// begins behind the last one that a run of the same sink has looked at, if that was in the same topic.
+pub fn bounded(runs: &mut [Replay], of: &Replay, bound: &Bound) {
+    let before = |run: &&Replay| {
+        run.state == DONE && run.sink == of.sink && run.topic == of.topic && run.topic_id == bound.topic_id
+    };
+    let from = runs.iter().filter(before).filter_map(|run| run.to).max();
+    change(runs, of, |run| {
+        run.topic_id.clone_from(&bound.topic_id);
+        run.from = Some(from.filter(|from| *from <= bound.end).unwrap_or(0));
+        run.to = Some(bound.end);
+    });
+}
+
+/// Its dead-letter topic is not the one any more that it began with: it asks anew which letters it takes.
+pub fn anew(runs: &mut [Replay], of: &Replay, why: &str) {
+    change(runs, of, |run| {
+        run.topic_id.clear();
+        (run.from, run.to) = (None, None);
+        why.clone_into(&mut run.message);
+    });
+}
+
+/// What it has done so far.
+pub fn goes_on(runs: &mut [Replay], of: &Replay, sums: &Sums, message: &str) {
     change(runs, of, |run| {
         told(run, sums);
-        run.to = to.or(run.to);
         message.clone_into(&mut run.message);
     });
 }
 
 /// It came to its end. `Err`: why it cannot.
-pub fn finished(runs: &mut [Replay], of: &Replay, outcome: &Result<(i64, Sums), String>, now: Timestamp) {
-    change(runs, of, |run| {
-        run.finished_at = Some(Time(whole_seconds(now)));
-        match outcome {
-            Ok((to, sums)) => {
-                told(run, sums);
-                run.failed_again = Some(sums.failed_again);
-                run.to = Some(*to);
-                run.state = DONE.into();
-                run.message = sums.message();
-            }
-            Err(why) => {
-                run.to = None;
-                run.state = FAILED.into();
-                run.message.clone_from(why);
-            }
+pub fn finished(runs: &mut [Replay], of: &Replay, outcome: Result<Sums, String>, now: Timestamp) {
+    change(runs, of, |run| end(run, outcome, now));
+}
+
+fn end(run: &mut Replay, outcome: Result<Sums, String>, now: Timestamp) {
+    run.finished_at = Some(Time(whole_seconds(now)));
+    match outcome {
+        Ok(sums) => {
+            told(run, &sums);
+            run.failed_again = Some(sums.failed_again);
+            run.state = DONE.into();
+            run.message = sums.message();
         }
-    });
+        Err(why) => {
+            // the next run takes its letters
+            run.to = None;
+            run.state = FAILED.into();
+            run.message = why;
+        }
+    }
 }
 
 fn told(run: &mut Replay, sums: &Sums) {

@@ -1,41 +1,59 @@
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use sluice_core::cdc::replay::Sums;
-use tokio_util::task::AbortOnDropHandle;
+use sluice_core::cdc::replay::{Bound, Sums};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::task::Job;
 use crate::scope::Key;
 
-/// Pipelines that send letters at once: each holds some megabytes of them.
-const AT_ONCE: usize = 2;
+/// Pipelines that send letters at once: each holds some megabytes of them, and Sluice has little memory.
+const AT_ONCE: usize = 1;
 
 /// Who sends letters now.
 #[derive(Default)]
-pub struct Desk {
-    seats: Mutex<HashMap<Key, Seat>>,
+pub struct Desk(Mutex<Seats>);
+
+#[derive(Default)]
+struct Seats {
+    taken: HashMap<Key, Seat>,
+    /// Those that were told to end, and first put in order what they were writing.
+    leaving: Vec<JoinHandle<()>>,
 }
 
 struct Seat {
     job: Job,
     state: Arc<State>,
-    _task: AbortOnDropHandle<()>,
+    task: JoinHandle<()>,
 }
 
-/// What a task tells of itself.
+/// What a task tells of itself, and is told.
 #[derive(Default)]
 pub struct State(Mutex<Progress>);
 
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// Behind the last letter that is looked at.
-    pub to: Option<i64>,
     pub sums: Sums,
     /// What is waited for.
     pub message: String,
-    /// `Err`: why it cannot be done.
-    pub outcome: Option<Result<(i64, Sums), String>>,
+    /// All was sent: it holds no letters, and waits until the sink has read them.
+    pub waits: bool,
+    pub outcome: Option<Outcome>,
+    /// When it was told to end.
+    left: Option<Instant>,
+}
+
+/// How a job has ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is known which letters the run takes. Status has to say it before the first is sent.
+    Bounded(Bound),
+    Done(Sums),
+    /// The dead-letter topic is another one than the run began with.
+    Anew(String),
+    Failed(String),
 }
 
 impl State {
@@ -46,18 +64,35 @@ impl State {
     pub fn seen(&self) -> Progress {
         self.0.lock().expect("no panic while noting").clone()
     }
+
+    /// Since when it is to end.
+    pub fn left(&self) -> Option<Instant> {
+        self.0.lock().expect("no panic while noting").left
+    }
 }
 
 impl Desk {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        let mut seats = self.0.lock().expect("no panic while noting");
+        seats.leaving.retain(|task| !task.is_finished());
+        seats
+    }
+
+    /// Which job the pipeline has.
+    pub fn job(&self, pipeline: &Key) -> Option<Job> {
+        self.seats().taken.get(pipeline).map(|seat| seat.job.clone())
+    }
+
     /// `None`: it does not run.
     pub fn seen(&self, pipeline: &Key, job: &Job) -> Option<Progress> {
-        let seats = self.seats.lock().expect("no panic while noting");
-        seats.get(pipeline).filter(|seat| seat.job == *job).map(|seat| seat.state.seen())
+        let seats = self.seats();
+        seats.taken.get(pipeline).filter(|seat| seat.job == *job).map(|seat| seat.state.seen())
     }
 
     pub fn has_room(&self, pipeline: &Key) -> bool {
-        let seats = self.seats.lock().expect("no panic while noting");
-        seats.keys().filter(|key| *key != pipeline).count() < AT_ONCE
+        let seats = self.seats();
+        let sends = |(key, seat): &(&Key, &Seat)| *key != pipeline && !seat.state.seen().waits;
+        seats.taken.iter().filter(sends).count() + seats.leaving.len() < AT_ONCE
     }
 
     pub fn begin<F: Future<Output = ()> + Send + 'static>(
@@ -67,13 +102,77 @@ impl Desk {
         work: impl FnOnce(Arc<State>) -> F,
     ) {
         let state = Arc::<State>::default();
-        let task = AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&state))));
-        let mut seats = self.seats.lock().expect("no panic while noting");
-        seats.insert(pipeline.clone(), Seat { job, state, _task: task });
+        let task = tokio::spawn(work(Arc::clone(&state)));
+        let mut seats = self.seats();
+        if let Some(before) = seats.taken.insert(pipeline.clone(), Seat { job, state, task }) {
+            seats.retire(before);
+        }
     }
 
-    /// The pipeline sends nothing any more.
+    /// The pipeline sends nothing any more. What was written is put in order first: a newer change may have to come behind it.
     pub fn leave(&self, pipeline: &Key) {
-        self.seats.lock().expect("no panic while noting").remove(pipeline);
+        let mut seats = self.seats();
+        if let Some(seat) = seats.taken.remove(pipeline) {
+            seats.retire(seat);
+        }
+    }
+}
+
+impl Seats {
+    fn retire(&mut self, seat: Seat) {
+        if !seat.task.is_finished() {
+            seat.state.note(|state| state.left = Some(Instant::now()));
+            self.leaving.push(seat.task);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "shop".into(), name: name.into() }
+    }
+
+    /// Goes on until it is told to end.
+    async fn works(state: Arc<State>) {
+        while state.left().is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn until(what: impl Fn() -> bool) {
+        while !what() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn one_pipeline_sends_at_a_time_and_the_next_when_all_is_in_order() {
+        let desk = Desk::default();
+        let (one, two) = (key("one"), key("two"));
+        let job = Job::named("first");
+        assert!(desk.has_room(&one) && desk.has_room(&two));
+        desk.begin(&one, job.clone(), works);
+        assert!(desk.has_room(&one) && !desk.has_room(&two));
+        assert!(desk.seen(&one, &job).is_some() && desk.seen(&one, &Job::named("other")).is_none());
+        assert_eq!((desk.job(&one), desk.job(&two)), (Some(job.clone()), None));
+        desk.leave(&one);
+        assert_eq!(desk.job(&one), None);
+        assert!(!desk.has_room(&one) && !desk.has_room(&two), "it has not come to its end");
+        until(|| desk.has_room(&one) && desk.has_room(&two)).await;
+    }
+
+    #[tokio::test]
+    async fn one_that_only_waits_for_its_sink_keeps_no_other_from_sending() {
+        let desk = Desk::default();
+        let waits = |state: Arc<State>| async move {
+            state.note(|state| state.waits = true);
+            works(state).await;
+        };
+        desk.begin(&key("one"), Job::named("first"), waits);
+        until(|| desk.has_room(&key("two"))).await;
+        assert!(desk.job(&key("one")).is_some());
     }
 }

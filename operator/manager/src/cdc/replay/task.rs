@@ -1,17 +1,18 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sluice_clients::connect::replay::addressed;
-use sluice_clients::kafka::{At, Client, Error, TopicPartition};
-use sluice_core::cdc::replay::{self, Place, Sums};
+use sluice_clients::kafka::{At, Client, Error, TopicPartition, Topics};
+use sluice_core::cdc::replay::{self, Bound, Copies, Sums};
 use sluice_core::cdc::{Sink, Wanted, names};
 use sluice_crds::cdc_pipeline::Replay;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
-use super::desk::State;
+use super::desk::{Outcome, State};
+use super::ground::offset;
 use super::part::{self, Part};
+use super::wait::wait;
 use crate::cdc::look::Found;
 use crate::context::Context;
 use crate::scope::{Key, chain};
@@ -21,7 +22,12 @@ const CALL: Duration = Duration::from_secs(20);
 /// After what Kafka did not answer.
 const AGAIN: Duration = Duration::from_secs(10);
 /// Between looks at how far the sink is: it commits every ten seconds.
-const LOOK: Duration = Duration::from_secs(3);
+pub const LOOK: Duration = Duration::from_secs(3);
+/// How long a broker may hold what nobody waits for any more, and write it then. It has no deadline for that; it is about as long as a broker is
+/// given that does not answer before another one takes its place.
+const LATE: Duration = Duration::from_secs(60);
+/// How long a run that is to end tries to put in order what it has written, where Kafka does not answer.
+const IN_ORDER: Duration = Duration::from_secs(60);
 
 /// What is sent. Two that are equal need not both be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,26 +35,66 @@ pub struct Job {
     /// Names the run in what it sends.
     pub run: String,
     pub sink: String,
+    /// The request's.
+    pub id: String,
     /// Topics of the pipeline's tables.
     pub topics: BTreeSet<String>,
-    letters: String,
-    from: i64,
-    group: String,
+    /// The dead-letter topic.
+    pub letters: String,
+    pub group: String,
+    /// `None`: it is to be found out which letters are taken.
+    taken: Option<Taken>,
     cluster: Key,
+}
+
+/// Which letters are taken.
+#[derive(Clone, Debug, PartialEq)]
+struct Taken {
+    topic_id: String,
+    from: i64,
+    to: i64,
+}
+
+/// Whether something may be on its way to Kafka that was written for the same run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    New,
+    Again,
 }
 
 impl Job {
     /// `None`: it has not begun, or there is no Kafka.
     pub fn new(wanted: &Wanted, sink: &Sink, run: &Replay, found: &Found) -> Option<Self> {
+        run.started_at.as_ref()?;
+        let taken = run.from.zip(run.to);
         Some(Self {
             run: replay::run(run),
             sink: sink.name.clone(),
+            id: run.id.clone(),
             topics: wanted.tables.iter().map(|table| wanted.topic(table)).collect(),
-            letters: sink.dead_letter.clone()?,
-            from: run.from?,
+            letters: run.topic.clone(),
             group: names::consumer_group(&wanted.sink_connector(sink)),
+            taken: taken.map(|(from, to)| Taken { topic_id: run.topic_id.clone(), from, to }),
             cluster: found.cluster.clone()?,
         })
+    }
+}
+
+#[cfg(test)]
+impl Job {
+    /// One of this name, and nothing more.
+    pub fn named(run: &str) -> Self {
+        let nothing = String::new;
+        Self {
+            run: run.into(),
+            sink: nothing(),
+            id: nothing(),
+            topics: BTreeSet::new(),
+            letters: nothing(),
+            group: nothing(),
+            taken: None,
+            cluster: Key { namespace: nothing(), name: nothing() },
+        }
     }
 }
 
@@ -56,8 +102,12 @@ impl Job {
 pub enum Stop {
     /// Not now: it begins again, and finds in the topics what it has sent.
     Again(String),
+    /// The letters that it was to take are not there any more.
+    Anew(String),
     /// Never.
     Failed(String),
+    /// It was told to end.
+    Left,
 }
 
 impl From<Error> for Stop {
@@ -66,43 +116,66 @@ impl From<Error> for Stop {
     }
 }
 
-type Copies = BTreeSet<(Place, i64)>;
+/// What is remembered from one attempt to the next.
+pub struct Memo {
+    /// Since then something may be on its way that is not in its topic yet.
+    unsure: Option<Instant>,
+    /// A newer change may have to come behind what was written.
+    pub owes: bool,
+    /// Once all was sent.
+    sent: Option<Sent>,
+}
 
-/// What was sent, and where the letters begin and end.
-struct Sent {
-    from: i64,
-    to: i64,
-    sums: Sums,
-    /// Where the copies stand.
-    copies: Copies,
+impl Memo {
+    pub fn unsure(&mut self) {
+        self.unsure = Some(Instant::now());
+    }
+
+    /// What nobody has seen may still come.
+    pub fn is_late(&self) -> bool {
+        self.unsure.is_some_and(|since| since.elapsed() < LATE)
+    }
+}
+
+/// What was sent.
+#[derive(Default)]
+pub struct Sent {
+    pub sums: Sums,
+    pub copies: Copies,
 }
 
 /// Sends the letters of a run, waits until the sink has read them, and wakes the pipeline.
-pub async fn run(job: Job, pipeline: Key, context: Weak<Context>, state: Arc<State>) {
+pub async fn run(job: Job, start: Start, pipeline: Key, context: Weak<Context>, state: Arc<State>) {
     info!(%pipeline, run = job.run, "sends dead letters again");
-    let mut to = None;
+    let mut memo = Memo { unsure: (start == Start::Again).then(Instant::now), owes: false, sent: None };
     let outcome = loop {
-        let Some(client) = client(&context, &job) else {
-            sleep(AGAIN).await;
-            continue;
+        let why = match client(&context, &job) {
+            None => "The Kafka cluster is not known yet".to_owned(),
+            Some(client) => match job.carry_out(&client, &state, &mut memo).await {
+                Ok(outcome) => break Some(outcome),
+                Err(Stop::Left) => break None,
+                Err(Stop::Failed(why)) => break Some(Outcome::Failed(why)),
+                Err(Stop::Anew(why)) => {
+                    // what takes over does not know of it
+                    while memo.is_late() && state.left().is_none() {
+                        sleep(LOOK).await;
+                    }
+                    break Some(Outcome::Anew(why));
+                }
+                Err(Stop::Again(why)) => why,
+            },
         };
-        match job.attempt(&client, &mut to, &state).await {
-            Ok(sent) => break Ok((sent.to, sent.sums)),
-            Err(Stop::Failed(why)) => break Err(why),
-            Err(Stop::Again(why)) => {
-                debug!(%pipeline, run = job.run, why, "letters are sent later");
-                let seconds = AGAIN.as_secs();
-                let told = format!("{why}. Sluice begins again in {seconds} s, and sends nothing twice");
-                state.note(|state| state.message = told);
-                sleep(AGAIN).await;
-            }
+        let over = |at: Instant| !memo.owes || at.elapsed() > IN_ORDER;
+        if context.strong_count() == 0 || state.left().is_some_and(over) {
+            break None;
         }
+        debug!(%pipeline, run = job.run, why, "letters are sent later");
+        let told = format!("{why}. Sluice begins again in {} s, and sends nothing twice", AGAIN.as_secs());
+        state.note(|state| state.message = told);
+        sleep(AGAIN).await;
     };
-    match &outcome {
-        Ok((_, sums)) => info!(%pipeline, run = job.run, ?sums, "sent dead letters again"),
-        Err(why) => info!(%pipeline, run = job.run, why, "dead letters cannot be sent again"),
-    }
-    state.note(|state| state.outcome = Some(outcome));
+    info!(%pipeline, run = job.run, ?outcome, "the part of a replay has ended");
+    state.note(|state| state.outcome = outcome);
     if let Some(context) = context.upgrade() {
         context.shelves.pipelines.wake(&pipeline);
     }
@@ -114,101 +187,99 @@ fn client(context: &Weak<Context>, job: &Job) -> Option<Client> {
 }
 
 impl Job {
-    async fn attempt(&self, client: &Client, to: &mut Option<i64>, state: &State) -> Result<Sent, Stop> {
-        let mut sent = self.send(client, to, state).await?;
-        if !sent.copies.is_empty() {
-            let message = format!("Waits until the sink {} has read what was sent", self.sink);
-            state.note(|state| state.message = message);
+    async fn carry_out(&self, client: &Client, state: &State, memo: &mut Memo) -> Result<Outcome, Stop> {
+        let Some(taken) = &self.taken else { return Ok(Outcome::Bounded(self.bound(client).await?)) };
+        if memo.sent.is_none() {
+            memo.sent = Some(self.send(client, taken, state, memo).await?);
+            // no letter is held any more, so others may begin; and nothing is read anew because Kafka does not answer meanwhile
+            state.note(|state| state.waits = true);
         }
-        let (mut again, mut next) = (Copies::new(), sent.from);
-        while !sent.copies.is_empty() {
-            let committed = self.committed(client).await?;
-            next = self.put_aside(client, next, &mut again).await?;
-            // Debezium's sink commits what it has written (`JdbcSinkConnectorTask.preCommit`): a record that was put aside, and is the
-            // last, is not committed
-            let read = |copy: &(Place, i64)| {
-                again.contains(copy) || committed.get(&copy.0).is_some_and(|offset| *offset > copy.1)
-            };
-            if sent.copies.iter().all(read) {
-                break;
-            }
-            sleep(LOOK).await;
-        }
-        sent.sums.failed_again = i64::try_from(again.len()).unwrap_or(i64::MAX);
-        Ok(sent)
+        let sent = memo.sent.get_or_insert_default();
+        wait(client, self, taken.to, sent, state).await?;
+        Ok(Outcome::Done(sent.sums.clone()))
     }
 
-    async fn send(&self, client: &Client, to: &mut Option<i64>, state: &State) -> Result<Sent, Stop> {
-        let (begin, end) = self.bounds(client).await?;
-        // one that was made anew has begun to count anew
-        let from = if self.from > end { begin } else { self.from.max(begin) };
-        let to = *to.get_or_insert(end);
-        let mut sent = Sent { from, to, sums: Sums::default(), copies: Copies::new() };
-        let mut next = from;
-        while next < to {
-            let mut part = Part::default();
-            while next < to && !part.is_full() {
-                let (letters, behind) = part::page(client, &self.letters, next).await?;
-                for letter in letters.into_iter().filter(|letter| letter.offset < to) {
-                    part.take(letter);
-                }
-                next = behind;
+    async fn send(
+        &self,
+        client: &Client,
+        taken: &Taken,
+        state: &State,
+        memo: &mut Memo,
+    ) -> Result<Sent, Stop> {
+        let known = self.bound(client).await?;
+        let anew = |what: String| Stop::Anew(format!("{what}. Sluice looks again which letters there are"));
+        if known.topic_id != taken.topic_id {
+            return Err(anew(format!("{} was made anew while its letters were being sent", self.letters)));
+        }
+        let short = |end: i64| {
+            anew(format!(
+                "{} ended at offset {} when the replay began, and now at {end}",
+                self.letters, taken.to
+            ))
+        };
+        if known.end < taken.to {
+            return Err(short(known.end));
+        }
+        let begin = self.offset(client, At::Earliest).await?;
+        let owed = memo.owes;
+        let mut sent = Sent::default();
+        let mut next = taken.from.max(begin);
+        while next < taken.to {
+            // what was written of the parts before is in order, unless an attempt before this one has left something
+            if state.left().is_some() && !owed {
+                return Err(Stop::Left);
             }
-            let batch = part::send(client, self, &part).await?;
+            let mut part = Part::default();
+            while next < taken.to && !part.is_full() {
+                let page = part::page(client, &self.letters, next).await?;
+                if page.end < taken.to {
+                    return Err(short(page.end));
+                }
+                sent.sums.packed(page.sealed);
+                page.records
+                    .into_iter()
+                    .filter(|letter| letter.offset < taken.to)
+                    .for_each(|it| part.take(it));
+                next = page.next;
+            }
+            let batch = part::send(client, self, &part, state, memo).await?;
+            memo.owes &= owed;
             sent.sums.add(&batch.sums());
-            sent.copies.extend(batch.copies());
+            for (place, offset) in batch.copies() {
+                sent.copies.note(place, offset);
+            }
             state.note(|state| {
-                (state.to, state.sums) = (Some(to), sent.sums.clone());
+                state.sums = sent.sums.clone();
                 state.message.clear();
             });
         }
-        state.note(|state| (state.to, state.sums) = (Some(to), sent.sums.clone()));
-        Ok(sent)
+        memo.owes = false;
+        // the last part was put in order, and not sent
+        if state.left().is_some() { Err(Stop::Left) } else { Ok(sent) }
     }
 
-    /// Where the dead-letter topic begins and ends.
-    async fn bounds(&self, client: &Client) -> Result<(i64, i64), Stop> {
-        let topic = [self.letters.as_str()];
-        let (begins, ends) = (
-            client.list_offsets(&topic, At::Earliest).await?,
-            client.list_offsets(&topic, At::Latest).await?,
-        );
-        if ends.len() > 1 {
+    /// Which letters there are.
+    async fn bound(&self, client: &Client) -> Result<Bound, Stop> {
+        let topics = client.metadata(Topics::Named(&[self.letters.as_str()])).await?;
+        let topic = match topics.into_iter().find(|(name, _)| *name == self.letters) {
+            Some((_, Ok(topic))) => topic,
+            Some((_, Err(error))) => return Err(Stop::Again(format!("{}: {error}", self.letters))),
+            None => return Err(Stop::Again(format!("{} is not there", self.letters))),
+        };
+        let partitions = topic.partitions.len();
+        if partitions > 1 {
             return Err(Stop::Failed(format!(
-                "{} has {} partitions, and Sluice reads letters of one: nothing was sent. Give the sink a dead-letter topic of its own \
-                 (deadLetter.topic), which Sluice makes with one partition",
+                "{} has {partitions} partitions, and Sluice reads letters of one: nothing was sent. Give the sink a dead-letter topic of its \
+                 own (deadLetter.topic), which Sluice makes with one partition",
                 self.letters,
-                ends.len()
             )));
         }
-        let at = TopicPartition { topic: self.letters.clone(), partition: 0 };
-        let offset = |offsets: &sluice_clients::kafka::Offsets| match offsets.get(&at) {
-            Some(Ok(offset)) => Ok(*offset),
-            Some(Err(error)) => Err(Stop::Again(format!("{}: {error}", self.letters))),
-            None => Err(Stop::Again(format!("{} is not there", self.letters))),
-        };
-        Ok((offset(&begins)?, offset(&ends)?))
+        Ok(Bound { topic_id: topic.id.to_string(), end: self.offset(client, At::Latest).await? })
     }
 
-    /// What the sink has read.
-    async fn committed(&self, client: &Client) -> Result<BTreeMap<Place, i64>, Stop> {
-        let groups = client.offset_fetch(&[self.group.as_str()]).await?;
-        let of = groups.into_iter().find(|(group, _)| *group == self.group).map(|(_, item)| item);
-        let offsets = of.and_then(Result::ok).unwrap_or_default();
-        let place = |at: TopicPartition| Place { topic: at.topic, partition: at.partition };
-        Ok(offsets.into_iter().map(|(at, offset)| (place(at), offset)).collect())
-    }
-
-    /// Which copies came to the dead-letter topic from this offset on; and where to go on.
-    async fn put_aside(&self, client: &Client, from: i64, again: &mut Copies) -> Result<i64, Stop> {
-        let (_, end) = self.bounds(client).await?;
-        let mut next = from;
-        while next < end {
-            let (letters, behind) = part::page(client, &self.letters, next).await?;
-            let ours = |letter: &replay::Letter| letter.copied.as_ref().is_some_and(|it| it.run == self.run);
-            again.extend(letters.iter().map(addressed).filter(ours).filter_map(|letter| letter.from));
-            next = behind;
-        }
-        Ok(next)
+    /// Where the dead-letter topic begins or ends.
+    pub async fn offset(&self, client: &Client, at: At) -> Result<i64, Stop> {
+        let offsets = client.list_offsets(&[self.letters.as_str()], at).await?;
+        offset(&offsets, &TopicPartition { topic: self.letters.clone(), partition: 0 })
     }
 }

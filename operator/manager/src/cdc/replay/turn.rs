@@ -1,21 +1,22 @@
 use std::sync::{Arc, Weak};
 
-use sluice_core::cdc::{Plan, Wanted, replay};
+use sluice_core::cdc::{Plan, Sink, Wanted, replay};
 use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline::Replay;
 
-use super::task::{self, Job};
+use super::desk::Outcome;
+use super::task::{self, Job, Start};
 use crate::cdc::look::Found;
 use crate::context::Context;
 
 /// What status is to say of replays, and what follows once it does.
 pub struct Replaying {
     pub runs: Vec<Replay>,
-    begins: Option<Job>,
+    begins: Option<(Job, Start)>,
     ended: bool,
 }
 
-/// Looks at the replay that runs, or begins the one that is due.
+/// Looks at the replay that runs, or begins the one that is due. One that may not go on now gives its place back.
 pub fn turn(
     context: &Context,
     pipeline: &CdcPipeline,
@@ -26,44 +27,55 @@ pub fn turn(
     let now = Context::now();
     let status = pipeline.status.as_ref();
     let before = status.map(|status| status.replays.as_slice()).unwrap_or_default();
-    let mut turn = Replaying { runs: replay::kept(wanted, before), begins: None, ended: false };
+    let mut turn = Replaying { runs: replay::kept(wanted, before, now), begins: None, ended: false };
     let desk = &context.cdc.replaying;
-    let due = replay::due(&turn.runs).cloned();
-    let sink = due.as_ref().and_then(|due| wanted.sinks.iter().find(|sink| sink.name == due.sink));
+    let of = |run: &Replay| wanted.sinks.iter().find(|sink| sink.name == run.sink);
+    let held = |run: &Replay| {
+        let name = wanted.sink_connector(of(run)?);
+        let connector = found.connectors.get(&name).map(|(connector, child)| (connector, child));
+        let of_sink = |connector: &&sluice_crds::Connector| connector.metadata.name.as_ref() == Some(&name);
+        let compiled = found.compiled.as_ref().and_then(|compiled| compiled.sinks.iter().find(of_sink));
+        replay::holds(wanted, plan, status, connector, compiled)
+    };
+    let seated = desk.job(&found.key);
+    let seated = seated.as_ref().map(|job| (job.sink.as_str(), job.id.as_str()));
+    let due = replay::choose(&mut turn.runs, seated, held);
+    let sink = due.as_ref().and_then(of);
     let (Some(due), Some(sink)) = (due, sink) else {
         desk.leave(&found.key);
         return turn;
     };
-    if let Some(progress) = Job::new(wanted, sink, &due, found).and_then(|job| desk.seen(&found.key, &job)) {
+    let job = Job::new(wanted, sink, &due, found);
+    if let Some(progress) = job.and_then(|job| desk.seen(&found.key, &job)) {
+        let runs = &mut turn.runs;
+        turn.ended = progress.outcome.is_some();
         match progress.outcome {
-            _ if wanted.paused => desk.leave(&found.key),
-            Some(outcome) => {
-                replay::finished(&mut turn.runs, &due, &outcome, now);
-                turn.ended = true;
-                return turn;
+            None => replay::goes_on(runs, &due, &progress.sums, &progress.message),
+            Some(Outcome::Bounded(bound)) => {
+                replay::bounded(runs, &due, &bound);
+                turn.begins = begins(wanted, sink, &due, found, runs).map(|job| (job, Start::New));
             }
-            None => {
-                replay::goes_on(&mut turn.runs, &due, progress.to, &progress.sums, &progress.message);
-                return turn;
-            }
+            Some(Outcome::Anew(why)) => replay::anew(runs, &due, &why),
+            Some(Outcome::Done(sums)) => replay::finished(runs, &due, Ok(sums), now),
+            Some(Outcome::Failed(why)) => replay::finished(runs, &due, Err(why), now),
         }
+        return turn;
     }
-    let name = wanted.sink_connector(sink);
-    let connector = found.connectors.get(&name).map(|(connector, child)| (connector, child));
-    let of_sink = |connector: &&sluice_crds::Connector| connector.metadata.name.as_ref() == Some(&name);
-    let compiled = found.compiled.as_ref().and_then(|compiled| compiled.sinks.iter().find(of_sink));
-    let waits = replay::holds(wanted, plan, status, connector, compiled).or_else(|| {
-        (!desk.has_room(&found.key)).then_some("waits for the replays of other pipelines to end")
-    });
-    if let Some(what) = waits {
-        desk.leave(&found.key);
+    desk.leave(&found.key);
+    if !desk.has_room(&found.key) {
+        let what = "waits for a replay of another pipeline to end, or for one of this pipeline to put in order what it was writing";
         replay::waits(&mut turn.runs, &due, what);
         return turn;
     }
     replay::began(&mut turn.runs, &due, sink, now);
-    let began = turn.runs.iter().find(|run| run.sink == due.sink && run.id == due.id);
-    turn.begins = began.and_then(|run| Job::new(wanted, sink, run, found));
+    turn.begins = begins(wanted, sink, &due, found, &turn.runs).map(|job| (job, Start::Again));
     turn
+}
+
+/// What is to be done for a run as status is about to show it.
+fn begins(wanted: &Wanted, sink: &Sink, due: &Replay, found: &Found, runs: &[Replay]) -> Option<Job> {
+    let run = runs.iter().find(|run| run.sink == due.sink && run.id == due.id)?;
+    Job::new(wanted, sink, run, found)
 }
 
 impl Replaying {
@@ -73,10 +85,10 @@ impl Replaying {
         if self.ended {
             desk.leave(&found.key);
         }
-        if let Some(job) = self.begins {
+        if let Some((job, start)) = self.begins {
             let weak: Weak<Context> = Arc::downgrade(context);
             let key = found.key.clone();
-            desk.begin(&found.key, job.clone(), |state| task::run(job, key, weak, state));
+            desk.begin(&found.key, job.clone(), |state| task::run(job, start, key, weak, state));
         }
     }
 }

@@ -1,0 +1,90 @@
+use std::collections::{BTreeMap, HashMap};
+
+use super::batch::{Seen, What};
+use super::letter::Key;
+
+/// What was seen of a partition.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    /// Where it is to be read on.
+    pub next: i64,
+    /// Its first offset: what stood before it was removed.
+    pub begin: i64,
+    /// When the first record was written that was seen.
+    pub first: Option<i64>,
+    /// Letters by the offset at which they were read.
+    pub letters: HashMap<i64, usize>,
+    pub rows: HashMap<Key, Row>,
+    /// Offset of the last TRUNCATE.
+    pub truncated: Option<i64>,
+    /// Behind the last records that could not be opened.
+    pub sealed: Option<i64>,
+}
+
+/// What a partition holds of one row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    pub last: Option<Mark>,
+    pub newest: Option<Mark>,
+    /// Offsets of the copies that this run has sent, by their ranks.
+    pub sent: BTreeMap<i64, i64>,
+    /// Kafka does not take what has to come behind its last copy.
+    pub stuck: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub offset: i64,
+    pub rank: i64,
+}
+
+impl Log {
+    pub fn new(begin: i64, next: i64) -> Self {
+        Self {
+            next,
+            begin,
+            first: None,
+            letters: HashMap::new(),
+            rows: HashMap::new(),
+            truncated: None,
+            sealed: None,
+        }
+    }
+
+    /// A record, in their order. `run`: the one that looks.
+    pub fn saw(&mut self, seen: &Seen, run: &str) {
+        self.next = seen.offset + 1;
+        self.first.get_or_insert(seen.at);
+        let Some(key) = &seen.key else {
+            if seen.truncates {
+                self.truncated = Some(seen.offset);
+            }
+            return;
+        };
+        let Some(row) = self.rows.get_mut(key) else { return };
+        // a tombstone says nothing that the delete before it does not, and the sinks pass it over: it does not say of which table it is
+        if seen.empty && seen.copied.is_none() {
+            return;
+        }
+        let rank = seen.copied.as_ref().map_or(seen.offset, |copied| copied.rank);
+        let mark = Mark { offset: seen.offset, rank };
+        row.last = Some(mark);
+        if row.newest.is_none_or(|newest| newest.rank <= rank) {
+            row.newest = Some(mark);
+        }
+        if seen.copied.as_ref().is_some_and(|copied| copied.run == run) {
+            row.sent.insert(rank, seen.offset);
+        }
+    }
+
+    /// The last record of a row is a copy of an older one: what has to come behind it.
+    pub fn overtaken(&self, row: &Row) -> Option<(i64, What)> {
+        let (last, newest) = (row.last?, row.newest?);
+        match self.truncated {
+            Some(at) if at > newest.rank => {
+                (at < last.offset && last.rank < at).then_some((at, What::Nothing))
+            }
+            _ => (last.rank < newest.rank).then_some((newest.rank, What::Newest(newest.offset))),
+        }
+    }
+}
