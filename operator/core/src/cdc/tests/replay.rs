@@ -164,6 +164,8 @@ fn one_that_failed_does_not_run_again_and_keeps_no_letter_from_the_next() {
     assert_eq!(runs[0].message, "it cannot be");
 }
 
+type Asked = Option<(&'static str, &'static str)>;
+
 #[test]
 fn the_first_sink_that_is_not_held_has_its_turn_and_all_others_say_what_they_wait_for() {
     let run = |sink: &str, id: &str, state: &str| Replay {
@@ -180,7 +182,7 @@ fn the_first_sink_that_is_not_held_has_its_turn_and_all_others_say_what_they_wai
         run("z", "1", "Running"),
     ];
     let (other, held) = ("waits for the replay 1 of the sink z to end", "it is held");
-    let cases: [(&[&str], Option<(&str, &str)>, Option<(&str, &str)>, [&str; 5]); 5] = [
+    let cases: [(&[&str], Asked, Asked, [&str; 5]); 5] = [
         (&[], None, Some(("z", "1")), ["", other, "waits for the replay 1 of the sink x to end", other, ""]),
         (
             &["z"],

@@ -25,9 +25,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub const LOOK: Duration = Duration::from_secs(3);
 /// How long a broker may hold what nobody waits for any more, and write it then. It has no deadline for that; it is about as long as a broker is
 /// given that does not answer before another one takes its place.
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 /// How long a run that is to end tries to put in order what it has written, where Kafka does not answer.
-const IN_ORDER: Duration = Duration::from_secs(60);
+const IN_ORDER: Duration = Duration::from_mins(1);
 
 /// What is sent. Two that are equal need not both be done.
 #[derive(Clone, Debug, PartialEq)]

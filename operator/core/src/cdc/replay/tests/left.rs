@@ -95,7 +95,9 @@ fn among_partitions_a_letter_is_sent_only_where_no_other_one_may_have_its_row() 
         assert_eq!(batch.asks(), [(place(), 0), (beside(), begin)], "all of both is looked at");
         batch.saw(&place(), &record);
         batch.read_to(&place(), 4);
-        other.iter().for_each(|seen| batch.saw(&beside(), seen));
+        for seen in &other {
+            batch.saw(&beside(), seen);
+        }
         batch.read_to(&beside(), 20);
         assert_eq!(batch.sends().len(), usize::from(sent), "{begin} {other:?}");
         assert_eq!(message(&batch).contains("several partitions"), !sent, "{begin} {other:?}");
@@ -198,7 +200,9 @@ fn only_what_no_topic_will_ever_take_is_refused_for_good() {
 fn copies_are_read_once_the_last_of_each_partition_is() {
     let of = |offsets: &[(Place, i64)]| {
         let mut copies = Copies::default();
-        offsets.iter().for_each(|(place, offset)| copies.note(place, *offset));
+        for (place, offset) in offsets {
+            copies.note(place, *offset);
+        }
         copies
     };
     let sent = of(&[(place(), 10), (place(), 12), (beside(), 5)]);
