@@ -3,8 +3,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sluice_core::cdc::replay::{Bound, Sums};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::task::Job;
 use crate::scope::Key;
@@ -12,7 +12,8 @@ use crate::scope::Key;
 /// Pipelines that send letters at once: each holds some megabytes of them, and Sluice has little memory.
 const AT_ONCE: usize = 1;
 
-/// Who sends letters now.
+/// Who sends letters now. Where the desk goes, because another Sluice leads, all of them end at once: two that send the same letters would
+/// each overtake the other.
 #[derive(Default)]
 pub struct Desk(Mutex<Seats>);
 
@@ -20,13 +21,13 @@ pub struct Desk(Mutex<Seats>);
 struct Seats {
     taken: HashMap<Key, Seat>,
     /// Those that were told to end, and first put in order what they were writing.
-    leaving: Vec<JoinHandle<()>>,
+    leaving: Vec<AbortOnDropHandle<()>>,
 }
 
 struct Seat {
     job: Job,
     state: Arc<State>,
-    task: JoinHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 /// What a task tells of itself, and is told.
@@ -102,7 +103,7 @@ impl Desk {
         work: impl FnOnce(Arc<State>) -> F,
     ) {
         let state = Arc::<State>::default();
-        let task = tokio::spawn(work(Arc::clone(&state)));
+        let task = AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&state))));
         let mut seats = self.seats();
         if let Some(before) = seats.taken.insert(pipeline.clone(), Seat { job, state, task }) {
             seats.retire(before);
@@ -174,5 +175,23 @@ mod tests {
         desk.begin(&key("one"), Job::named("first"), waits);
         until(|| desk.has_room(&key("two"))).await;
         assert!(desk.job(&key("one")).is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_sends_once_the_desk_is_gone() {
+        let desk = Desk::default();
+        let running = Arc::new(());
+        for name in ["one", "two"] {
+            let held = Arc::clone(&running);
+            let work = |_| async move {
+                std::future::pending::<()>().await;
+                drop(held);
+            };
+            desk.begin(&key(name), Job::named(name), work);
+        }
+        desk.leave(&key("two"));
+        assert_eq!(Arc::strong_count(&running), 3);
+        drop(desk);
+        until(|| Arc::strong_count(&running) == 1).await;
     }
 }
