@@ -304,6 +304,9 @@ impl Batch {
         if self.may_be_elsewhere(letter) {
             return Fate::Left(Why::Elsewhere);
         }
+        if self.has_other_keys(letter) {
+            return Fate::Left(Why::OtherKeys);
+        }
         if row.sent.contains_key(&letter.rank) {
             return Fate::Sent;
         }
@@ -334,5 +337,14 @@ impl Batch {
         };
         partitions.iter().any(|partition| *partition != letter.place.partition)
             || self.logs.iter().any(|(place, log)| other(place) && forgotten(log))
+    }
+
+    /// Its row may have another key since: the table's keys are of other fields behind it, or in another partition.
+    fn has_other_keys(&self, letter: &Kept) -> bool {
+        let several = self.spread.contains_key(&letter.place.topic);
+        self.logs.iter().filter(|(place, _)| place.topic == letter.place.topic).any(|(place, log)| {
+            let here = *place == letter.place;
+            (here || several) && log.other_form(&letter.key, here.then_some(letter.rank))
+        })
     }
 }

@@ -40,24 +40,67 @@ impl Print {
     }
 }
 
-/// What tells the records of a row from those of others: the key as it means, not as it is written. The schema that a key carries may be
-/// another one after an `ALTER TABLE`.
+/// What tells the records of a row from those of others: the values of its key, and of what fields they are. The same row has other values
+/// where its columns have another type (7 as `numeric` is `Bw==`), so of two keys that differ in their fields nobody can tell whether they mean
+/// the same row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Vec<u8>);
+pub struct Key {
+    form: Form,
+    values: Vec<u8>,
+}
+
+/// The fields of a key, by name and type. The integers are one type: they are written alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Form(u64);
 
 impl Key {
     pub fn of(bytes: Option<&[u8]>) -> Option<Self> {
         let bytes = bytes?;
-        let payload = serde_json::from_slice::<Value>(bytes).ok().and_then(|mut key| {
-            let payload = key.get_mut("payload")?.take();
-            (!payload.is_null()).then(|| payload.to_string().into_bytes())
-        });
-        Some(Self(payload.unwrap_or_else(|| bytes.to_vec())))
+        let told = serde_json::from_slice::<Value>(bytes).ok();
+        Some(
+            told.as_ref()
+                .and_then(Self::told)
+                .unwrap_or_else(|| Self { form: Form(0), values: bytes.to_vec() }),
+        )
+    }
+
+    /// As the JSON converter writes it.
+    fn told(key: &Value) -> Option<Self> {
+        let payload = key.get("payload").filter(|payload| !payload.is_null())?;
+        Some(Self { form: Form::of(key.get("schema")?), values: payload.to_string().into_bytes() })
+    }
+
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// For a message.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).chars().take(SHOWN).collect()
+        String::from_utf8_lossy(&self.values).chars().take(SHOWN).collect()
+    }
+}
+
+impl Form {
+    fn of(schema: &Value) -> Self {
+        let fields = schema.get("fields").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mut told: Vec<_> = fields.iter().map(Self::field).collect();
+        if told.is_empty() {
+            told.push(Self::field(schema));
+        }
+        told.sort();
+        let mut hasher = DefaultHasher::new();
+        told.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+
+    /// `name` and `parameters` are of the meaning, such as the digits behind the point.
+    fn field(field: &Value) -> [String; 4] {
+        let text = |name: &str| field.get(name).map(Value::to_string).unwrap_or_default();
+        let of = field.get("type").and_then(Value::as_str);
+        let of = of
+            .filter(|of| ["int8", "int16", "int32", "int64"].contains(of))
+            .map_or_else(|| text("type"), |_| "int".into());
+        [text("field"), of, text("name"), text("parameters")]
     }
 }
 

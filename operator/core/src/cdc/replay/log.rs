@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::batch::{Seen, What};
-use super::letter::Key;
+use super::letter::{Form, Key};
 
 /// What was seen of a partition.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Log {
     /// Letters by the offset at which they were read.
     pub letters: HashMap<i64, usize>,
     pub rows: HashMap<Key, Row>,
+    /// Of what fields keys were seen to be, and the highest rank of each.
+    forms: BTreeMap<Form, i64>,
     /// Offset of the last TRUNCATE.
     pub truncated: Option<i64>,
     /// Behind the last records that could not be opened.
@@ -46,6 +48,7 @@ impl Log {
             first: None,
             letters: HashMap::new(),
             rows: HashMap::new(),
+            forms: BTreeMap::new(),
             truncated: None,
             sealed: None,
         }
@@ -61,12 +64,13 @@ impl Log {
             }
             return;
         };
+        let rank = seen.copied.as_ref().map_or(seen.offset, |copied| copied.rank);
+        self.forms.entry(key.form()).and_modify(|last| *last = rank.max(*last)).or_insert(rank);
         let Some(row) = self.rows.get_mut(key) else { return };
         // a tombstone says nothing that the delete before it does not, and the sinks pass it over: it does not say of which table it is
         if seen.empty && seen.copied.is_none() {
             return;
         }
-        let rank = seen.copied.as_ref().map_or(seen.offset, |copied| copied.rank);
         let mark = Mark { offset: seen.offset, rank };
         row.last = Some(mark);
         if row.newest.is_none_or(|newest| newest.rank <= rank) {
@@ -75,6 +79,11 @@ impl Log {
         if seen.copied.as_ref().is_some_and(|copied| copied.run == run) {
             row.sent.insert(rank, seen.offset);
         }
+    }
+
+    /// Keys of other fields than this one's came behind `rank`, or anywhere: they may mean the same row.
+    pub fn other_form(&self, key: &Key, rank: Option<i64>) -> bool {
+        self.forms.iter().any(|(form, last)| *form != key.form() && rank.is_none_or(|rank| *last > rank))
     }
 
     /// The last record of a row is a copy of an older one: what has to come behind it.

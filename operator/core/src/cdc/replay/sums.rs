@@ -19,6 +19,7 @@ pub enum Why {
     Expired,
     Compacted,
     Elsewhere,
+    OtherKeys,
     Sealed,
     Packed,
     Refused,
@@ -39,6 +40,10 @@ impl Why {
             Self::Elsewhere => {
                 "their topics have several partitions, and another one has changes of their rows, or may have had some since, which have \
                  no order with theirs"
+            }
+            Self::OtherKeys => {
+                "the keys of their tables have other columns, or columns of another type, behind them or in other partitions, so nobody can \
+                 tell which records are of their rows"
             }
             Self::Sealed => {
                 "behind them, or in other partitions, are records in a compression that Sluice cannot open (it opens LZ4), or too large \

@@ -3,28 +3,28 @@
 use super::*;
 
 /// Partition 1 of the same topic.
-fn beside() -> Place {
+pub(super) fn beside() -> Place {
     Place { partition: 1, ..place() }
 }
 
 /// A record of row 1 that was written at this time.
-fn seen(offset: i64, row: u8, at: i64) -> Seen {
+pub(super) fn seen(offset: i64, row: u8, at: i64) -> Seen {
     let print = Print::of(None, Some(&offset.to_be_bytes()));
     Seen { offset, key: key(row), copied: None, truncates: false, empty: false, print, at, made: Some(at) }
 }
 
 /// What such a record becomes.
-fn letter(of: &Seen) -> Letter {
+pub(super) fn letter(of: &Seen) -> Letter {
     let Seen { offset, key, copied, print, made, .. } = of.clone();
     Letter { from: Some((place(), offset)), key, copied, print, made }
 }
 
-fn ground(bounds: &[(Place, i64, i64)]) -> Ground {
+pub(super) fn ground(bounds: &[(Place, i64, i64)]) -> Ground {
     let bounds = bounds.iter().map(|(place, begin, end)| (place.clone(), (*begin, *end))).collect();
     Ground { ours: BTreeSet::from([TOPIC.to_owned()]), bounds, ..Ground::default() }
 }
 
-fn message(batch: &Batch) -> String {
+pub(super) fn message(batch: &Batch) -> String {
     batch.sums().message()
 }
 

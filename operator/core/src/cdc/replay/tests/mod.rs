@@ -1,3 +1,4 @@
+mod keys;
 mod left;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,17 +230,6 @@ fn what_was_put_aside_again_is_sent_by_the_next_run() {
     assert_eq!(counted(&log.settle(RUN, &again)), (0, 0, 0, 1));
     assert_eq!(counted(&log.settle("copy/second@9", &again)), (1, 0, 0, 0));
     assert_eq!(log.end_of(1), (0, 0));
-}
-
-#[test]
-fn a_key_is_what_it_means() {
-    let of = |text: &str| Key::of(Some(text.as_bytes()));
-    let int = r#"{"schema":{"type":"struct","fields":[{"type":"int32","field":"id"}]},"payload":{"id":7}}"#;
-    let long = r#"{"schema":{"type":"struct","fields":[{"type":"int64","field":"id"}]},"payload":{"id":7}}"#;
-    assert_eq!(of(int), of(long));
-    assert_ne!(of(int), of(&int.replace("7}", "8}")));
-    assert_ne!(of("no JSON"), of("not either"));
-    assert_eq!(Key::of(None), None);
 }
 
 #[test]
