@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::report::events::Severity;
 use crate::report::{self, Farewell};
-use crate::scope::{Key, Pass};
+use crate::scope::{self, Key, Pass};
 
 /// When the next pass is due though nothing woke us: figures, and how far the snapshot is.
 const FIGURES: Duration = Duration::from_secs(10);
@@ -117,9 +117,15 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     if !(spoken && plan.verdict.reason == CdcReason::Looking.as_str()) {
         let turn = verify::turn(&context, pipeline, &wanted, &found, &plan);
         let replays = replay::turn(&context, pipeline, &wanted, &found, &plan);
-        tell(&context, pipeline, &wanted, &found, &plan, &gauges, (&turn, &replays)).await?;
-        turn.go_on(&context, &found);
-        replays.go_on(&context, &found);
+        let stands = tell(&context, pipeline, &wanted, &found, &plan, &gauges, (&turn, &replays)).await?;
+        if stands {
+            turn.go_on(&context, &found);
+            replays.go_on(&context, &found);
+        }
+        // nobody would end what goes on for one that was deleted meanwhile
+        if !stands || matches!(context.shelves.pipelines.refer(&found.key), scope::Found::Missing) {
+            context.cdc.forget(&found.key);
+        }
     }
     Ok(Action::requeue(again))
 }
@@ -145,6 +151,7 @@ async fn claim(context: &Context, pipeline: &CdcPipeline, wanted: &Wanted, plan:
     if makes { finalizer::hold(context, pipeline, FINALIZER).await } else { Ok(()) }
 }
 
+/// Whether status says it now: not if the pipeline is gone.
 async fn tell(
     context: &Context,
     pipeline: &CdcPipeline,
@@ -153,7 +160,7 @@ async fn tell(
     plan: &Plan,
     gauges: &Gauges,
     (turn, replays): (&Verifying, &Replaying),
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let now = Context::now();
     let mut status = cdc::status(pipeline, wanted, plan, gauges, now);
     cdc::verify::tell(&mut status, &wanted.verify, turn.runs.clone(), pipeline.metadata.generation, now);
@@ -168,10 +175,14 @@ async fn tell(
             context.cdc.figures_are_due(&found.key, plan.phase == Phase::Snapshot),
         );
     }
-    if write(context, pipeline, status.clone()).await? {
+    if pipeline.status.as_ref() == Some(&status) {
+        return Ok(true);
+    }
+    let written = write(context, pipeline, status.clone()).await?;
+    if written {
         news(context, pipeline, plan, &status).await;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Events for what is new in status: another phase, a budget that no longer holds or holds again, a gap that was gone over.

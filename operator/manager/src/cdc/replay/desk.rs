@@ -84,15 +84,20 @@ impl Desk {
         self.seats().taken.get(pipeline).map(|seat| seat.job.clone())
     }
 
-    /// `None`: it does not run.
+    /// `None`: it does not run, or came to an end that nobody told.
     pub fn seen(&self, pipeline: &Key, job: &Job) -> Option<Progress> {
         let seats = self.seats();
-        seats.taken.get(pipeline).filter(|seat| seat.job == *job).map(|seat| seat.state.seen())
+        let seat = seats.taken.get(pipeline).filter(|seat| seat.job == *job)?;
+        // before the outcome is looked at: it is told before the task ends
+        let ended = seat.task.is_finished();
+        Some(seat.state.seen()).filter(|progress| !ended || progress.outcome.is_some())
     }
 
     pub fn has_room(&self, pipeline: &Key) -> bool {
         let seats = self.seats();
-        let sends = |(key, seat): &(&Key, &Seat)| *key != pipeline && !seat.state.seen().waits;
+        let sends = |(key, seat): &(&Key, &Seat)| {
+            *key != pipeline && !seat.state.seen().waits && !seat.task.is_finished()
+        };
         seats.taken.iter().filter(sends).count() + seats.leaving.len() < AT_ONCE
     }
 
@@ -175,6 +180,21 @@ mod tests {
         desk.begin(&key("one"), Job::named("first"), waits);
         until(|| desk.has_room(&key("two"))).await;
         assert!(desk.job(&key("one")).is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_without_a_word_keeps_no_seat() {
+        let desk = Desk::default();
+        let job = Job::named("first");
+        desk.begin(&key("one"), job.clone(), |_| async {});
+        until(|| desk.seen(&key("one"), &job).is_none()).await;
+        assert!(desk.has_room(&key("two")));
+        let tells = |state: Arc<State>| async move {
+            state.note(|state| state.outcome = Some(Outcome::Failed("no".into())));
+        };
+        desk.begin(&key("one"), job.clone(), tells);
+        until(|| desk.has_room(&key("two"))).await;
+        assert!(desk.seen(&key("one"), &job).is_some_and(|progress| progress.outcome.is_some()));
     }
 
     #[tokio::test]
