@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sluice_crds::cdc_pipeline::Replay;
 use sluice_crds::{CdcPipelineStatus, Connector};
@@ -170,9 +170,12 @@ pub fn bounded(runs: &mut [Replay], of: &Replay, bound: &Bound) {
     });
 }
 
-/// Its dead-letter topic is not the one any more that it began with: it asks anew which letters it takes.
-pub fn anew(runs: &mut [Replay], of: &Replay, why: &str) {
+/// Its dead-letter topic is not the one any more that it began with: it asks anew which letters it takes. It has another name from then on: what the
+/// sink has put aside of its copies are letters like all others.
+pub fn anew(runs: &mut [Replay], of: &Replay, why: &str, now: Timestamp) {
     change(runs, of, |run| {
+        let before = run.started_at.as_ref().map(|at| at.0 + SignedDuration::from_secs(1));
+        run.started_at = Some(Time(whole_seconds(now).max(before.unwrap_or(now))));
         run.topic_id.clear();
         (run.from, run.to) = (None, None);
         why.clone_into(&mut run.message);

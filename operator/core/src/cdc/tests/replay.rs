@@ -29,7 +29,7 @@ fn pass(wanted: &Wanted, runs: &[Replay], came: Came, now: i64) -> Vec<Replay> {
         Came::End(id, end) => {
             replay::bounded(&mut runs, &due, &Bound { topic_id: id.into(), end });
         }
-        Came::Anew(why) => replay::anew(&mut runs, &due, why),
+        Came::Anew(why) => replay::anew(&mut runs, &due, why, at(now)),
         Came::Outcome(outcome) => replay::finished(&mut runs, &due, outcome, at(now)),
     }
     runs
@@ -107,6 +107,15 @@ fn letters_of_a_topic_that_was_made_anew_are_counted_anew() {
     }
     // while it runs
     let runs = pass(&both, &runs, Came::End("t", 25), 10);
+    let name = replay::run(&runs[1]);
+    for at in [9, 11] {
+        let runs = pass(&both, &runs, Came::Anew("it was made anew"), at);
+        assert_ne!(
+            replay::run(&runs[1]),
+            name,
+            "what was put aside of its copies is not taken for sent by it"
+        );
+    }
     let runs = pass(&both, &runs, Came::Anew("it was made anew"), 11);
     assert_eq!(told(&runs)[1], ("b", "Running", None, None));
     assert_eq!(runs[1].message, "it was made anew");

@@ -55,7 +55,7 @@ pub fn turn(
                 replay::bounded(runs, &due, &bound);
                 turn.begins = begins(wanted, sink, &due, found, runs).map(|job| (job, Start::New));
             }
-            Some(Outcome::Anew(why)) => replay::anew(runs, &due, &why),
+            Some(Outcome::Anew(why)) => replay::anew(runs, &due, &why, now),
             Some(Outcome::Done(sums)) => replay::finished(runs, &due, Ok(sums), now),
             Some(Outcome::Failed(why)) => replay::finished(runs, &due, Err(why), now),
         }

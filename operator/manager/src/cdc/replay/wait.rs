@@ -29,7 +29,7 @@ pub async fn wait(client: &Client, job: &Job, end: i64, sent: &mut Sent, state: 
         }
         sleep(LOOK).await;
     }
-    sent.sums.failed_again = again.count();
+    sent.sums.failed_again += again.count();
     Ok(())
 }
 
