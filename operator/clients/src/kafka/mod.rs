@@ -48,5 +48,5 @@ pub use ops::tail::Tail;
 pub use ops::topics::Topics;
 pub use ops::voters::VoterListener;
 pub use options::Options;
-pub use records::{Peeked, Record};
+pub use records::{Peeked, Record, Sealed};
 pub use rows::{KnownRows, SnapshotRows, snapshot_rows};

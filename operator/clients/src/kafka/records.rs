@@ -89,14 +89,21 @@ pub struct All {
     pub records: Vec<Record>,
     /// The offset behind them.
     pub next: i64,
-    /// Records that are missing: in batches that cannot be opened, of another compression, or too large when unpacked.
-    pub sealed: i64,
+    pub sealed: Vec<Sealed>,
+}
+
+/// Records that are missing: in a batch that cannot be opened, of another compression, too large when unpacked, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The offset behind them.
+    pub before: i64,
+    pub records: i64,
 }
 
 /// The records at `offset` or behind it that are here whole: all, or some megabytes of them. `Err`: not even one batch is here to its end.
 pub fn all(bytes: &[u8], offset: i64) -> Result<All, Cut> {
-    let (mut rest, mut found, mut next, mut sealed) = (bytes, Vec::<Record>::new(), offset, 0);
-    let (mut counted, mut size) = (0, 0);
+    let (mut rest, mut found, mut next, mut sealed) = (bytes, Vec::<Record>::new(), offset, Vec::new());
+    let mut size = 0;
     while !rest.is_empty() && size < MOST {
         let batch = match Batch::read(rest) {
             Ok(batch) => batch,
@@ -104,19 +111,17 @@ pub fn all(bytes: &[u8], offset: i64) -> Result<All, Cut> {
             Err(Cut) => return Err(Cut),
         };
         rest = rest.get(batch.size..).unwrap_or_default();
+        let before = batch.last_offset.saturating_add(1);
         if !batch.control && batch.last_offset >= next {
-            if let Some(plain) = batch.plain(KEPT)? {
-                let mut records = plain.as_ref();
-                for _ in 0..batch.count {
-                    found.extend(batch.next(&mut records, next)?);
-                }
+            // one that is damaged must not hide those before and behind it
+            if let Ok(Some(records)) = batch.all(next) {
+                size += records.iter().map(Record::size).sum::<usize>();
+                found.extend(records);
             } else {
-                sealed += i64::from(batch.count.max(0));
+                sealed.push(Sealed { before, records: i64::from(batch.count.max(1)) });
             }
         }
-        size += found[counted..].iter().map(Record::size).sum::<usize>();
-        counted = found.len();
-        next = next.max(batch.last_offset.saturating_add(1));
+        next = next.max(before);
     }
     Ok(All { records: found, next, sealed })
 }
@@ -168,6 +173,16 @@ impl<'a> Batch<'a> {
             }
         }
         Ok(Peeked::Nothing)
+    }
+
+    /// Its records at `offset` or behind it; `None`: it cannot be opened.
+    fn all(&self, offset: i64) -> Result<Option<Vec<Record>>, Cut> {
+        let Some(plain) = self.plain(KEPT)? else { return Ok(None) };
+        let (mut records, mut found) = (plain.as_ref(), Vec::new());
+        for _ in 0..self.count {
+            found.extend(self.next(&mut records, offset)?);
+        }
+        Ok(Some(found))
     }
 
     /// Its records, unpacked; `None`: they are of a compression that cannot be opened, or more bytes than this.
@@ -308,7 +323,9 @@ mod tests {
             }
             let offsets = |from| {
                 let All { records, next, sealed } = all(&bytes, from).unwrap();
-                assert!(sealed == 0 && records.iter().all(|record| record.key.as_deref() == Some(b"key")));
+                assert!(
+                    sealed.is_empty() && records.iter().all(|record| record.key.as_deref() == Some(b"key"))
+                );
                 (records.iter().map(|record| record.offset).collect::<Vec<_>>(), next)
             };
             assert_eq!(offsets(0), (vec![10, 11, 14, 20], 21), "{compression:?}");
@@ -331,7 +348,8 @@ mod tests {
     fn a_batch_of_another_compression_tells_its_newest_time() {
         let bytes = batch(&[wire(1, Some("a")), wire(2, Some("b"))], Compression::Zstd);
         assert_eq!(first(&bytes, 1), Ok(Peeked::Sealed { newest: 1002 }));
-        assert_eq!(all(&bytes, 1), Ok(All { records: vec![], next: 3, sealed: 2 }));
+        let sealed = vec![Sealed { before: 3, records: 2 }];
+        assert_eq!(all(&bytes, 1), Ok(All { records: vec![], next: 3, sealed }));
     }
 
     #[test]
@@ -342,7 +360,20 @@ mod tests {
             batch(&[wire(2, Some("b"))], Compression::Lz4),
         ];
         let All { records, next, sealed } = all(&bytes.concat(), 1).unwrap();
-        assert_eq!((records.len(), records[0].offset, next, sealed), (1, 2, 3, 1));
+        assert_eq!((records.len(), records[0].offset, next), (1, 2, 3));
+        assert_eq!(sealed, [Sealed { before: 2, records: 1 }]);
+    }
+
+    #[test]
+    fn a_damaged_batch_hides_no_other_one() {
+        for compression in [Compression::None, Compression::Lz4] {
+            let mut parts = [1, 2, 4].map(|offset| batch(&[wire(offset, Some("some text"))], compression));
+            parts[1][HEADER..].fill(0xff);
+            let All { records, next, sealed } = all(&parts.concat(), 1).unwrap();
+            let offsets: Vec<_> = records.iter().map(|record| record.offset).collect();
+            assert_eq!((offsets, next), (vec![1, 4], 5), "{compression:?}");
+            assert_eq!(sealed, [Sealed { before: 3, records: 1 }], "{compression:?}");
+        }
     }
 
     #[test]

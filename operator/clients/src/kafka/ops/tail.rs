@@ -2,7 +2,7 @@
 
 use kafka_protocol::messages::FetchRequest;
 
-use super::super::records::{MOST, Record, all};
+use super::super::records::{MOST, Record, Sealed, all};
 use super::super::{At, Client, Error};
 use super::offsets::TopicPartition;
 use super::peek::request;
@@ -19,7 +19,7 @@ pub struct Tail {
     /// Where the partition ended when it was asked: below `next` all of it was read.
     pub end: i64,
     /// Records in between that cannot be opened.
-    pub sealed: i64,
+    pub sealed: Vec<Sealed>,
 }
 
 impl Client {
@@ -44,7 +44,7 @@ impl Client {
                 None => return Ok(None),
             },
         };
-        let (mut records, mut sealed) = (Vec::new(), 0);
+        let (mut records, mut sealed) = (Vec::new(), Vec::new());
         if next >= end {
             return Ok(Some(Tail { records, next, end, sealed }));
         }
@@ -69,7 +69,7 @@ impl Client {
             if found.next == next {
                 break;
             }
-            sealed += found.sealed;
+            sealed.extend(found.sealed);
             size += found.records.iter().map(Record::size).sum::<usize>();
             records.extend(found.records);
             next = found.next;

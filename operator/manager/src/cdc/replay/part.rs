@@ -94,8 +94,8 @@ async fn show(client: &Client, batch: &mut Batch, place: &Place, from: i64) -> R
             batch.saw(place, &seen(record));
         }
         next = tail.next;
-        if tail.sealed > 0 {
-            batch.sealed(place, next);
+        for sealed in &tail.sealed {
+            batch.sealed(place, sealed.before);
         }
         batch.read_to(place, next);
         if next >= tail.end {

@@ -235,7 +235,9 @@ impl Job {
                 if page.end < taken.to {
                     return Err(short(page.end));
                 }
-                sent.sums.packed(page.sealed);
+                // those behind are the next run's
+                let ours = page.sealed.iter().filter(|sealed| sealed.before <= taken.to);
+                sent.sums.packed(ours.map(|sealed| sealed.records).sum());
                 page.records
                     .into_iter()
                     .filter(|letter| letter.offset < taken.to)
