@@ -30,6 +30,8 @@ pub struct Ground {
     pub ours: BTreeSet<String>,
     /// Those of them that are compacted.
     pub compacted: BTreeSet<String>,
+    /// Those whose records the broker packs so that they cannot be opened, copies too.
+    pub packed: BTreeSet<String>,
     /// Where their partitions begin and end.
     pub bounds: BTreeMap<Place, (i64, i64)>,
 }
@@ -127,6 +129,8 @@ impl Batch {
                 batch.sums.leave(Why::NotOurs);
             } else if ground.compacted.contains(&place.topic) {
                 batch.sums.leave(Why::Compacted);
+            } else if ground.packed.contains(&place.topic) {
+                batch.sums.leave(Why::Repacked);
             } else if !known.insert((place, offset)) {
                 // a sink that was restarted has put it aside twice
                 batch.sums.superseded += 1;

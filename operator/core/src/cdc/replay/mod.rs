@@ -11,6 +11,7 @@
 mod batch;
 mod copies;
 mod letter;
+mod ground;
 mod log;
 mod refusal;
 mod sums;
@@ -22,5 +23,6 @@ pub use batch::{Batch, Ground, Seen, Sending, What};
 pub use copies::Copies;
 pub use letter::{Copied, HEADER, Key, Letter, Place, Print};
 pub use refusal::Refusal;
+pub use ground::Keeps;
 pub use sums::Sums;
 pub use turn::{Bound, anew, began, bounded, choose, finished, goes_on, holds, kept, run, turned, waits};

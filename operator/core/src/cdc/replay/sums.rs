@@ -8,6 +8,8 @@ pub struct Sums {
     pub failed_again: i64,
     pub left_out: i64,
     pub why: BTreeSet<Why>,
+    /// What the sink has put aside again could not be read, so `failed_again` may be too low.
+    pub unread: bool,
 }
 
 /// Why a letter cannot be sent.
@@ -21,6 +23,7 @@ pub enum Why {
     Elsewhere,
     OtherKeys,
     Sealed,
+    Repacked,
     Packed,
     Refused,
 }
@@ -50,6 +53,10 @@ impl Why {
                  when unpacked, so nobody can tell whether their rows have changed since. Letters of records that come later are sent \
                  again, if the topics' compression.type is producer"
             }
+            Self::Repacked => {
+                "their topics' compression.type, or the brokers', has Kafka pack what is written so that Sluice could not read its own copies. \
+                 Set it to producer (lz4 and uncompressed do as well): letters of records that come later are sent again"
+            }
             Self::Packed => {
                 "the dead-letter topic holds them in a compression that Sluice cannot open (it opens LZ4), or too large when unpacked. \
                  Letters that come later can be read if that topic's compression.type is producer and the workers' \
@@ -67,6 +74,7 @@ impl Sums {
         self.failed_again += other.failed_again;
         self.left_out += other.left_out;
         self.why.extend(&other.why);
+        self.unread |= other.unread;
     }
 
     pub(super) fn leave(&mut self, why: Why) {
@@ -98,6 +106,13 @@ impl Sums {
                 "Put aside again by the sink: {}; its lastDeadLetter says why. Mend that, and add another id: it takes them",
                 self.failed_again
             ));
+        }
+        if self.unread {
+            told.push(
+                "Which of them the sink has put aside again is not known, nor whether it has read all: the dead-letter topic holds them in a \
+                 compression that Sluice cannot open (it opens LZ4), or too large when unpacked"
+                    .to_owned(),
+            );
         }
         told.join(". ")
     }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_clients::kafka::{At, Client, Offsets, TopicPartition};
-use sluice_core::cdc::replay::{Ground, Letter, Place};
+use sluice_core::cdc::replay::{Ground, Keeps, Letter, Place};
 
 use super::task::Stop;
 
@@ -25,12 +25,14 @@ pub async fn look(client: &Client, ours: &BTreeSet<String>, letters: &[Letter]) 
     }
     for (topic, configs) in client.topic_configs_in_force(&topics).await? {
         let configs = configs.map_err(|error| Stop::Again(format!("{topic}: {error}")))?;
-        let compacts = configs.get("cleanup.policy").is_none_or(|policy| policy.contains("compact"));
-        if compacts {
+        let keeps = Keeps::of(|name| configs.get(name).map(String::as_str));
+        if keeps.compacts {
             known.ground.compacted.insert(topic.clone());
         }
-        let room = configs.get("max.message.bytes").and_then(|bytes| bytes.parse().ok());
-        known.room.insert(topic, room.unwrap_or(usize::MAX));
+        if keeps.packs {
+            known.ground.packed.insert(topic.clone());
+        }
+        known.room.insert(topic, keeps.room);
     }
     let begins = client.list_offsets(&topics, At::Earliest).await?;
     let ends = client.list_offsets(&topics, At::Latest).await?;

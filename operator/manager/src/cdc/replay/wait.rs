@@ -23,8 +23,11 @@ pub async fn wait(client: &Client, job: &Job, end: i64, sent: &mut Sent, state: 
         }
         sent.copies.forget(&ends(client, &sent.copies).await?);
         let committed = committed(client, job).await?;
-        next = put_aside(client, job, next, &mut again).await?;
-        if sent.copies.are_read(&committed, &again) {
+        let sealed;
+        (next, sealed) = put_aside(client, job, next, &mut again).await?;
+        // a record that was put aside is not committed, if it is the last: it could not be told from one that is still to come
+        sent.sums.unread |= sealed;
+        if sealed || sent.copies.are_read(&committed, &again) {
             break;
         }
         sleep(LOOK).await;
@@ -51,12 +54,13 @@ async fn committed(client: &Client, job: &Job) -> Result<BTreeMap<Place, i64>, S
     Ok(offsets.into_iter().map(|(at, offset)| (place(at), offset)).collect())
 }
 
-/// Which copies came to the dead-letter topic from this offset on; and where to go on.
-async fn put_aside(client: &Client, job: &Job, from: i64, again: &mut Copies) -> Result<i64, Stop> {
+/// Which copies came to the dead-letter topic from this offset on. Where to go on, and whether some cannot be opened.
+async fn put_aside(client: &Client, job: &Job, from: i64, again: &mut Copies) -> Result<(i64, bool), Stop> {
     let end = job.offset(client, At::Latest).await?;
     let begin = job.offset(client, At::Earliest).await?;
     // one that was made anew counts anew
     let mut next = if from > end { begin } else { from.max(begin) };
+    let mut sealed = false;
     while next < end {
         let page = part::page(client, &job.letters, next).await?;
         for letter in page.records.iter().map(addressed) {
@@ -65,7 +69,8 @@ async fn put_aside(client: &Client, job: &Job, from: i64, again: &mut Copies) ->
                 again.note(&place, offset);
             }
         }
+        sealed |= !page.sealed.is_empty();
         next = page.next.max(next + 1);
     }
-    Ok(next)
+    Ok((next, sealed))
 }

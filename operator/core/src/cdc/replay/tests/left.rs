@@ -75,6 +75,39 @@ fn letters_of_topics_that_are_compacted_are_left_out() {
 }
 
 #[test]
+fn letters_of_topics_that_the_broker_packs_are_left_out() {
+    let configs = |compression: Option<&'static str>| {
+        Keeps::of(|name| match name {
+            "compression.type" => compression,
+            "cleanup.policy" => Some("delete"),
+            "max.message.bytes" => Some("1048588"),
+            _ => None,
+        })
+    };
+    for (compression, packs) in [
+        (Some("producer"), false),
+        (Some("uncompressed"), false),
+        (Some("lz4"), false),
+        (Some("gzip"), true),
+        (Some("snappy"), true),
+        (Some("zstd"), true),
+        (Some("of a Kafka to come"), true),
+        (None, true),
+    ] {
+        let keeps = configs(compression);
+        assert_eq!(keeps, Keeps { compacts: false, packs, room: 1_048_588 }, "{compression:?}");
+    }
+    assert!(Keeps::of(|_| None).compacts);
+    let packed = BTreeSet::from([TOPIC.to_owned()]);
+    let ground = Ground { packed, ..ground(&[(place(), 0, 4)]) };
+    let batch = Batch::new(RUN, &[letter(&seen(3, 1, 1000))], &ground);
+    assert_eq!((batch.asks(), batch.sums().left_out), (vec![], 1));
+    assert!(message(&batch).contains("compression.type"), "{}", message(&batch));
+    let sums = Sums { unread: true, ..Sums::default() };
+    assert!(sums.message().contains("is not known"), "{}", sums.message());
+}
+
+#[test]
 fn among_partitions_a_letter_is_sent_only_where_no_other_one_may_have_its_row() {
     const HOUR: i64 = 3_600_000;
     let record = seen(3, 1, 2 * HOUR);
