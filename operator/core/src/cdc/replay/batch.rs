@@ -34,9 +34,11 @@ pub struct Ground {
     pub packed: BTreeSet<String>,
     /// Where their partitions begin and end.
     pub bounds: BTreeMap<Place, (i64, i64)>,
+    /// Copies of the run may be there already, which a newer change has to come behind.
+    pub again: bool,
 }
 
-/// A letter that may be sent.
+/// A letter of which something is known, or may have been sent.
 #[derive(Clone, Debug)]
 struct Kept {
     /// Which of all letters.
@@ -47,19 +49,11 @@ struct Kept {
     key: Key,
     print: Print,
     made: Option<i64>,
-    there: There,
+    /// Its record stands where it was read.
+    found: bool,
+    /// Why it is not sent in any case.
+    barred: Option<Why>,
     refused: bool,
-}
-
-/// What stands where the letter was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum There {
-    /// Nothing, as far as was looked.
-    Nothing,
-    /// The record itself.
-    Itself,
-    /// Another record, or the partition does not reach there: the letter is of another time.
-    Gone,
 }
 
 /// A record of a partition.
@@ -127,8 +121,6 @@ impl Batch {
                 batch.sums.failed_again += 1;
             } else if !ground.ours.contains(&place.topic) {
                 batch.sums.leave(Why::NotOurs);
-            } else if ground.compacted.contains(&place.topic) {
-                batch.sums.leave(Why::Compacted);
             } else if ground.packed.contains(&place.topic) {
                 batch.sums.leave(Why::Repacked);
             } else if !known.insert((place, offset)) {
@@ -141,6 +133,10 @@ impl Batch {
                     .bounds
                     .get(place)
                     .is_some_and(|(begin, end)| *begin <= rank.min(*offset) && *offset < *end);
+                let barred = [
+                    ground.compacted.contains(&place.topic).then_some(Why::Compacted),
+                    (!inside).then_some(Why::Expired),
+                ];
                 batch.letters.push(Kept {
                     index,
                     place: place.clone(),
@@ -149,7 +145,8 @@ impl Batch {
                     key: key.clone(),
                     print: letter.print,
                     made: letter.made,
-                    there: if inside { There::Nothing } else { There::Gone },
+                    found: false,
+                    barred: barred.into_iter().flatten().next(),
                     refused: false,
                 });
             } else {
@@ -169,10 +166,14 @@ impl Batch {
             .filter(|place| place.partition > 0)
             .map(|place| place.topic.as_str())
             .collect();
-        for (at, letter) in self.letters.iter().enumerate().filter(|(_, one)| one.there != There::Gone) {
-            let from = letter.rank.min(letter.offset);
-            let log =
-                self.logs.entry(letter.place.clone()).or_insert_with(|| Log::new(begin(&letter.place), from));
+        for (at, letter) in self.letters.iter().enumerate() {
+            let begin = begin(&letter.place);
+            // of one that is not sent any more a copy may be there
+            if letter.barred.is_some() && !(ground.again && ground.bounds.contains_key(&letter.place)) {
+                continue;
+            }
+            let from = letter.rank.min(letter.offset).max(begin);
+            let log = self.logs.entry(letter.place.clone()).or_insert_with(|| Log::new(begin, from));
             log.next = log.next.min(from);
             log.letters.insert(letter.offset, at);
             log.rows.entry(letter.key.clone()).or_default();
@@ -201,7 +202,10 @@ impl Batch {
         if let Some(letter) = log.letters.get(&seen.offset).and_then(|at| self.letters.get_mut(*at)) {
             let time = seen.made.zip(letter.made).is_none_or(|(there, letter)| there == letter);
             let same = seen.key.as_ref() == Some(&letter.key) && seen.print == letter.print && time;
-            letter.there = if same { There::Itself } else { There::Gone };
+            letter.found = true;
+            if !same {
+                letter.barred.get_or_insert(Why::Expired);
+            }
         }
         log.saw(seen, &self.run);
         let keys = self.spread.get_mut(&place.topic);
@@ -214,6 +218,18 @@ impl Batch {
     pub fn read_to(&mut self, place: &Place, next: i64) {
         if let Some(log) = self.logs.get_mut(place) {
             log.next = log.next.max(next);
+        }
+    }
+
+    /// What stood before this offset was removed before it was read. Of letters before it nobody can tell any more what came behind them.
+    pub fn forgot(&mut self, place: &Place, begin: i64) {
+        let Some(log) = self.logs.get_mut(place) else { return };
+        log.forgot(begin);
+        for at in log.letters.values() {
+            let letter = &mut self.letters[*at];
+            if letter.rank.min(letter.offset) < begin {
+                letter.barred.get_or_insert(Why::Expired);
+            }
         }
     }
 
@@ -232,11 +248,7 @@ impl Batch {
         for letter in &self.letters {
             let fate = self.fate(letter);
             let Some((log, row)) = self.row(letter).filter(|(_, row)| !row.stuck) else { continue };
-            let correction = match fate {
-                Fate::Left(Why::Refused) | Fate::Sent | Fate::Superseded | Fate::Due => log.overtaken(row),
-                // what is the newest is not known
-                Fate::Left(_) => continue,
-            };
+            let correction = if self.mends(letter, fate, row) { log.overtaken(row) } else { None };
             let of = |rank, what| Sending {
                 place: letter.place.clone(),
                 letter: letter.index,
@@ -296,22 +308,23 @@ impl Batch {
     }
 
     fn fate(&self, letter: &Kept) -> Fate {
-        let Some((log, row)) = self.row(letter).filter(|_| letter.there != There::Gone) else {
-            return Fate::Left(Why::Expired);
-        };
+        if let Some(why) = letter.barred {
+            return Fate::Left(why);
+        }
+        let Some((log, row)) = self.row(letter) else { return Fate::Left(Why::Expired) };
         if log.sealed.is_some_and(|before| letter.rank < before) {
             return Fate::Left(Why::Sealed);
         }
-        if letter.there == There::Nothing {
+        if !letter.found {
             return Fate::Left(Why::Expired);
         }
-        if self.may_be_elsewhere(letter) {
-            return Fate::Left(Why::Elsewhere);
+        if let Some(why) = self.elsewhere(letter) {
+            return Fate::Left(why);
         }
-        if self.has_other_keys(letter) {
+        if self.has_other_keys(letter, letter.rank) {
             return Fate::Left(Why::OtherKeys);
         }
-        if row.sent.contains_key(&letter.rank) {
+        if row.has_sent(letter.rank, letter.offset) {
             return Fate::Sent;
         }
         let later = row.newest.is_some_and(|newest| {
@@ -327,28 +340,44 @@ impl Batch {
         }
     }
 
+    /// Whether an older copy at the end of a row is mended. Of a letter that is left out only if this run wrote it, and if no newer change of the
+    /// row can stand where nobody sees that it is one.
+    fn mends(&self, letter: &Kept, fate: Fate, row: &Row) -> bool {
+        match fate {
+            Fate::Sent | Fate::Superseded | Fate::Due | Fate::Left(Why::Refused) => true,
+            Fate::Left(_) => row.last.is_some_and(|last| {
+                row.sent.get(&last.rank) == Some(&last.offset)
+                    && self.elsewhere(letter) != Some(Why::Elsewhere)
+                    && !self.has_other_keys(letter, last.offset)
+            }),
+        }
+    }
+
     /// Another partition of its topic has its row, or may have had it since the letter: between two partitions there is no order.
-    fn may_be_elsewhere(&self, letter: &Kept) -> bool {
-        let Some(partitions) = self.spread.get(&letter.place.topic).and_then(|keys| keys.get(&letter.key))
-        else {
-            return false;
-        };
+    fn elsewhere(&self, letter: &Kept) -> Option<Why> {
+        let partitions = self.spread.get(&letter.place.topic)?.get(&letter.key)?;
+        if partitions.iter().any(|partition| *partition != letter.place.partition) {
+            return Some(Why::Elsewhere);
+        }
         let other = |place: &Place| place.topic == letter.place.topic && *place != letter.place;
+        let others = || self.logs.iter().filter(|(place, _)| other(place)).map(|(_, log)| log);
         let forgotten = |log: &Log| {
             // what was removed from there is older than the letter
             let old = log.first.zip(letter.made).is_some_and(|(first, made)| first + CLOCKS <= made);
-            log.sealed.is_some() || (log.begin > 0 && !old)
+            log.begin > 0 && !old
         };
-        partitions.iter().any(|partition| *partition != letter.place.partition)
-            || self.logs.iter().any(|(place, log)| other(place) && forgotten(log))
+        if others().any(|log| log.sealed.is_some()) {
+            return Some(Why::Sealed);
+        }
+        others().any(forgotten).then_some(Why::Forgotten)
     }
 
-    /// Its row may have another key since: the table's keys are of other fields behind it, or in another partition.
-    fn has_other_keys(&self, letter: &Kept) -> bool {
+    /// Its row may have another key: the table's keys are of other fields behind `since`, or in another partition.
+    fn has_other_keys(&self, letter: &Kept, since: i64) -> bool {
         let several = self.spread.contains_key(&letter.place.topic);
         self.logs.iter().filter(|(place, _)| place.topic == letter.place.topic).any(|(place, log)| {
             let here = *place == letter.place;
-            (here || several) && log.other_form(&letter.key, here.then_some(letter.rank))
+            (here || several) && log.other_form(&letter.key, here.then_some(since))
         })
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub newest: Option<Mark>,
     /// Offsets of the copies that this run has sent, by their ranks.
     pub sent: BTreeMap<i64, i64>,
+    /// The same of the last ones of other runs.
+    others: BTreeMap<i64, i64>,
     /// Kafka does not take what has to come behind its last copy.
     pub stuck: bool,
 }
@@ -76,9 +78,15 @@ impl Log {
         if row.newest.is_none_or(|newest| newest.rank <= rank) {
             row.newest = Some(mark);
         }
-        if seen.copied.as_ref().is_some_and(|copied| copied.run == run) {
-            row.sent.insert(rank, seen.offset);
+        if let Some(copied) = &seen.copied {
+            let copies = if copied.run == run { &mut row.sent } else { &mut row.others };
+            copies.insert(rank, seen.offset);
         }
+    }
+
+    /// It begins here now, further on than it was read.
+    pub fn forgot(&mut self, begin: i64) {
+        (self.begin, self.next, self.first) = (begin, begin, None);
     }
 
     /// Keys of other fields than this one's came behind `rank`, or anywhere: they may mean the same row.
@@ -95,5 +103,13 @@ impl Log {
             }
             _ => (last.rank < newest.rank).then_some((newest.rank, What::Newest(newest.offset))),
         }
+    }
+}
+
+impl Row {
+    /// This run has sent the letter of this rank that was read there. Where a copy of another run was put aside too, that one is meant, and
+    /// not what it is a copy of.
+    pub fn has_sent(&self, rank: i64, offset: i64) -> bool {
+        self.sent.contains_key(&rank) && self.others.get(&rank).is_none_or(|other| *other <= offset)
     }
 }

@@ -21,6 +21,7 @@ pub enum Why {
     Expired,
     Compacted,
     Elsewhere,
+    Forgotten,
     OtherKeys,
     Sealed,
     Repacked,
@@ -41,8 +42,10 @@ impl Why {
                 "their topics are compacted (cleanup.policy), which could keep a letter and remove a newer change that was written meanwhile"
             }
             Self::Elsewhere => {
-                "their topics have several partitions, and another one has changes of their rows, or may have had some since, which have \
-                 no order with theirs"
+                "their topics have several partitions, and another one has changes of their rows, which have no order with theirs"
+            }
+            Self::Forgotten => {
+                "their topics have several partitions, and of another one records were removed that may be newer changes of their rows"
             }
             Self::OtherKeys => {
                 "the keys of their tables have other columns, or columns of another type, behind them or in other partitions, so nobody can \

@@ -1,3 +1,4 @@
+mod debts;
 mod keys;
 mod left;
 
