@@ -37,13 +37,16 @@ pub struct Shared {
     pub metrics: Metrics,
     /// The namespace that Sluice itself runs in; `None` outside of Kubernetes.
     pub home: Option<String>,
+    /// Dead letters that are sent again take memory, wherever their pipeline is.
+    pub(crate) replaying: cdc::Room,
     /// Those that are worked on now.
     pub(crate) scopes: Mutex<Vec<Weak<Context>>>,
 }
 
 impl Shared {
     pub fn new(client: Client) -> Self {
-        Self { client, metrics: Metrics::default(), home: None, scopes: Mutex::default() }
+        let (metrics, replaying) = (Metrics::default(), cdc::Room::default());
+        Self { client, metrics, home: None, replaying, scopes: Mutex::default() }
     }
 
     /// What is worked on from now on.

@@ -19,4 +19,5 @@ mod verify;
 pub use namespace::is_going as namespace_is_going;
 pub use notes::Notes;
 pub use reconcile::reconcile;
+pub use replay::Room;
 pub use teardown::gone;

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sluice_core::cdc::replay::{Bound, Sums};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -11,6 +12,26 @@ use crate::scope::Key;
 
 /// Pipelines that send letters at once: each holds some megabytes of them, and Sluice has little memory.
 const AT_ONCE: usize = 1;
+
+/// Who may hold letters, of all scopes.
+#[derive(Clone)]
+pub struct Room(Arc<Semaphore>);
+
+/// Until it is dropped.
+pub type Stay = OwnedSemaphorePermit;
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Room {
+    /// `None`: another pipeline sends letters, or puts in order what it was sending.
+    pub fn enter(&self) -> Option<Stay> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+}
 
 /// Who sends letters now. Where the desk goes, because another Sluice leads, all of them end at once: two that send the same letters would
 /// each overtake the other.
@@ -39,8 +60,6 @@ pub struct Progress {
     pub sums: Sums,
     /// What is waited for.
     pub message: String,
-    /// All was sent: it holds no letters, and waits until the sink has read them.
-    pub waits: bool,
     pub outcome: Option<Outcome>,
     /// When it was told to end.
     left: Option<Instant>,
@@ -54,6 +73,8 @@ pub enum Outcome {
     Done(Sums),
     /// The dead-letter topic is another one than the run began with.
     Anew(String),
+    /// It does not get on, and others may: it begins again later.
+    Later(String),
     Failed(String),
 }
 
@@ -91,14 +112,6 @@ impl Desk {
         // before the outcome is looked at: it is told before the task ends
         let ended = seat.task.is_finished();
         Some(seat.state.seen()).filter(|progress| !ended || progress.outcome.is_some())
-    }
-
-    pub fn has_room(&self, pipeline: &Key) -> bool {
-        let seats = self.seats();
-        let sends = |(key, seat): &(&Key, &Seat)| {
-            *key != pipeline && !seat.state.seen().waits && !seat.task.is_finished()
-        };
-        seats.taken.iter().filter(sends).count() + seats.leaving.len() < AT_ONCE
     }
 
     pub fn begin<F: Future<Output = ()> + Send + 'static>(
@@ -142,10 +155,11 @@ mod tests {
     }
 
     /// Goes on until it is told to end.
-    async fn works(state: Arc<State>) {
+    async fn works(state: Arc<State>, stay: Stay) {
         while state.left().is_none() {
             tokio::task::yield_now().await;
         }
+        drop(stay);
     }
 
     async fn until(what: impl Fn() -> bool) {
@@ -156,30 +170,18 @@ mod tests {
 
     #[tokio::test]
     async fn one_pipeline_sends_at_a_time_and_the_next_when_all_is_in_order() {
-        let desk = Desk::default();
+        let (desk, room) = (Desk::default(), Room::default());
         let (one, two) = (key("one"), key("two"));
         let job = Job::named("first");
-        assert!(desk.has_room(&one) && desk.has_room(&two));
-        desk.begin(&one, job.clone(), works);
-        assert!(desk.has_room(&one) && !desk.has_room(&two));
+        let stay = room.enter().unwrap();
+        desk.begin(&one, job.clone(), |state| works(state, stay));
+        assert!(room.clone().enter().is_none(), "wherever it is asked");
         assert!(desk.seen(&one, &job).is_some() && desk.seen(&one, &Job::named("other")).is_none());
         assert_eq!((desk.job(&one), desk.job(&two)), (Some(job.clone()), None));
         desk.leave(&one);
         assert_eq!(desk.job(&one), None);
-        assert!(!desk.has_room(&one) && !desk.has_room(&two), "it has not come to its end");
-        until(|| desk.has_room(&one) && desk.has_room(&two)).await;
-    }
-
-    #[tokio::test]
-    async fn one_that_only_waits_for_its_sink_keeps_no_other_from_sending() {
-        let desk = Desk::default();
-        let waits = |state: Arc<State>| async move {
-            state.note(|state| state.waits = true);
-            works(state).await;
-        };
-        desk.begin(&key("one"), Job::named("first"), waits);
-        until(|| desk.has_room(&key("two"))).await;
-        assert!(desk.job(&key("one")).is_some());
+        assert!(room.enter().is_none(), "it has not come to its end");
+        until(|| room.enter().is_some()).await;
     }
 
     #[tokio::test]
@@ -188,19 +190,19 @@ mod tests {
         let job = Job::named("first");
         desk.begin(&key("one"), job.clone(), |_| async {});
         until(|| desk.seen(&key("one"), &job).is_none()).await;
-        assert!(desk.has_room(&key("two")));
         let tells = |state: Arc<State>| async move {
             state.note(|state| state.outcome = Some(Outcome::Failed("no".into())));
         };
         desk.begin(&key("one"), job.clone(), tells);
-        until(|| desk.has_room(&key("two"))).await;
-        assert!(desk.seen(&key("one"), &job).is_some_and(|progress| progress.outcome.is_some()));
+        until(|| desk.seen(&key("one"), &job).is_some_and(|progress| progress.outcome.is_some())).await;
+        tokio::task::yield_now().await;
+        assert!(desk.seen(&key("one"), &job).is_some(), "its outcome is still to be told");
     }
 
     #[tokio::test]
     async fn nobody_sends_once_the_desk_is_gone() {
-        let desk = Desk::default();
-        let running = Arc::new(());
+        let (desk, room) = (Desk::default(), Room::default());
+        let running = Arc::new(room.enter().unwrap());
         for name in ["one", "two"] {
             let held = Arc::clone(&running);
             let work = |_| async move {
@@ -209,9 +211,10 @@ mod tests {
             };
             desk.begin(&key(name), Job::named(name), work);
         }
+        drop(running);
         desk.leave(&key("two"));
-        assert_eq!(Arc::strong_count(&running), 3);
+        assert!(room.enter().is_none());
         drop(desk);
-        until(|| Arc::strong_count(&running) == 1).await;
+        until(|| room.enter().is_some()).await;
     }
 }

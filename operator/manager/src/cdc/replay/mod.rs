@@ -10,5 +10,5 @@ mod turn;
 mod wait;
 mod write;
 
-pub use desk::Desk;
+pub use desk::{Desk, Room};
 pub use turn::{Replaying, turn};

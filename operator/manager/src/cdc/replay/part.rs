@@ -1,10 +1,10 @@
 use sluice_clients::connect::replay::{addressed, bare, seen};
-use sluice_clients::kafka::{Client, Record, Tail, TopicPartition};
+use sluice_clients::kafka::{At, Client, Record, Tail, TopicPartition};
 use sluice_core::cdc::replay::{Batch, Letter, Place, What};
 use tokio::time::sleep;
 
 use super::desk::State;
-use super::ground::{Known, look};
+use super::ground::{look, offset};
 use super::task::{Job, LOOK, Memo, Stop};
 use super::write::Writer;
 
@@ -48,12 +48,13 @@ pub async fn send(
     state: &State,
     memo: &mut Memo,
 ) -> Result<Batch, Stop> {
-    let Known { ground, room } = look(client, &job.topics, &part.told).await?;
-    let mut batch = Batch::new(&job.run, &part.told, &ground);
-    let mut writer = Writer { client, part, room: &room, refused: Vec::new() };
+    let mut known = look(client, &job.topics, &part.told).await?;
+    known.ground.again = memo.may_have_sent();
+    let mut batch = Batch::new(&job.run, &part.told, &known.ground);
+    let mut writer = Writer { client, part, room: &known.room, refused: Vec::new() };
     loop {
         for (place, from) in batch.asks() {
-            show(client, &mut batch, &place, from).await?;
+            show(client, &mut batch, (&place, from), state, memo).await?;
         }
         let mut sends = batch.sends();
         if state.left().is_some() {
@@ -80,11 +81,32 @@ pub async fn send(
 }
 
 /// Shows a partition to its end as it is now.
-async fn show(client: &Client, batch: &mut Batch, place: &Place, from: i64) -> Result<(), Stop> {
+async fn show(
+    client: &Client,
+    batch: &mut Batch,
+    (place, from): (&Place, i64),
+    state: &State,
+    memo: &Memo,
+) -> Result<(), Stop> {
     let at = TopicPartition { topic: place.topic.clone(), partition: place.partition };
     let mut next = from;
     loop {
-        let tail = read(client, &at, next).await?;
+        if memo.may_end(state.left()) {
+            return Err(Stop::Left);
+        }
+        let tail = match read(client, &at, next).await {
+            Err(Stop::Again(why)) => {
+                // retention may have come by while other partitions were read
+                let begin = offset(&client.list_offsets(&[&at.topic], At::Earliest).await?, &at)?;
+                if begin <= next {
+                    return Err(Stop::Again(why));
+                }
+                batch.forgot(place, begin);
+                next = begin;
+                continue;
+            }
+            tail => tail?,
+        };
         if tail.end < next {
             let why =
                 format!("{}-{} ended at offset {next}, and now at {}", at.topic, at.partition, tail.end);

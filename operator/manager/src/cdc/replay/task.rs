@@ -9,7 +9,7 @@ use sluice_crds::cdc_pipeline::Replay;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
-use super::desk::{Outcome, State};
+use super::desk::{Outcome, State, Stay};
 use super::ground::offset;
 use super::part::{self, Part};
 use super::wait::wait;
@@ -26,6 +26,8 @@ pub const LOOK: Duration = Duration::from_secs(3);
 /// How long a broker may hold what nobody waits for any more, and write it then. It has no deadline for that; it is about as long as a broker is
 /// given that does not answer before another one takes its place.
 const LATE: Duration = Duration::from_mins(1);
+/// How often in a row it is tried before another pipeline has its turn.
+const ATTEMPTS: u32 = 5;
 /// How long a run that is to end tries to put in order what it has written, where Kafka does not answer.
 const IN_ORDER: Duration = Duration::from_mins(1);
 
@@ -124,9 +126,26 @@ pub struct Memo {
     pub owes: bool,
     /// Once all was sent.
     sent: Option<Sent>,
+    /// Until then.
+    stay: Option<Stay>,
 }
 
 impl Memo {
+    fn new(start: Start, stay: Option<Stay>) -> Self {
+        let unsure = (start == Start::Again).then(Instant::now);
+        Self { unsure, owes: false, sent: None, stay }
+    }
+
+    /// Copies of the run may be in their topics already.
+    pub fn may_have_sent(&self) -> bool {
+        self.owes || self.unsure.is_some()
+    }
+
+    /// It keeps others from sending, and need not.
+    fn gives_way(&self) -> bool {
+        self.stay.is_some() && !self.owes
+    }
+
     pub fn unsure(&mut self) {
         self.unsure = Some(Instant::now());
     }
@@ -134,6 +153,11 @@ impl Memo {
     /// What nobody has seen may still come.
     pub fn is_late(&self) -> bool {
         self.unsure.is_some_and(|since| since.elapsed() < LATE)
+    }
+
+    /// A run that is to end since then need not go on: it owes nothing, or Kafka had its time.
+    pub fn may_end(&self, left: Option<Instant>) -> bool {
+        left.is_some_and(|at| !self.owes || at.elapsed() > IN_ORDER)
     }
 }
 
@@ -145,9 +169,16 @@ pub struct Sent {
 }
 
 /// Sends the letters of a run, waits until the sink has read them, and wakes the pipeline.
-pub async fn run(job: Job, start: Start, pipeline: Key, context: Weak<Context>, state: Arc<State>) {
+pub async fn run(
+    job: Job,
+    (start, stay): (Start, Stay),
+    pipeline: Key,
+    context: Weak<Context>,
+    state: Arc<State>,
+) {
     info!(%pipeline, run = job.run, "sends dead letters again");
-    let mut memo = Memo { unsure: (start == Start::Again).then(Instant::now), owes: false, sent: None };
+    let mut memo = Memo::new(start, Some(stay));
+    let mut attempts = 1;
     let outcome = loop {
         let why = match client(&context, &job) {
             None => "The Kafka cluster is not known yet".to_owned(),
@@ -165,16 +196,21 @@ pub async fn run(job: Job, start: Start, pipeline: Key, context: Weak<Context>, 
                 Err(Stop::Again(why)) => why,
             },
         };
-        let over = |at: Instant| !memo.owes || at.elapsed() > IN_ORDER;
-        if context.strong_count() == 0 || state.left().is_some_and(over) {
+        if context.strong_count() == 0 || memo.may_end(state.left()) {
             break None;
         }
         debug!(%pipeline, run = job.run, why, "letters are sent later");
+        if attempts >= ATTEMPTS && memo.gives_way() {
+            break Some(Outcome::Later(format!("{why}. Sluice begins again, and sends nothing twice")));
+        }
+        attempts += 1;
         let told = format!("{why}. Sluice begins again in {} s, and sends nothing twice", AGAIN.as_secs());
         state.note(|state| state.message = told);
         sleep(AGAIN).await;
     };
     info!(%pipeline, run = job.run, ?outcome, "the part of a replay has ended");
+    // what follows may begin once the outcome is told
+    drop(memo);
     state.note(|state| state.outcome = outcome);
     if let Some(context) = context.upgrade() {
         context.shelves.pipelines.wake(&pipeline);
@@ -192,7 +228,7 @@ impl Job {
         if memo.sent.is_none() {
             memo.sent = Some(self.send(client, taken, state, memo).await?);
             // no letter is held any more, so others may begin; and nothing is read anew because Kafka does not answer meanwhile
-            state.note(|state| state.waits = true);
+            memo.stay = None;
         }
         let sent = memo.sent.get_or_insert_default();
         wait(client, self, taken.to, sent, state).await?;
@@ -225,12 +261,12 @@ impl Job {
         let mut sent = Sent::default();
         let mut next = taken.from.max(begin);
         while next < taken.to {
-            // what was written of the parts before is in order, unless an attempt before this one has left something
-            if state.left().is_some() && !owed {
-                return Err(Stop::Left);
-            }
             let mut part = Part::default();
             while next < taken.to && !part.is_full() {
+                // what was written of the parts before is in order, unless an attempt before this one has left something
+                if memo.may_end(state.left()) {
+                    return Err(Stop::Left);
+                }
                 let page = part::page(client, &self.letters, next).await?;
                 if page.end < taken.to {
                     return Err(short(page.end));
@@ -271,7 +307,7 @@ impl Job {
         let partitions = topic.partitions.len();
         if partitions > 1 {
             return Err(Stop::Failed(format!(
-                "{} has {partitions} partitions, and Sluice reads letters of one: nothing was sent. Give the sink a dead-letter topic of its \
+                "{} has {partitions} partitions, and Sluice reads letters of one: it sends none of them. Give the sink a dead-letter topic of its \
                  own (deadLetter.topic), which Sluice makes with one partition",
                 self.letters,
             )));
@@ -283,5 +319,25 @@ impl Job {
     pub async fn offset(&self, client: &Client, at: At) -> Result<i64, Stop> {
         let offsets = client.list_offsets(&[self.letters.as_str()], at).await?;
         offset(&offsets, &TopicPartition { topic: self.letters.clone(), partition: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_to_end_goes_on_for_a_minute_if_it_owes_something() {
+        let long = Instant::now().checked_sub(IN_ORDER + LOOK);
+        for (left, owes, ends) in [
+            (None, false, false),
+            (None, true, false),
+            (Some(Instant::now()), false, true),
+            (Some(Instant::now()), true, false),
+            (long, true, long.is_some()),
+        ] {
+            let memo = Memo { owes, ..Memo::new(Start::New, None) };
+            assert_eq!(memo.may_end(left), ends, "{left:?} {owes}");
+        }
     }
 }

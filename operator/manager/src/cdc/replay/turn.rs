@@ -1,10 +1,10 @@
 use std::sync::{Arc, Weak};
 
-use sluice_core::cdc::{Plan, Sink, Wanted, replay};
+use sluice_core::cdc::{Plan, Wanted, replay};
 use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline::Replay;
 
-use super::desk::Outcome;
+use super::desk::{Outcome, Stay};
 use super::task::{self, Job, Start};
 use crate::cdc::look::Found;
 use crate::context::Context;
@@ -12,7 +12,7 @@ use crate::context::Context;
 /// What status is to say of replays, and what follows once it does.
 pub struct Replaying {
     pub runs: Vec<Replay>,
-    begins: Option<(Job, Start)>,
+    begins: Option<(Job, Start, Stay)>,
     ended: bool,
 }
 
@@ -28,7 +28,7 @@ pub fn turn(
     let status = pipeline.status.as_ref();
     let before = status.map(|status| status.replays.as_slice()).unwrap_or_default();
     let mut turn = Replaying { runs: replay::kept(wanted, before, now), begins: None, ended: false };
-    let desk = &context.cdc.replaying;
+    let (desk, room) = (&context.cdc.replaying, &context.shared.replaying);
     let of = |run: &Replay| wanted.sinks.iter().find(|sink| sink.name == run.sink);
     let held = |run: &Replay| {
         let name = wanted.sink_connector(of(run)?);
@@ -45,6 +45,11 @@ pub fn turn(
         desk.leave(&found.key);
         return turn;
     };
+    // what is to be done for a run as status is about to show it
+    let begins = |runs: &[Replay]| {
+        let run = runs.iter().find(|run| run.sink == due.sink && run.id == due.id)?;
+        Job::new(wanted, sink, run, found)
+    };
     let job = Job::new(wanted, sink, &due, found);
     if let Some(progress) = job.and_then(|job| desk.seen(&found.key, &job)) {
         let runs = &mut turn.runs;
@@ -53,8 +58,10 @@ pub fn turn(
             None => replay::goes_on(runs, &due, &progress.sums, &progress.message),
             Some(Outcome::Bounded(bound)) => {
                 replay::bounded(runs, &due, &bound);
-                turn.begins = begins(wanted, sink, &due, found, runs).map(|job| (job, Start::New));
+                let job = begins(runs);
+                turn.begins = job.zip(room.enter()).map(|(job, stay)| (job, Start::New, stay));
             }
+            Some(Outcome::Later(why)) => replay::waits(runs, &due, &why),
             Some(Outcome::Anew(why)) => replay::anew(runs, &due, &why, now),
             Some(Outcome::Done(sums)) => replay::finished(runs, &due, Ok(sums), now),
             Some(Outcome::Failed(why)) => replay::finished(runs, &due, Err(why), now),
@@ -62,20 +69,14 @@ pub fn turn(
         return turn;
     }
     desk.leave(&found.key);
-    if !desk.has_room(&found.key) {
+    let Some(stay) = room.enter() else {
         let what = "waits for a replay of another pipeline to end, or for one of this pipeline to put in order what it was writing";
         replay::waits(&mut turn.runs, &due, what);
         return turn;
-    }
+    };
     replay::began(&mut turn.runs, &due, sink, now);
-    turn.begins = begins(wanted, sink, &due, found, &turn.runs).map(|job| (job, Start::Again));
+    turn.begins = begins(&turn.runs).map(|job| (job, Start::Again, stay));
     turn
-}
-
-/// What is to be done for a run as status is about to show it.
-fn begins(wanted: &Wanted, sink: &Sink, due: &Replay, found: &Found, runs: &[Replay]) -> Option<Job> {
-    let run = runs.iter().find(|run| run.sink == due.sink && run.id == due.id)?;
-    Job::new(wanted, sink, run, found)
 }
 
 impl Replaying {
@@ -85,10 +86,10 @@ impl Replaying {
         if self.ended {
             desk.leave(&found.key);
         }
-        if let Some((job, start)) = self.begins {
+        if let Some((job, start, stay)) = self.begins {
             let weak: Weak<Context> = Arc::downgrade(context);
             let key = found.key.clone();
-            desk.begin(&found.key, job.clone(), |state| task::run(job, start, key, weak, state));
+            desk.begin(&found.key, job.clone(), |state| task::run(job, (start, stay), key, weak, state));
         }
     }
 }
