@@ -51,7 +51,7 @@ pub async fn send(
     let mut known = look(client, &job.topics, &part.told).await?;
     known.ground.again = memo.may_have_sent();
     let mut batch = Batch::new(&job.run, &part.told, &known.ground);
-    let mut writer = Writer { client, part, room: &known.room, refused: Vec::new() };
+    let mut writer = Writer { client, part, known: &known, refused: Vec::new() };
     loop {
         for (place, from) in batch.asks() {
             show(client, &mut batch, (&place, from), state, memo).await?;

@@ -4,6 +4,7 @@ use sluice_clients::connect::replay::{copy, end};
 use sluice_clients::kafka::{Client, ItemError, NewRecord, Peeked, TopicPartition};
 use sluice_core::cdc::replay::{Batch, Key, Refusal, Sending, What};
 
+use super::ground::Known;
 use super::part::Part;
 use super::task::{Memo, Stop};
 use crate::context::Context;
@@ -19,8 +20,7 @@ const NAMED: usize = 5;
 pub struct Writer<'a> {
     pub client: &'a Client,
     pub part: &'a Part,
-    /// Bytes that each topic takes at once.
-    pub room: &'a BTreeMap<String, usize>,
+    pub known: &'a Known,
     /// Corrections that Kafka does not take, and of which rows.
     pub refused: Vec<String>,
 }
@@ -30,8 +30,7 @@ impl Writer<'_> {
         for of_place in sends.chunk_by(|a, b| a.place == b.place) {
             let place = &of_place[0].place;
             let at = TopicPartition { topic: place.topic.clone(), partition: place.partition };
-            let most =
-                self.room.get(&place.topic).map_or(BYTES, |room| BYTES.min(room.saturating_sub(OVERHEAD)));
+            let most = BYTES.min(self.known.room(&place.topic).saturating_sub(OVERHEAD));
             let (mut records, mut of, mut bytes) = (Vec::new(), Vec::new(), 0);
             for sending in of_place {
                 let record = self.made(&at, sending).await?;
@@ -74,6 +73,7 @@ impl Writer<'_> {
         of: &[&Sending],
         memo: &mut Memo,
     ) -> Result<(), Stop> {
+        self.known.holds(self.client, &at.topic).await?;
         let Some(error) = self.produce(at, records, memo).await? else { return Ok(()) };
         if let [sending] = of {
             self.refuse(batch, sending, &error);
