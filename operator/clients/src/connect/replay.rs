@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sluice_core::cdc::replay::{Copied, HEADER, Key, Letter, Place, Print, Seen};
+use sluice_core::view::source::Lsn;
 
 use crate::kafka::{NewRecord, Record};
 
@@ -21,6 +22,7 @@ pub fn addressed(record: &Record) -> Letter {
         copied: copied(record),
         print: print(record),
         made: made(record),
+        lsn: record.value.as_deref().and_then(lsn),
     }
 }
 
@@ -80,6 +82,11 @@ fn made(record: &Record) -> Option<i64> {
     (!record.append_time).then_some(record.timestamp)
 }
 
+fn lsn(value: &[u8]) -> Option<Lsn> {
+    let change = serde_json::from_slice::<Value>(value).ok()?;
+    change.pointer("/payload/source/lsn").and_then(Value::as_u64).map(Lsn)
+}
+
 fn copied(record: &Record) -> Option<Copied> {
     record.header(HEADER).and_then(Copied::read)
 }
@@ -114,7 +121,8 @@ mod tests {
         let copied = Copied { rank: 12, run: "copy/first@7".into() };
         let key = Key::of(Some(br#"{"payload":{"id":7}}"#));
         let print = Print::of(letter.key.as_deref(), letter.value.as_deref());
-        let told = Letter { from: Some((place, 17)), key, copied: Some(copied), print, made: Some(1000) };
+        let from = Some((place, 17));
+        let told = Letter { from, key, copied: Some(copied), print, made: Some(1000), lsn: None };
         assert_eq!(addressed(&letter), told);
         let again = copy(&bare(letter.clone()), &Copied { rank: 12, run: "copy/second@9".into() });
         let headers: Vec<_> =
@@ -122,6 +130,15 @@ mod tests {
         assert_eq!(headers, [("__debezium.newkey", &b"k"[..]), ("__sluice.replay", b"12 copy/second@9")]);
         assert_eq!((again.key, again.value), (letter.key, letter.value));
         assert_eq!(addressed(&record(&[("__connect.errors.topic", "t")])).from, None);
+    }
+
+    #[test]
+    fn a_letter_says_where_its_change_stands_in_the_source_s_log() {
+        let of = |value: &str| addressed(&Record { value: Some(value.into()), ..record(&[]) }).lsn;
+        assert_eq!(of(r#"{"schema":{},"payload":{"source":{"lsn":24023128}}}"#), Some(Lsn(24_023_128)));
+        for silent in ["junk", "{}", r#"{"payload":null}"#, r#"{"payload":{"source":{"lsn":null}}}"#] {
+            assert_eq!(of(silent), None, "{silent}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::letter::{Copied, Key, Letter, Place, Print};
 use super::log::{Log, Row};
+use super::missed::Missed;
 use super::sums::{Sums, Why};
 
 /// By how much the clocks of workers may differ, in milliseconds.
@@ -36,6 +37,7 @@ pub struct Ground {
     pub bounds: BTreeMap<Place, (i64, i64)>,
     /// Copies of the run may be there already, which a newer change has to come behind.
     pub again: bool,
+    pub missed: Missed,
 }
 
 /// A letter of which something is known, or may have been sent.
@@ -136,6 +138,7 @@ impl Batch {
                 let barred = [
                     ground.compacted.contains(&place.topic).then_some(Why::Compacted),
                     (!inside).then_some(Why::Expired),
+                    ground.missed.covers(letter).then_some(Why::Missed),
                 ];
                 batch.letters.push(Kept {
                     index,

@@ -2,6 +2,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
+use crate::view::source::Lsn;
+
 /// The header of a record that was sent again.
 pub const HEADER: &str = "__sluice.replay";
 /// Of a key in a message: keys are short, but need not be.
@@ -26,6 +28,8 @@ pub struct Letter {
     /// When the record was written that the sink read, in milliseconds since 1970: Connect gives a letter the time of its record. `None`: the
     /// broker has put its own time there.
     pub made: Option<i64>,
+    /// Where the change stands in the source's log; `None`: it does not say.
+    pub lsn: Option<Lsn>,
 }
 
 /// Key and value of a record, byte by byte: a topic that was made anew has other records at the same offsets, and their keys may be the same.

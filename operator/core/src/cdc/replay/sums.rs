@@ -19,6 +19,7 @@ pub enum Why {
     NotOurs,
     NoKey,
     Expired,
+    Missed,
     Compacted,
     Elsewhere,
     Forgotten,
@@ -37,6 +38,10 @@ impl Why {
             Self::NoKey => "they have no key, so nobody can tell which row they mean",
             Self::Expired => {
                 "their topics do not hold them any more, so nobody can tell whether their rows have changed since"
+            }
+            Self::Missed => {
+                "they may be older than changes that never came to Kafka (status.guard.accepted), or than the last snapshot of all rows, so \
+                 their rows may have been deleted since"
             }
             Self::Compacted => {
                 "their topics are compacted (cleanup.policy), which could keep a letter and remove a newer change that was written meanwhile"

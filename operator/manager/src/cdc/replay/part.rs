@@ -49,7 +49,7 @@ pub async fn send(
     memo: &mut Memo,
 ) -> Result<Batch, Stop> {
     let mut known = look(client, &job.topics, &part.told).await?;
-    known.ground.again = memo.may_have_sent();
+    (known.ground.again, known.ground.missed) = (memo.may_have_sent(), job.missed);
     let mut batch = Batch::new(&job.run, &part.told, &known.ground);
     let mut writer = Writer { client, part, known: &known, refused: Vec::new() };
     loop {

@@ -3,7 +3,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sluice_clients::kafka::{At, Client, Error, TopicPartition, Topics};
-use sluice_core::cdc::replay::{self, Bound, Copies, Sums};
+use sluice_core::cdc::replay::{self, Bound, Copies, Missed, Sums};
 use sluice_core::cdc::{Sink, Wanted, names};
 use sluice_crds::cdc_pipeline::Replay;
 use tokio::time::{Instant, sleep};
@@ -44,6 +44,8 @@ pub struct Job {
     /// The dead-letter topic.
     pub letters: String,
     pub group: String,
+    /// Letters that are older are not sent.
+    pub missed: Missed,
     /// `None`: it is to be found out which letters are taken.
     taken: Option<Taken>,
     cluster: Key,
@@ -66,7 +68,7 @@ pub enum Start {
 
 impl Job {
     /// `None`: it has not begun, or there is no Kafka.
-    pub fn new(wanted: &Wanted, sink: &Sink, run: &Replay, found: &Found) -> Option<Self> {
+    pub fn new(wanted: &Wanted, sink: &Sink, run: &Replay, found: &Found, missed: Missed) -> Option<Self> {
         run.started_at.as_ref()?;
         let taken = run.from.zip(run.to);
         Some(Self {
@@ -76,6 +78,7 @@ impl Job {
             topics: wanted.tables.iter().map(|table| wanted.topic(table)).collect(),
             letters: run.topic.clone(),
             group: names::consumer_group(&wanted.sink_connector(sink)),
+            missed,
             taken: taken.map(|(from, to)| Taken { topic_id: run.topic_id.clone(), from, to }),
             cluster: found.cluster.clone()?,
         })
@@ -94,6 +97,7 @@ impl Job {
             topics: BTreeSet::new(),
             letters: nothing(),
             group: nothing(),
+            missed: Missed::default(),
             taken: None,
             cluster: Key { namespace: nothing(), name: nothing() },
         }

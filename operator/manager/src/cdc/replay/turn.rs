@@ -1,6 +1,7 @@
 use std::sync::{Arc, Weak};
 
-use sluice_core::cdc::{Plan, Wanted, replay};
+use sluice_core::cdc::replay::{self, Missed};
+use sluice_core::cdc::{Plan, Wanted};
 use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline::Replay;
 
@@ -45,12 +46,13 @@ pub fn turn(
         desk.leave(&found.key);
         return turn;
     };
+    let missed = Missed::of(status);
     // what is to be done for a run as status is about to show it
     let begins = |runs: &[Replay]| {
         let run = runs.iter().find(|run| run.sink == due.sink && run.id == due.id)?;
-        Job::new(wanted, sink, run, found)
+        Job::new(wanted, sink, run, found, missed)
     };
-    let job = Job::new(wanted, sink, &due, found);
+    let job = Job::new(wanted, sink, &due, found, missed);
     if let Some(progress) = job.and_then(|job| desk.seen(&found.key, &job)) {
         let runs = &mut turn.runs;
         turn.ended = progress.outcome.is_some();

@@ -16,7 +16,7 @@ pub(super) fn seen(offset: i64, row: u8, at: i64) -> Seen {
 /// What such a record becomes.
 pub(super) fn letter(of: &Seen) -> Letter {
     let Seen { offset, key, copied, print, made, .. } = of.clone();
-    Letter { from: Some((place(), offset)), key, copied, print, made }
+    Letter { from: Some((place(), offset)), key, copied, print, made, lsn: None }
 }
 
 pub(super) fn ground(bounds: &[(Place, i64, i64)]) -> Ground {

@@ -1,6 +1,7 @@
 mod debts;
 mod keys;
 mod left;
+mod missed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +57,7 @@ impl Log {
         let entry = self.0[offset].as_ref().expect("it is there");
         let from = Some((place(), i64::try_from(offset).unwrap()));
         let (key, copied, print) = (entry.row.and_then(key), entry.copied.clone(), entry.print);
-        Letter { from, key, copied, print, made: Some(0) }
+        Letter { from, key, copied, print, made: Some(0), lsn: None }
     }
 
     fn batch(&self, run: &str, letters: &[Letter]) -> Batch {
