@@ -19,8 +19,12 @@ fn written(ground: &Ground, here: &[Seen], there: &[Seen], sealed: Option<i64>) 
     if let Some(before) = sealed {
         batch.sealed(&place(), before);
     }
-    here.iter().for_each(|seen| batch.saw(&place(), seen));
-    there.iter().for_each(|seen| batch.saw(&beside(), seen));
+    for seen in here {
+        batch.saw(&place(), seen);
+    }
+    for seen in there {
+        batch.saw(&beside(), seen);
+    }
     let counts = counted(&batch.sums());
     assert_eq!(counts.2, 1, "it is left out: {counts:?}");
     batch.sends().iter().map(|sending| sending.what).collect()
@@ -97,7 +101,9 @@ fn a_letter_and_its_copy_that_was_put_aside_too_are_sent_once() {
         for _ in 0..2 {
             // the second time as one that was interrupted
             sums = Sums::default();
-            parts.iter().for_each(|part| sums.add(&log.settle(RUN, part)));
+            for part in &parts {
+                sums.add(&log.settle(RUN, part));
+            }
         }
         assert_eq!((counted(&sums), log.0.len()), ((1, 1, 0, 0), 3), "{} parts", parts.len());
     }

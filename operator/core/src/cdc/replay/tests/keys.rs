@@ -69,8 +69,12 @@ fn a_letter_is_left_out_where_keys_of_other_fields_may_mean_its_row() {
         let bounds = if there.is_some() { &bounds[..] } else { &bounds[..1] };
         let first = here.iter().find(|seen| seen.offset == 3).unwrap();
         let mut batch = Batch::new(RUN, &[letter(first)], &ground(bounds));
-        here.iter().for_each(|seen| batch.saw(&place(), seen));
-        there.iter().for_each(|seen| batch.saw(&beside(), seen));
+        for seen in &here {
+            batch.saw(&place(), seen);
+        }
+        if let Some(seen) = &there {
+            batch.saw(&beside(), seen);
+        }
         assert_eq!((batch.sends().len(), batch.sums().left_out), (due, left), "{here:?} {there:?}");
         assert_eq!(message(&batch).contains("other columns"), left > 0);
     }
