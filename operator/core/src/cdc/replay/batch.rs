@@ -366,7 +366,8 @@ impl Batch {
         let others = || self.logs.iter().filter(|(place, _)| other(place)).map(|(_, log)| log);
         let forgotten = |log: &Log| {
             // what was removed from there is older than the letter
-            let old = log.first.zip(letter.made).is_some_and(|(first, made)| first + CLOCKS <= made);
+            let old =
+                log.first.zip(letter.made).is_some_and(|(first, made)| first.saturating_add(CLOCKS) <= made);
             log.begin > 0 && !old
         };
         if others().any(|log| log.sealed.is_some()) {

@@ -15,8 +15,9 @@ impl Refusal {
         match code {
             // MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_RECORD
             10 | 18 | 87 => Self::Never,
-            // CORRUPT_MESSAGE, LEADER_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS (before the append), TOPIC_AUTHORIZATION_FAILED
-            2 | 5 | 19 | 29 => Self::NotNow,
+            // CORRUPT_MESSAGE, LEADER_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS (before the append), TOPIC_AUTHORIZATION_FAILED, INVALID_TIMESTAMP
+            // (whose clock is wrong)
+            2 | 5 | 19 | 29 | 32 => Self::NotNow,
             // a leader that steps down, and one that waits in vain for its replicas, has written it already
             _ => Self::Unsure,
         }

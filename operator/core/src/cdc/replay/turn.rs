@@ -24,9 +24,10 @@ pub struct Bound {
     pub end: i64,
 }
 
-/// What status is to say of all requests before any of them runs: those that are new wait. Of those that are asked for no more the one that
-/// runs stays, and of each sink the one that was done last: the next begins there.
-pub fn kept(wanted: &Wanted, before: &[Replay], now: Timestamp) -> Vec<Replay> {
+/// What status is to say of all requests before any of them runs: those that are new wait, and those that a pipeline has before it was `started` were
+/// meant for one that was there before. Of those that are asked for no more the one that runs ends, and of each sink the one that was done
+/// last stays: the next begins there.
+pub fn kept(wanted: &Wanted, started: bool, before: &[Replay], now: Timestamp) -> Vec<Replay> {
     let mut runs = Vec::new();
     for sink in &wanted.sinks {
         let Some(topic) = &sink.dead_letter else { continue };
@@ -40,14 +41,13 @@ pub fn kept(wanted: &Wanted, before: &[Replay], now: Timestamp) -> Vec<Replay> {
         };
         let first = runs.len();
         runs.extend(before.iter().filter(of).filter(left).cloned());
+        for run in runs[first..].iter_mut().filter(|run| run.state == RUNNING) {
+            let why = "It was taken out of replay before it was done: what it has sent stands. Letters that were not sent are taken by the next id";
+            end(run, Err(why.into()), now);
+        }
         for id in &sink.replay {
             let known = before.iter().filter(of).find(|run| run.id == *id).cloned();
-            let mut run = known.unwrap_or_else(|| Replay {
-                sink: sink.name.clone(),
-                id: id.clone(),
-                state: WAITING.into(),
-                ..Default::default()
-            });
+            let mut run = known.unwrap_or_else(|| new(sink, id, started, now));
             if run.state == WAITING {
                 run.message.clear();
             }
@@ -65,6 +65,17 @@ pub fn kept(wanted: &Wanted, before: &[Replay], now: Timestamp) -> Vec<Replay> {
         }
     }
     runs
+}
+
+fn new(sink: &Sink, id: &str, started: bool, now: Timestamp) -> Replay {
+    let mut run =
+        Replay { sink: sink.name.clone(), id: id.to_owned(), state: WAITING.into(), ..Default::default() };
+    if !started {
+        let why = "The pipeline was started for the first time with this request already in its spec: what it asked of one that was there before \
+                   is not asked again. If it is meant, give it another id";
+        end(&mut run, Err(why.into()), now);
+    }
+    run
 }
 
 /// The run that goes on, or is to begin now: one at a time, and of each sink one after the other. All others that wait, or cannot go on, say for

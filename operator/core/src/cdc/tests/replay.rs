@@ -22,7 +22,7 @@ fn at(seconds: i64) -> Timestamp {
 
 /// One pass in which nothing is waited for: the run that is due begins, or what is known of it is told.
 fn pass(wanted: &Wanted, runs: &[Replay], came: Came, now: i64) -> Vec<Replay> {
-    let mut runs = replay::kept(wanted, runs, at(now));
+    let mut runs = replay::kept(wanted, true, runs, at(now));
     let Some(due) = replay::choose(&mut runs, None, |_| None) else { return runs };
     match came {
         Came::Nothing => replay::began(&mut runs, &due, &wanted.sinks[0], at(now)),
@@ -127,7 +127,9 @@ fn letters_of_a_topic_that_was_made_anew_are_counted_anew() {
 #[test]
 fn of_requests_that_are_taken_out_the_last_one_is_remembered() {
     let runs = pass(&asks(&["a"]), &[], Came::Nothing, 1);
-    assert_eq!(pass(&asks(&[]), &runs, Came::Nothing, 2), runs, "one that runs comes to its end");
+    let taken_out = pass(&asks(&[]), &runs, Came::Nothing, 2);
+    assert_eq!(told(&taken_out), [("a", "Failed", None, None)]);
+    assert!(taken_out[0].message.contains("taken out"), "{}", taken_out[0].message);
     let runs = pass(&asks(&["a"]), &runs, Came::End("t", 20), 3);
     let runs = pass(&asks(&["a"]), &runs, Came::Outcome(Ok(sent(3))), 3);
     let runs = whole(&asks(&["a", "b"]), &runs, 30, 1, 4);
@@ -279,4 +281,15 @@ fn nothing_is_sent_before_the_cause_can_be_mended() {
     let starts = child(VerdictKind::Reconciling, "Creating", "");
     assert_eq!(of(Some((&compiled, &starts))), as_declared);
     assert_eq!(of(None), as_declared);
+}
+
+#[test]
+fn what_a_pipeline_that_is_made_anew_asks_for_was_asked_long_ago() {
+    let both = asks(&["a", "b"]);
+    let runs = replay::kept(&both, false, &[], at(1));
+    assert_eq!(told(&runs), [("a", "Failed", None, None), ("b", "Failed", None, None)]);
+    assert!(runs[0].message.contains("give it another id"), "{}", runs[0].message);
+    let runs = replay::kept(&asks(&["a", "b", "c"]), true, &runs, at(2));
+    assert_eq!(told(&runs)[2], ("c", "Waiting", None, None));
+    assert_eq!(told(&runs)[0].1, "Failed");
 }

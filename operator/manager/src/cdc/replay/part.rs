@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use sluice_clients::connect::replay::{addressed, bare, seen};
 use sluice_clients::kafka::{At, Client, Record, Tail, TopicPartition};
 use sluice_core::cdc::replay::{Batch, Letter, Place, What};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::desk::State;
 use super::ground::{look, offset};
@@ -10,6 +12,8 @@ use super::write::Writer;
 
 /// Letters that are sent at once, in bytes: the topics are read once for all of them.
 const ALL: usize = 8 << 20;
+/// A letter is written only by what was read so long ago at most: what changes in between has to be mended.
+const FRESH: Duration = Duration::from_secs(2);
 /// What a letter takes beside its record: what it says of itself, and what is known of its row.
 const OVERHEAD: usize = 600;
 
@@ -49,19 +53,24 @@ pub async fn send(
     memo: &mut Memo,
 ) -> Result<Batch, Stop> {
     let mut known = look(client, &job.topics, &part.told).await?;
-    (known.ground.again, known.ground.missed) = (memo.may_have_sent(), job.missed);
+    (known.ground.again, known.ground.missed) = (memo.may_have_sent(), job.missed.clone());
     let mut batch = Batch::new(&job.run, &part.told, &known.ground);
     let mut writer = Writer { client, part, known: &known, refused: Vec::new() };
     loop {
+        let began = Instant::now();
         for (place, from) in batch.asks() {
             show(client, &mut batch, (&place, from), state, memo).await?;
         }
+        // what was read first of much is old by now: it is looked at once more, which takes less each time
+        let fresh = began.elapsed() < FRESH;
         let mut sends = batch.sends();
-        if state.left().is_some() {
+        if state.left().is_some() || !fresh {
             sends.retain(|sending| sending.what != What::Letter);
         }
         if !sends.is_empty() {
             writer.write(&mut batch, &sends, memo).await?;
+        } else if !fresh {
+            continue;
         } else if memo.is_late() && state.left().is_none() {
             let message = "Reads on for a minute: what was written before Sluice was interrupted, or had no answer, may come yet";
             state.note(|state| message.clone_into(&mut state.message));

@@ -150,7 +150,9 @@ impl Memo {
         self.stay.is_some() && !self.owes
     }
 
+    /// Something may have been written.
     pub fn unsure(&mut self) {
+        self.owes = true;
         self.unsure = Some(Instant::now());
     }
 

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Weak};
 
 use sluice_core::cdc::replay::{self, Missed};
-use sluice_core::cdc::{Plan, Wanted};
+use sluice_core::cdc::{self, Plan, Wanted};
 use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline::Replay;
 
@@ -28,7 +28,11 @@ pub fn turn(
     let now = Context::now();
     let status = pipeline.status.as_ref();
     let before = status.map(|status| status.replays.as_slice()).unwrap_or_default();
-    let mut turn = Replaying { runs: replay::kept(wanted, before, now), begins: None, ended: false };
+    let mut turn = Replaying {
+        runs: replay::kept(wanted, cdc::started(pipeline), before, now),
+        begins: None,
+        ended: false,
+    };
     let (desk, room) = (&context.cdc.replaying, &context.shared.replaying);
     let of = |run: &Replay| wanted.sinks.iter().find(|sink| sink.name == run.sink);
     let held = |run: &Replay| {
@@ -46,13 +50,13 @@ pub fn turn(
         desk.leave(&found.key);
         return turn;
     };
-    let missed = Missed::of(status);
+    let missed = Missed::of(wanted, status);
     // what is to be done for a run as status is about to show it
     let begins = |runs: &[Replay]| {
         let run = runs.iter().find(|run| run.sink == due.sink && run.id == due.id)?;
-        Job::new(wanted, sink, run, found, missed)
+        Job::new(wanted, sink, run, found, missed.clone())
     };
-    let job = Job::new(wanted, sink, &due, found, missed);
+    let job = Job::new(wanted, sink, &due, found, missed.clone());
     if let Some(progress) = job.and_then(|job| desk.seen(&found.key, &job)) {
         let runs = &mut turn.runs;
         turn.ended = progress.outcome.is_some();

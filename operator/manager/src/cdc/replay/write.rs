@@ -94,10 +94,12 @@ impl Writer<'_> {
         records: &[NewRecord],
         memo: &mut Memo,
     ) -> Result<Option<ItemError>, Stop> {
-        memo.owes = true;
         let answer = self.client.produce(at, records, Context::now().as_millisecond()).await;
         let error = match answer {
-            Ok(Ok(_)) => return Ok(None),
+            Ok(Ok(_)) => {
+                memo.owes = true;
+                return Ok(None);
+            }
             Ok(Err(error)) => error,
             Err(error) => {
                 if error.outcome_unknown() {

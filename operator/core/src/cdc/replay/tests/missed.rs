@@ -8,7 +8,7 @@ use super::*;
 
 fn missed(status: serde_json::Value) -> Missed {
     let status: CdcPipelineStatus = serde_json::from_value(status).unwrap();
-    Missed::of(Some(&status))
+    Missed::of(&crate::cdc::tests::world::wanted(|_| {}), Some(&status))
 }
 
 #[test]
@@ -35,7 +35,8 @@ fn what_is_older_than_the_last_gap_or_snapshot_is_left_out() {
             (of(None, None), true),
             (copied(since), false),
             (copied(before), true),
-            (copied(None), true), // its time is that of the copy
+            (Letter { made: Some(4999), ..copied(since) }, true), // and what it is a copy of is older still
+            (copied(None), true),                                 // its time is that of the copy
         ] {
             let missed = missed(status.clone());
             let ground = Ground { missed, ..ground(&[(place(), 0, 4)]) };
@@ -60,5 +61,28 @@ fn the_last_of_them_counts_and_without_any_no_letter_is_too_old() {
     });
     assert_eq!(missed(all), missed(one));
     let silent = Letter { made: None, ..letter(&seen(3, 1, 0)) };
-    assert!(!Missed::of(None).covers(&silent) && !missed(json!({})).covers(&silent));
+    assert!(!Missed::default().covers(&silent) && !missed(json!({})).covers(&silent));
+}
+
+#[test]
+fn of_a_table_that_was_away_what_is_older_than_its_rows_is_left_out() {
+    let run = |id: &str, filter: serde_json::Value| json!({"id": id, "type": "Incremental", "tables": ["public.orders"], "at": "1970-01-01T00:00:05Z", "where": filter});
+    let of = |run: serde_json::Value| missed(json!({"snapshots": [run]}));
+    let topic = "shop.public.orders";
+    let made = |topic: &str, made| {
+        let letter = letter(&seen(3, 1, 0));
+        let from =
+            letter.from.clone().map(|(place, offset)| (Place { topic: topic.into(), ..place }, offset));
+        Letter { from, made, lsn: Some(crate::view::source::Lsn(1)), ..letter }
+    };
+    let added = of(run("added/public.orders", json!(null)));
+    for (letter, left) in [
+        (made(topic, Some(4999)), true),
+        (made(topic, Some(5000)), false),
+        (made(topic, None), true),
+        (made("shop.public.others", Some(4999)), false),
+    ] {
+        assert_eq!(added.covers(&letter), left, "{letter:?}");
+    }
+    assert!(!of(run("some", json!("id > 5"))).covers(&made(topic, Some(4999))), "the others were not read");
 }
