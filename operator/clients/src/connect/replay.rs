@@ -41,7 +41,6 @@ pub fn seen(record: &Record) -> Seen {
         truncates: record.key.is_none() && record.value.as_deref().is_some_and(truncates),
         empty: record.value.is_none(),
         print: print(record),
-        at: record.timestamp,
         made: made(record),
     }
 }

@@ -36,6 +36,7 @@ pub async fn reconcile(object: Arc<DeserializeGuard<CdcPipeline>>, context: Arc<
     let pipeline = match &object.0 {
         Ok(pipeline) => pipeline,
         Err(invalid) => {
+            context.cdc.replaying.leave(&Key::of(&*object));
             let farewell = Farewell { finalizer: FINALIZER, left: cdc::left_behind };
             return report::unparsable::<CdcPipeline>(
                 &context,

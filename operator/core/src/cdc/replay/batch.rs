@@ -1,12 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::letter::{Copied, Key, Letter, Place, Print};
 use super::log::{Log, Row};
 use super::missed::Missed;
 use super::sums::{Sums, Why};
-
-/// By how much the clocks of workers may differ, in milliseconds.
-const CLOCKS: i64 = 3_600_000;
 
 /// Some letters, and what their partitions hold from the first of them on.
 ///
@@ -18,8 +15,6 @@ pub struct Batch {
     run: String,
     letters: Vec<Kept>,
     logs: BTreeMap<Place, Log>,
-    /// In which partitions of topics that have several a letter's row was seen.
-    spread: BTreeMap<String, HashMap<Key, BTreeSet<i32>>>,
     /// Of letters that are not looked for.
     sums: Sums,
 }
@@ -33,6 +28,9 @@ pub struct Ground {
     pub compacted: BTreeSet<String>,
     /// Those whose records the broker packs so that they cannot be opened, copies too.
     pub packed: BTreeSet<String>,
+    /// Those that have several partitions: a row whose key is written otherwise, or from when there were fewer, is in another one, and between
+    /// two there is no order.
+    pub several: BTreeSet<String>,
     /// Where their partitions begin and end.
     pub bounds: BTreeMap<Place, (i64, i64)>,
     /// Copies of the run may be there already, which a newer change has to come behind.
@@ -69,9 +67,7 @@ pub struct Seen {
     /// It has no value.
     pub empty: bool,
     pub print: Print,
-    /// Its time, in milliseconds since 1970.
-    pub at: i64,
-    /// The same, where it is its writer's.
+    /// Its time, in milliseconds since 1970, where it is its writer's.
     pub made: Option<i64>,
 }
 
@@ -110,7 +106,6 @@ impl Batch {
             run: run.to_owned(),
             letters: Vec::new(),
             logs: BTreeMap::new(),
-            spread: BTreeMap::new(),
             sums: Sums::default(),
         };
         let mut known = BTreeSet::new();
@@ -136,6 +131,7 @@ impl Batch {
                     .get(place)
                     .is_some_and(|(begin, end)| *begin <= rank.min(*offset) && *offset < *end);
                 let barred = [
+                    ground.several.contains(&place.topic).then_some(Why::Several),
                     ground.compacted.contains(&place.topic).then_some(Why::Compacted),
                     (!inside).then_some(Why::Expired),
                     ground.missed.covers(letter).then_some(Why::Missed),
@@ -163,12 +159,6 @@ impl Batch {
     /// Which partitions are looked at, and from where on.
     fn lay(&mut self, ground: &Ground) {
         let begin = |place: &Place| ground.bounds.get(place).map_or(0, |(begin, _)| *begin);
-        let several: BTreeSet<&str> = ground
-            .bounds
-            .keys()
-            .filter(|place| place.partition > 0)
-            .map(|place| place.topic.as_str())
-            .collect();
         for (at, letter) in self.letters.iter().enumerate() {
             let begin = begin(&letter.place);
             // of one that is not sent any more a copy may be there
@@ -176,21 +166,10 @@ impl Batch {
                 continue;
             }
             let from = letter.rank.min(letter.offset).max(begin);
-            let log = self.logs.entry(letter.place.clone()).or_insert_with(|| Log::new(begin, from));
+            let log = self.logs.entry(letter.place.clone()).or_insert_with(|| Log::new(from));
             log.next = log.next.min(from);
             log.letters.insert(letter.offset, at);
             log.rows.entry(letter.key.clone()).or_default();
-            if several.contains(letter.place.topic.as_str()) {
-                let keys = self.spread.entry(letter.place.topic.clone()).or_default();
-                keys.entry(letter.key.clone()).or_default();
-            }
-        }
-        // a row may have been in another partition: its key had another schema, or the topic fewer partitions
-        for (place, (begin, _)) in
-            ground.bounds.iter().filter(|(place, _)| self.spread.contains_key(&place.topic))
-        {
-            let log = self.logs.entry(place.clone()).or_insert_with(|| Log::new(*begin, *begin));
-            log.next = *begin;
         }
     }
 
@@ -211,10 +190,6 @@ impl Batch {
             }
         }
         log.saw(seen, &self.run);
-        let keys = self.spread.get_mut(&place.topic);
-        if let Some(partitions) = keys.zip(seen.key.as_ref()).and_then(|(keys, key)| keys.get_mut(key)) {
-            partitions.insert(place.partition);
-        }
     }
 
     /// All before this offset was read.
@@ -227,7 +202,7 @@ impl Batch {
     /// What stood before this offset was removed before it was read. Of letters before it nobody can tell any more what came behind them.
     pub fn forgot(&mut self, place: &Place, begin: i64) {
         let Some(log) = self.logs.get_mut(place) else { return };
-        log.forgot(begin);
+        log.next = begin;
         for at in log.letters.values() {
             let letter = &mut self.letters[*at];
             if letter.rank.min(letter.offset) < begin {
@@ -251,7 +226,7 @@ impl Batch {
         for letter in &self.letters {
             let fate = self.fate(letter);
             let Some((log, row)) = self.row(letter).filter(|(_, row)| !row.stuck) else { continue };
-            let correction = if self.mends(letter, fate, row) { log.overtaken(row) } else { None };
+            let correction = if Self::mends(letter, fate, log, row) { log.overtaken(row) } else { None };
             let of = |rank, what| Sending {
                 place: letter.place.clone(),
                 letter: letter.index,
@@ -315,17 +290,11 @@ impl Batch {
             return Fate::Left(why);
         }
         let Some((log, row)) = self.row(letter) else { return Fate::Left(Why::Expired) };
-        if log.sealed.is_some_and(|before| letter.rank < before) {
-            return Fate::Left(Why::Sealed);
+        if let Some(why) = log.hides(&letter.key, letter.rank) {
+            return Fate::Left(why);
         }
         if !letter.found {
             return Fate::Left(Why::Expired);
-        }
-        if let Some(why) = self.elsewhere(letter) {
-            return Fate::Left(why);
-        }
-        if self.has_other_keys(letter, letter.rank) {
-            return Fate::Left(Why::OtherKeys);
         }
         if row.has_sent(letter.rank, letter.offset) {
             return Fate::Sent;
@@ -343,45 +312,24 @@ impl Batch {
         }
     }
 
-    /// Whether an older copy at the end of a row is mended. Of a letter that is left out only if this run wrote it, and if no newer change of the
-    /// row can stand where nobody sees that it is one.
-    fn mends(&self, letter: &Kept, fate: Fate, row: &Row) -> bool {
+    /// Whether an older copy at the end of a row is mended. Of a letter that is left out only if this run wrote it, and if what is newer can be
+    /// seen.
+    fn mends(letter: &Kept, fate: Fate, log: &Log, row: &Row) -> bool {
         match fate {
             Fate::Sent | Fate::Superseded | Fate::Due | Fate::Left(Why::Refused) => true,
-            Fate::Left(_) => row.last.is_some_and(|last| {
-                row.sent.get(&last.rank) == Some(&last.offset)
-                    && self.elsewhere(letter) != Some(Why::Elsewhere)
-                    && !self.has_other_keys(letter, last.offset)
-            }),
+            Fate::Left(_) => row.ends_sent() && !Self::is_doubtful(letter, log),
         }
     }
 
-    /// Another partition of its topic has its row, or may have had it since the letter: between two partitions there is no order.
-    fn elsewhere(&self, letter: &Kept) -> Option<Why> {
-        let partitions = self.spread.get(&letter.place.topic)?.get(&letter.key)?;
-        if partitions.iter().any(|partition| *partition != letter.place.partition) {
-            return Some(Why::Elsewhere);
-        }
-        let other = |place: &Place| place.topic == letter.place.topic && *place != letter.place;
-        let others = || self.logs.iter().filter(|(place, _)| other(place)).map(|(_, log)| log);
-        let forgotten = |log: &Log| {
-            // what was removed from there is older than the letter
-            let old =
-                log.first.zip(letter.made).is_some_and(|(first, made)| first.saturating_add(CLOCKS) <= made);
-            log.begin > 0 && !old
-        };
-        if others().any(|log| log.sealed.is_some()) {
-            return Some(Why::Sealed);
-        }
-        others().any(forgotten).then_some(Why::Forgotten)
-    }
-
-    /// Its row may have another key: the table's keys are of other fields behind `since`, or in another partition.
-    fn has_other_keys(&self, letter: &Kept, since: i64) -> bool {
-        let several = self.spread.contains_key(&letter.place.topic);
-        self.logs.iter().filter(|(place, _)| place.topic == letter.place.topic).any(|(place, log)| {
-            let here = *place == letter.place;
-            (here || several) && log.other_form(&letter.key, here.then_some(since))
+    /// Letters whose copies end their rows, though newer changes of these may stand before them that nobody can see.
+    pub fn doubtful(&self) -> impl Iterator<Item = usize> {
+        self.letters.iter().filter_map(|letter| {
+            let (log, row) = self.row(letter)?;
+            (row.ends_sent() && Self::is_doubtful(letter, log)).then_some(letter.index)
         })
+    }
+
+    fn is_doubtful(letter: &Kept, log: &Log) -> bool {
+        letter.barred == Some(Why::Several) || log.hides(&letter.key, letter.rank).is_some()
     }
 }

@@ -2,16 +2,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::batch::{Seen, What};
 use super::letter::{Form, Key};
+use super::sums::Why;
 
 /// What was seen of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
     /// Where it is to be read on.
     pub next: i64,
-    /// Its first offset: what stood before it was removed.
-    pub begin: i64,
-    /// When the first record was written that was seen.
-    pub first: Option<i64>,
     /// Letters by the offset at which they were read.
     pub letters: HashMap<i64, usize>,
     pub rows: HashMap<Key, Row>,
@@ -43,11 +40,9 @@ pub(super) struct Mark {
 }
 
 impl Log {
-    pub fn new(begin: i64, next: i64) -> Self {
+    pub fn new(next: i64) -> Self {
         Self {
             next,
-            begin,
-            first: None,
             letters: HashMap::new(),
             rows: HashMap::new(),
             forms: BTreeMap::new(),
@@ -59,7 +54,6 @@ impl Log {
     /// A record, in their order. `run`: the one that looks.
     pub fn saw(&mut self, seen: &Seen, run: &str) {
         self.next = seen.offset + 1;
-        self.first.get_or_insert(seen.at);
         let Some(key) = &seen.key else {
             if seen.truncates {
                 self.truncated = Some(seen.offset);
@@ -84,14 +78,13 @@ impl Log {
         }
     }
 
-    /// It begins here now, further on than it was read.
-    pub fn forgot(&mut self, begin: i64) {
-        (self.begin, self.next, self.first) = (begin, begin, None);
-    }
-
-    /// Keys of other fields than this one's came behind `rank`, or anywhere: they may mean the same row.
-    pub fn other_form(&self, key: &Key, rank: Option<i64>) -> bool {
-        self.forms.iter().any(|(form, last)| *form != key.form() && rank.is_none_or(|rank| *last > rank))
+    /// Why nobody can see which changes of this key's row came behind `rank`.
+    pub fn hides(&self, key: &Key, rank: i64) -> Option<Why> {
+        if self.sealed.is_some_and(|before| rank < before) {
+            return Some(Why::Sealed);
+        }
+        let other = self.forms.iter().any(|(form, last)| *form != key.form() && *last > rank);
+        other.then_some(Why::OtherKeys)
     }
 
     /// The last record of a row is a copy of an older one: what has to come behind it.
@@ -107,6 +100,11 @@ impl Log {
 }
 
 impl Row {
+    /// A copy that this run has sent is the last record of it.
+    pub fn ends_sent(&self) -> bool {
+        self.last.is_some_and(|last| self.sent.get(&last.rank) == Some(&last.offset))
+    }
+
     /// This run has sent the letter of this rank that was read there. Where a copy of another run was put aside too, that one is meant, and
     /// not what it is a copy of.
     pub fn has_sent(&self, rank: i64, offset: i64) -> bool {

@@ -21,8 +21,7 @@ pub enum Why {
     Expired,
     Missed,
     Compacted,
-    Elsewhere,
-    Forgotten,
+    Several,
     OtherKeys,
     Sealed,
     Repacked,
@@ -46,18 +45,15 @@ impl Why {
             Self::Compacted => {
                 "their topics are compacted (cleanup.policy), which could keep a letter and remove a newer change that was written meanwhile"
             }
-            Self::Elsewhere => {
-                "their topics have several partitions, and another one has changes of their rows, which have no order with theirs"
-            }
-            Self::Forgotten => {
-                "their topics have several partitions, and of another one records were removed that may be newer changes of their rows"
+            Self::Several => {
+                "their topics have several partitions, and of those another one may have a newer change of their rows"
             }
             Self::OtherKeys => {
-                "the keys of their tables have other columns, or columns of another type, behind them or in other partitions, so nobody can \
-                 tell which records are of their rows"
+                "the keys of their tables have other columns, or columns of another type, behind them, so nobody can tell which \
+                 records are of their rows"
             }
             Self::Sealed => {
-                "behind them, or in other partitions, are records in a compression that Sluice cannot open (it opens LZ4), or too large \
+                "behind them are records in a compression that Sluice cannot open (it opens LZ4), or too large \
                  when unpacked, so nobody can tell whether their rows have changed since. Letters of records that come later are sent \
                  again, if the topics' compression.type is producer"
             }

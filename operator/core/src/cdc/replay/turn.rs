@@ -150,11 +150,6 @@ fn change(runs: &mut [Replay], of: &Replay, change: impl FnOnce(&mut Replay)) {
     }
 }
 
-/// It cannot begin, or go on, yet.
-pub fn waits(runs: &mut [Replay], of: &Replay, what: &str) {
-    change(runs, of, |run| what.clone_into(&mut run.message));
-}
-
 /// It begins. What begins anew after a restart of ours began when status says.
 pub fn began(runs: &mut [Replay], of: &Replay, sink: &Sink, now: Timestamp) {
     change(runs, of, |run| {

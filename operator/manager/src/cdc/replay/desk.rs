@@ -27,9 +27,9 @@ impl Default for Room {
 }
 
 impl Room {
-    /// `None`: another pipeline sends letters, or puts in order what it was sending.
-    pub fn enter(&self) -> Option<Stay> {
-        Arc::clone(&self.0).try_acquire_owned().ok()
+    /// Once nobody sends letters, or puts in order what it was sending, who came before.
+    pub async fn enter(&self) -> Stay {
+        Arc::clone(&self.0).acquire_owned().await.expect("it is never closed")
     }
 }
 
@@ -73,8 +73,6 @@ pub enum Outcome {
     Done(Sums),
     /// The dead-letter topic is another one than the run began with.
     Anew(String),
-    /// It does not get on, and others may: it begins again later.
-    Later(String),
     Failed(String),
 }
 
@@ -148,6 +146,10 @@ impl Seats {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures::FutureExt as _;
+
     use super::*;
 
     fn key(name: &str) -> Key {
@@ -173,15 +175,19 @@ mod tests {
         let (desk, room) = (Desk::default(), Room::default());
         let (one, two) = (key("one"), key("two"));
         let job = Job::named("first");
-        let stay = room.enter().unwrap();
+        let stay = room.enter().await;
         desk.begin(&one, job.clone(), |state| works(state, stay));
-        assert!(room.clone().enter().is_none(), "wherever it is asked");
+        let elsewhere = room.clone();
+        let (mut next, mut last) = (pin!(elsewhere.enter()), pin!(room.enter()));
+        assert!(next.as_mut().now_or_never().is_none() && last.as_mut().now_or_never().is_none());
         assert!(desk.seen(&one, &job).is_some() && desk.seen(&one, &Job::named("other")).is_none());
         assert_eq!((desk.job(&one), desk.job(&two)), (Some(job.clone()), None));
         desk.leave(&one);
         assert_eq!(desk.job(&one), None);
-        assert!(room.enter().is_none(), "it has not come to its end");
-        until(|| room.enter().is_some()).await;
+        let stay = next.await;
+        assert!(last.as_mut().now_or_never().is_none(), "one after the other");
+        drop(stay);
+        last.await;
     }
 
     #[tokio::test]
@@ -202,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_sends_once_the_desk_is_gone() {
         let (desk, room) = (Desk::default(), Room::default());
-        let running = Arc::new(room.enter().unwrap());
+        let running = Arc::new(room.enter().await);
         for name in ["one", "two"] {
             let held = Arc::clone(&running);
             let work = |_| async move {
@@ -213,8 +219,8 @@ mod tests {
         }
         drop(running);
         desk.leave(&key("two"));
-        assert!(room.enter().is_none());
+        assert!(room.enter().now_or_never().is_none());
         drop(desk);
-        until(|| room.enter().is_some()).await;
+        room.enter().await;
     }
 }

@@ -51,6 +51,8 @@ pub async fn look(client: &Client, ours: &BTreeSet<String>, letters: &[Letter]) 
         topics.iter().filter(move |(_, facts)| which(&facts.keeps)).map(|(name, _)| name.clone()).collect()
     };
     (ground.compacted, ground.packed) = (those(|keeps| keeps.compacts), those(|keeps| keeps.packs));
+    let several = topics.iter().filter(|(_, facts)| facts.partitions > 1);
+    ground.several = several.map(|(name, _)| name.clone()).collect();
     let begins = client.list_offsets(&names, At::Earliest).await?;
     let ends = client.list_offsets(&names, At::Latest).await?;
     for at in ends.keys() {

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use sluice_clients::connect::replay::{addressed, bare, seen};
 use sluice_clients::kafka::{At, Client, Record, Tail, TopicPartition};
-use sluice_core::cdc::replay::{Batch, Letter, Place, What};
+use sluice_core::cdc::replay::{Batch, Key, Letter, Place, What};
 use tokio::time::{Instant, sleep};
 
 use super::desk::State;
 use super::ground::{look, offset};
 use super::task::{Job, LOOK, Memo, Stop};
-use super::write::Writer;
+use super::write::{NAMED, Writer};
 
 /// Letters that are sent at once, in bytes: the topics are read once for all of them.
 const ALL: usize = 8 << 20;
@@ -33,6 +33,13 @@ pub struct Part {
 impl Part {
     pub fn is_full(&self) -> bool {
         self.bytes >= ALL
+    }
+
+    /// For a message.
+    pub fn row(&self, letter: usize) -> String {
+        let told = &self.told[letter];
+        let topic = told.from.as_ref().map_or("", |(place, _)| place.topic.as_str());
+        format!("{topic} {}", told.key.as_ref().map(Key::text).unwrap_or_default())
     }
 
     pub fn take(&mut self, record: Record) {
@@ -78,6 +85,15 @@ pub async fn send(
         } else {
             break;
         }
+    }
+    let doubtful: Vec<_> = batch.doubtful().take(NAMED).map(|letter| part.row(letter)).collect();
+    if !doubtful.is_empty() {
+        return Err(Stop::Failed(format!(
+            "{}: while letters of these rows were being written, something came that may be newer changes of them and that Sluice cannot tell \
+             (other key columns, more partitions, another compression), so the sink may show older ones. Sluice sends nothing more. Read the \
+             rows anew, by an id in spec.snapshots with type: Incremental",
+            doubtful.join("; ")
+        )));
     }
     if writer.refused.is_empty() {
         return Ok(batch);

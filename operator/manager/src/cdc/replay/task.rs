@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use sluice_clients::kafka::{At, Client, Error, TopicPartition, Topics};
 use sluice_core::cdc::replay::{self, Bound, Copies, Missed, Sums};
 use sluice_core::cdc::{Sink, Wanted, names};
 use sluice_crds::cdc_pipeline::Replay;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info};
 
-use super::desk::{Outcome, State, Stay};
+use super::desk::{Outcome, Room, State, Stay};
 use super::ground::offset;
 use super::part::{self, Part};
 use super::wait::wait;
@@ -130,24 +131,19 @@ pub struct Memo {
     pub owes: bool,
     /// Once all was sent.
     sent: Option<Sent>,
-    /// Until then.
+    /// While letters are held.
     stay: Option<Stay>,
 }
 
 impl Memo {
-    fn new(start: Start, stay: Option<Stay>) -> Self {
+    fn new(start: Start) -> Self {
         let unsure = (start == Start::Again).then(Instant::now);
-        Self { unsure, owes: false, sent: None, stay }
+        Self { unsure, owes: false, sent: None, stay: None }
     }
 
     /// Copies of the run may be in their topics already.
     pub fn may_have_sent(&self) -> bool {
         self.owes || self.unsure.is_some()
-    }
-
-    /// It keeps others from sending, and need not.
-    fn gives_way(&self) -> bool {
-        self.stay.is_some() && !self.owes
     }
 
     /// Something may have been written.
@@ -177,18 +173,18 @@ pub struct Sent {
 /// Sends the letters of a run, waits until the sink has read them, and wakes the pipeline.
 pub async fn run(
     job: Job,
-    (start, stay): (Start, Stay),
+    (start, room): (Start, Room),
     pipeline: Key,
     context: Weak<Context>,
     state: Arc<State>,
 ) {
     info!(%pipeline, run = job.run, "sends dead letters again");
-    let mut memo = Memo::new(start, Some(stay));
+    let mut memo = Memo::new(start);
     let mut attempts = 1;
     let outcome = loop {
         let why = match client(&context, &job) {
             None => "The Kafka cluster is not known yet".to_owned(),
-            Some(client) => match job.carry_out(&client, &state, &mut memo).await {
+            Some(client) => match job.carry_out(&client, &room, &state, &mut memo).await {
                 Ok(outcome) => break Some(outcome),
                 Err(Stop::Left) => break None,
                 Err(Stop::Failed(why)) => break Some(Outcome::Failed(why)),
@@ -206,8 +202,9 @@ pub async fn run(
             break None;
         }
         debug!(%pipeline, run = job.run, why, "letters are sent later");
-        if attempts >= ATTEMPTS && memo.gives_way() {
-            break Some(Outcome::Later(format!("{why}. Sluice begins again, and sends nothing twice")));
+        if attempts % ATTEMPTS == 0 && !memo.owes {
+            // others have their turn
+            memo.stay = None;
         }
         attempts += 1;
         let told = format!("{why}. Sluice begins again in {} s, and sends nothing twice", AGAIN.as_secs());
@@ -223,15 +220,38 @@ pub async fn run(
     }
 }
 
+/// Waits for its turn.
+async fn enter(room: &Room, state: &State) -> Result<Stay, Stop> {
+    let mut turn = pin!(room.enter());
+    while state.left().is_none() {
+        if let Ok(stay) = timeout(LOOK, &mut turn).await {
+            state.note(|state| state.message.clear());
+            return Ok(stay);
+        }
+        let message = "Waits for a replay of another pipeline to end, or for one of this pipeline to put in order what it was writing";
+        state.note(|state| message.clone_into(&mut state.message));
+    }
+    Err(Stop::Left)
+}
+
 fn client(context: &Weak<Context>, job: &Job) -> Option<Client> {
     let context = context.upgrade()?;
     context.kafka.get(&job.cluster).map(|world| world.client.within(CALL))
 }
 
 impl Job {
-    async fn carry_out(&self, client: &Client, state: &State, memo: &mut Memo) -> Result<Outcome, Stop> {
+    async fn carry_out(
+        &self,
+        client: &Client,
+        room: &Room,
+        state: &State,
+        memo: &mut Memo,
+    ) -> Result<Outcome, Stop> {
         let Some(taken) = &self.taken else { return Ok(Outcome::Bounded(self.bound(client).await?)) };
         if memo.sent.is_none() {
+            if memo.stay.is_none() {
+                memo.stay = Some(enter(room, state).await?);
+            }
             memo.sent = Some(self.send(client, taken, state, memo).await?);
             // no letter is held any more, so others may begin; and nothing is read anew because Kafka does not answer meanwhile
             memo.stay = None;
@@ -342,7 +362,7 @@ mod tests {
             (Some(Instant::now()), true, false),
             (long, true, long.is_some()),
         ] {
-            let memo = Memo { owes, ..Memo::new(Start::New, None) };
+            let memo = Memo { owes, ..Memo::new(Start::New) };
             assert_eq!(memo.may_end(left), ends, "{left:?} {owes}");
         }
     }

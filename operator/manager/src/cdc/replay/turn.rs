@@ -5,7 +5,7 @@ use sluice_core::cdc::{self, Plan, Wanted};
 use sluice_crds::CdcPipeline;
 use sluice_crds::cdc_pipeline::Replay;
 
-use super::desk::{Outcome, Stay};
+use super::desk::Outcome;
 use super::task::{self, Job, Start};
 use crate::cdc::look::Found;
 use crate::context::Context;
@@ -13,7 +13,7 @@ use crate::context::Context;
 /// What status is to say of replays, and what follows once it does.
 pub struct Replaying {
     pub runs: Vec<Replay>,
-    begins: Option<(Job, Start, Stay)>,
+    begins: Option<(Job, Start)>,
     ended: bool,
 }
 
@@ -33,7 +33,7 @@ pub fn turn(
         begins: None,
         ended: false,
     };
-    let (desk, room) = (&context.cdc.replaying, &context.shared.replaying);
+    let desk = &context.cdc.replaying;
     let of = |run: &Replay| wanted.sinks.iter().find(|sink| sink.name == run.sink);
     let held = |run: &Replay| {
         let name = wanted.sink_connector(of(run)?);
@@ -64,10 +64,8 @@ pub fn turn(
             None => replay::goes_on(runs, &due, &progress.sums, &progress.message),
             Some(Outcome::Bounded(bound)) => {
                 replay::bounded(runs, &due, &bound);
-                let job = begins(runs);
-                turn.begins = job.zip(room.enter()).map(|(job, stay)| (job, Start::New, stay));
+                turn.begins = begins(runs).map(|job| (job, Start::New));
             }
-            Some(Outcome::Later(why)) => replay::waits(runs, &due, &why),
             Some(Outcome::Anew(why)) => replay::anew(runs, &due, &why, now),
             Some(Outcome::Done(sums)) => replay::finished(runs, &due, Ok(sums), now),
             Some(Outcome::Failed(why)) => replay::finished(runs, &due, Err(why), now),
@@ -75,13 +73,8 @@ pub fn turn(
         return turn;
     }
     desk.leave(&found.key);
-    let Some(stay) = room.enter() else {
-        let what = "waits for a replay of another pipeline to end, or for one of this pipeline to put in order what it was writing";
-        replay::waits(&mut turn.runs, &due, what);
-        return turn;
-    };
     replay::began(&mut turn.runs, &due, sink, now);
-    turn.begins = begins(&turn.runs).map(|job| (job, Start::Again, stay));
+    turn.begins = begins(&turn.runs).map(|job| (job, Start::Again));
     turn
 }
 
@@ -92,10 +85,11 @@ impl Replaying {
         if self.ended {
             desk.leave(&found.key);
         }
-        if let Some((job, start, stay)) = self.begins {
+        if let Some((job, start)) = self.begins {
             let weak: Weak<Context> = Arc::downgrade(context);
             let key = found.key.clone();
-            desk.begin(&found.key, job.clone(), |state| task::run(job, (start, stay), key, weak, state));
+            let room = context.shared.replaying.clone();
+            desk.begin(&found.key, job.clone(), |state| task::run(job, (start, room), key, weak, state));
         }
     }
 }

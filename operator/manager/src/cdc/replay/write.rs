@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use sluice_clients::connect::replay::{copy, end};
 use sluice_clients::kafka::{Client, ItemError, NewRecord, Peeked, TopicPartition};
-use sluice_core::cdc::replay::{Batch, Key, Refusal, Sending, What};
+use sluice_core::cdc::replay::{Batch, Refusal, Sending, What};
 
 use super::ground::Known;
 use super::part::Part;
@@ -14,7 +14,7 @@ const BYTES: usize = 256 << 10;
 /// What a batch and a record take beside key, value and headers.
 const OVERHEAD: usize = 100;
 /// Rows that are named in a message.
-const NAMED: usize = 5;
+pub const NAMED: usize = 5;
 
 /// Writes copies.
 pub struct Writer<'a> {
@@ -123,12 +123,10 @@ impl Writer<'_> {
             What::Nothing => "the end, after a TRUNCATE,".to_owned(),
         };
         batch.stuck(sending.letter);
-        let key = self.part.told[sending.letter].key.as_ref().map(Key::text).unwrap_or_default();
-        let place = &sending.place;
         if self.refused.len() < NAMED {
             self.refused.push(format!(
-                "{}-{}: Kafka refuses to take {what} of the row {key} once more behind an older one: {error}",
-                place.topic, place.partition
+                "{}: Kafka refuses to take {what} of the row once more behind an older one: {error}",
+                self.part.row(sending.letter)
             ));
         }
     }

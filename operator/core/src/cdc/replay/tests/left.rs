@@ -10,7 +10,7 @@ pub(super) fn beside() -> Place {
 /// A record of row 1 that was written at this time.
 pub(super) fn seen(offset: i64, row: u8, at: i64) -> Seen {
     let print = Print::of(None, Some(&offset.to_be_bytes()));
-    Seen { offset, key: key(row), copied: None, truncates: false, empty: false, print, at, made: Some(at) }
+    Seen { offset, key: key(row), copied: None, truncates: false, empty: false, print, made: Some(at) }
 }
 
 /// What such a record becomes.
@@ -108,45 +108,12 @@ fn letters_of_topics_that_the_broker_packs_are_left_out() {
 }
 
 #[test]
-fn among_partitions_a_letter_is_sent_only_where_no_other_one_may_have_its_row() {
-    const HOUR: i64 = 3_600_000;
-    let record = seen(3, 1, 2 * HOUR);
-    let cases = [
-        // where the other partition begins, what it holds, whether the letter is sent
-        (0, vec![], true),
-        (0, vec![seen(0, 2, 5 * HOUR)], true),
-        (0, vec![seen(0, 1, 0)], false),
-        (0, vec![seen(0, 2, 0), seen(1, 1, 9 * HOUR)], false),
-        (7, vec![], false),
-        (7, vec![seen(7, 2, HOUR)], true),
-        (7, vec![seen(7, 2, HOUR + 1)], false),
-        (7, vec![seen(7, 2, 0), seen(8, 1, 9 * HOUR)], false),
-    ];
-    for (begin, other, sent) in cases {
-        let ground = ground(&[(place(), 0, 4), (beside(), begin, 20)]);
-        let mut batch = Batch::new(RUN, &[letter(&record)], &ground);
-        assert_eq!(batch.asks(), [(place(), 0), (beside(), begin)], "all of both is looked at");
-        batch.saw(&place(), &record);
-        batch.read_to(&place(), 4);
-        for seen in &other {
-            batch.saw(&beside(), seen);
-        }
-        batch.read_to(&beside(), 20);
-        assert_eq!(batch.sends().len(), usize::from(sent), "{begin} {other:?}");
-        assert_eq!(message(&batch).contains("several partitions"), !sent, "{begin} {other:?}");
-    }
-}
-
-#[test]
-fn a_row_that_moves_to_another_partition_meanwhile_is_told() {
-    let record = seen(3, 1, 1000);
-    let mut batch = Batch::new(RUN, &[letter(&record)], &ground(&[(place(), 0, 4), (beside(), 0, 0)]));
-    batch.saw(&place(), &record);
-    let sends = batch.sends();
-    batch.saw(&place(), &Seen { offset: 4, copied: Some(sends[0].copied.clone()), ..record.clone() });
-    assert_eq!(counted(&batch.sums()), (1, 0, 0, 0));
-    batch.saw(&beside(), &seen(0, 1, 2000));
-    assert_eq!((batch.sends(), counted(&batch.sums())), (vec![], (0, 0, 1, 0)));
+fn letters_of_topics_with_several_partitions_are_left_out() {
+    let several = BTreeSet::from([TOPIC.to_owned()]);
+    let ground = Ground { several, ..ground(&[(place(), 0, 4), (beside(), 0, 4)]) };
+    let batch = Batch::new(RUN, &[letter(&seen(3, 1, 1000))], &ground);
+    assert_eq!((batch.asks(), batch.sums().left_out), (vec![], 1));
+    assert!(message(&batch).contains("several partitions"), "{}", message(&batch));
 }
 
 #[test]
@@ -162,11 +129,6 @@ fn records_that_cannot_be_opened_stop_the_letters_before_them_and_no_others() {
     assert_eq!((sends.len(), sends[0].letter), (1, 1));
     assert_eq!(batch.sums().left_out, 1);
     assert!(message(&batch).contains("compression"), "{}", message(&batch));
-
-    let mut batch = Batch::new(RUN, &letters[..1], &ground(&[(place(), 0, 10), (beside(), 0, 5)]));
-    batch.saw(&place(), &records[0]);
-    batch.sealed(&beside(), 5);
-    assert_eq!(batch.sends(), [], "another partition may have the row");
 
     let mut sums = Sums::default();
     sums.packed(0);

@@ -73,7 +73,7 @@ impl Log {
                 let Some(Entry { row, copied, print, empty }) = entry.clone() else { continue };
                 let offset = i64::try_from(at).unwrap();
                 let (key, truncates) = (row.and_then(key), row.is_none());
-                let seen = Seen { offset, key, copied, truncates, empty, print, at: 0, made: Some(0) };
+                let seen = Seen { offset, key, copied, truncates, empty, print, made: Some(0) };
                 batch.saw(&place, &seen);
             }
             batch.read_to(&place, i64::try_from(self.0.len()).unwrap());
