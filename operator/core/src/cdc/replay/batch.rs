@@ -118,8 +118,6 @@ impl Batch {
                 batch.sums.failed_again += 1;
             } else if !ground.ours.contains(&place.topic) {
                 batch.sums.leave(Why::NotOurs);
-            } else if ground.packed.contains(&place.topic) {
-                batch.sums.leave(Why::Repacked);
             } else if !known.insert((place, offset)) {
                 // a sink that was restarted has put it aside twice
                 batch.sums.superseded += 1;
@@ -131,6 +129,7 @@ impl Batch {
                     .get(place)
                     .is_some_and(|(begin, end)| *begin <= rank.min(*offset) && *offset < *end);
                 let barred = [
+                    ground.packed.contains(&place.topic).then_some(Why::Repacked),
                     ground.several.contains(&place.topic).then_some(Why::Several),
                     ground.compacted.contains(&place.topic).then_some(Why::Compacted),
                     (!inside).then_some(Why::Expired),
@@ -214,7 +213,7 @@ impl Batch {
     /// Somewhere before this offset are records that cannot be opened.
     pub fn sealed(&mut self, place: &Place, before: i64) {
         if let Some(log) = self.logs.get_mut(place) {
-            log.sealed = log.sealed.max(Some(before));
+            log.hidden.sealed = log.hidden.sealed.max(Some(before));
         }
     }
 
@@ -290,7 +289,7 @@ impl Batch {
             return Fate::Left(why);
         }
         let Some((log, row)) = self.row(letter) else { return Fate::Left(Why::Expired) };
-        if let Some(why) = log.hides(&letter.key, letter.rank) {
+        if let Some(why) = log.hidden.since(&letter.key, letter.rank) {
             return Fate::Left(why);
         }
         if !letter.found {
@@ -312,24 +311,38 @@ impl Batch {
         }
     }
 
-    /// Whether an older copy at the end of a row is mended. Of a letter that is left out only if this run wrote it, and if what is newer can be
-    /// seen.
+    /// Whether an older copy at the end of a row is mended. Of a letter that is left out only if this run wrote it, and if it is known what has to
+    /// come behind it.
     fn mends(letter: &Kept, fate: Fate, log: &Log, row: &Row) -> bool {
         match fate {
             Fate::Sent | Fate::Superseded | Fate::Due | Fate::Left(Why::Refused) => true,
-            Fate::Left(_) => row.ends_sent() && !Self::is_doubtful(letter, log),
+            Fate::Left(_) => row.ends_sent() && !Self::is_doubtful(letter, log, row),
         }
     }
 
-    /// Letters whose copies end their rows, though newer changes of these may stand before them that nobody can see.
-    pub fn doubtful(&self) -> impl Iterator<Item = usize> {
-        self.letters.iter().filter_map(|letter| {
-            let (log, row) = self.row(letter)?;
-            (row.ends_sent() && Self::is_doubtful(letter, log)).then_some(letter.index)
-        })
+    /// Rows that end with a copy of this run, though a newer change may stand before it that nobody can see, or that cannot be written again: of
+    /// each a letter.
+    pub fn doubtful(&self) -> Vec<usize> {
+        let mut rows = BTreeSet::new();
+        let mut doubtful = Vec::new();
+        for letter in &self.letters {
+            let Some((log, row)) = self.row(letter).filter(|(_, row)| row.ends_sent()) else { continue };
+            if Self::is_doubtful(letter, log, row) && rows.insert((&letter.place, &letter.key)) {
+                doubtful.push(letter.index);
+            }
+        }
+        doubtful
     }
 
-    fn is_doubtful(letter: &Kept, log: &Log) -> bool {
-        letter.barred == Some(Why::Several) || log.hides(&letter.key, letter.rank).is_some()
+    /// Of a row that ends with a copy of this run.
+    fn is_doubtful(letter: &Kept, log: &Log, row: &Row) -> bool {
+        let overtaken = log.overtaken(row).is_some();
+        match letter.barred {
+            Some(Why::Several) => true,
+            // what is written now nobody sees
+            Some(Why::Repacked) => row.doubt.is_some() || overtaken,
+            // what would be written behind the copy may be older than what is hidden there
+            _ => row.doubt.is_some() || (overtaken && log.hides(&letter.key, row).is_some()),
+        }
     }
 }

@@ -12,10 +12,16 @@ pub(super) struct Log {
     /// Letters by the offset at which they were read.
     pub letters: HashMap<i64, usize>,
     pub rows: HashMap<Key, Row>,
-    /// Of what fields keys were seen to be, and the highest rank of each.
-    forms: BTreeMap<Form, i64>,
+    pub hidden: Hidden,
     /// Offset of the last TRUNCATE.
     pub truncated: Option<i64>,
+}
+
+/// Records that may be changes of a row, though nobody can tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hidden {
+    /// Of what fields keys were seen to be, and the highest rank of each.
+    forms: BTreeMap<Form, i64>,
     /// Behind the last records that could not be opened.
     pub sealed: Option<i64>,
 }
@@ -29,6 +35,8 @@ pub(super) struct Row {
     pub sent: BTreeMap<i64, i64>,
     /// The same of the last ones of other runs.
     others: BTreeMap<i64, i64>,
+    /// Why nobody can tell whether a newer change stands before the last copy that this run has sent.
+    pub doubt: Option<Why>,
     /// Kafka does not take what has to come behind its last copy.
     pub stuck: bool,
 }
@@ -45,9 +53,8 @@ impl Log {
             next,
             letters: HashMap::new(),
             rows: HashMap::new(),
-            forms: BTreeMap::new(),
+            hidden: Hidden::default(),
             truncated: None,
-            sealed: None,
         }
     }
 
@@ -61,7 +68,7 @@ impl Log {
             return;
         };
         let rank = seen.copied.as_ref().map_or(seen.offset, |copied| copied.rank);
-        self.forms.entry(key.form()).and_modify(|last| *last = rank.max(*last)).or_insert(rank);
+        self.hidden.forms.entry(key.form()).and_modify(|last| *last = rank.max(*last)).or_insert(rank);
         let Some(row) = self.rows.get_mut(key) else { return };
         // a tombstone says nothing that the delete before it does not, and the sinks pass it over: it does not say of which table it is
         if seen.empty && seen.copied.is_none() {
@@ -72,19 +79,18 @@ impl Log {
         if row.newest.is_none_or(|newest| newest.rank <= rank) {
             row.newest = Some(mark);
         }
-        if let Some(copied) = &seen.copied {
-            let copies = if copied.run == run { &mut row.sent } else { &mut row.others };
-            copies.insert(rank, seen.offset);
+        let Some(copied) = &seen.copied else { return };
+        if copied.run == run {
+            row.sent.insert(rank, seen.offset);
+            row.doubt = self.hidden.since(key, newest(row, self.truncated));
+        } else {
+            row.others.insert(rank, seen.offset);
         }
     }
 
-    /// Why nobody can see which changes of this key's row came behind `rank`.
-    pub fn hides(&self, key: &Key, rank: i64) -> Option<Why> {
-        if self.sealed.is_some_and(|before| rank < before) {
-            return Some(Why::Sealed);
-        }
-        let other = self.forms.iter().any(|(form, last)| *form != key.form() && *last > rank);
-        other.then_some(Why::OtherKeys)
+    /// Why nobody can tell whether a row has a newer change than is known.
+    pub fn hides(&self, key: &Key, row: &Row) -> Option<Why> {
+        self.hidden.since(key, newest(row, self.truncated))
     }
 
     /// The last record of a row is a copy of an older one: what has to come behind it.
@@ -96,6 +102,22 @@ impl Log {
             }
             _ => (last.rank < newest.rank).then_some((newest.rank, What::Newest(newest.offset))),
         }
+    }
+}
+
+/// Rank of what is known to be the newest of a row: what is older than that is no matter.
+fn newest(row: &Row, truncated: Option<i64>) -> i64 {
+    row.newest.map(|newest| newest.rank).max(truncated).unwrap_or(-1)
+}
+
+impl Hidden {
+    /// Why nobody can see which changes of this key's row came behind `rank`.
+    pub fn since(&self, key: &Key, rank: i64) -> Option<Why> {
+        if self.sealed.is_some_and(|before| rank < before) {
+            return Some(Why::Sealed);
+        }
+        let other = self.forms.iter().any(|(form, last)| *form != key.form() && *last > rank);
+        other.then_some(Why::OtherKeys)
     }
 }
 

@@ -28,4 +28,4 @@ pub use letter::{Copied, HEADER, Key, Letter, Place, Print};
 pub use missed::Missed;
 pub use refusal::Refusal;
 pub use sums::Sums;
-pub use turn::{Bound, anew, began, bounded, choose, finished, goes_on, holds, kept, run, turned, waits};
+pub use turn::{Bound, anew, began, bounded, choose, finished, goes_on, holds, kept, run, turned};

@@ -189,9 +189,11 @@ pub fn anew(runs: &mut [Replay], of: &Replay, why: &str, now: Timestamp) {
 }
 
 /// What it has done so far.
-pub fn goes_on(runs: &mut [Replay], of: &Replay, sums: &Sums, message: &str) {
+pub fn goes_on(runs: &mut [Replay], of: &Replay, sums: Option<&Sums>, message: &str) {
     change(runs, of, |run| {
-        told(run, sums);
+        if let Some(sums) = sums {
+            told(run, sums);
+        }
         message.clone_into(&mut run.message);
     });
 }

@@ -57,7 +57,8 @@ pub struct State(Mutex<Progress>);
 
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    pub sums: Sums,
+    /// `None`: it has not looked at any letter yet.
+    pub sums: Option<Sums>,
     /// What is waited for.
     pub message: String,
     pub outcome: Option<Outcome>,
@@ -149,6 +150,7 @@ mod tests {
     use std::pin::pin;
 
     use futures::FutureExt as _;
+    use tokio::time::{Duration, timeout};
 
     use super::*;
 
@@ -221,6 +223,6 @@ mod tests {
         desk.leave(&key("two"));
         assert!(room.enter().now_or_never().is_none());
         drop(desk);
-        room.enter().await;
+        timeout(Duration::from_secs(30), room.enter()).await.expect("its place is free");
     }
 }

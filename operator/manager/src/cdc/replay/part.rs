@@ -86,13 +86,17 @@ pub async fn send(
             break;
         }
     }
-    let doubtful: Vec<_> = batch.doubtful().take(NAMED).map(|letter| part.row(letter)).collect();
+    let doubtful = batch.doubtful();
     if !doubtful.is_empty() {
+        let mut rows: Vec<_> = doubtful.iter().take(NAMED).map(|letter| part.row(*letter)).collect();
+        if doubtful.len() > NAMED {
+            rows.push(format!("{} more", doubtful.len() - NAMED));
+        }
         return Err(Stop::Failed(format!(
-            "{}: while letters of these rows were being written, something came that may be newer changes of them and that Sluice cannot tell \
-             (other key columns, more partitions, another compression), so the sink may show older ones. Sluice sends nothing more. Read the \
-             rows anew, by an id in spec.snapshots with type: Incremental",
-            doubtful.join("; ")
+            "Of these rows nobody can tell whether what was sent is the newest change, because something came to their topics that hides others \
+             (keys of other columns, more partitions, another compression), so the sink may show older ones: {}. Sluice sends nothing more. Read \
+             the tables' rows anew, by an id in spec.snapshots with type: Incremental",
+            rows.join("; ")
         )));
     }
     if writer.refused.is_empty() {
@@ -137,13 +141,14 @@ async fn show(
                 format!("{}-{} ended at offset {next}, and now at {}", at.topic, at.partition, tail.end);
             return Err(Stop::Again(why));
         }
+        // first what nobody can see: a copy is in doubt if it may stand before that
+        for sealed in &tail.sealed {
+            batch.sealed(place, sealed.before);
+        }
         for record in &tail.records {
             batch.saw(place, &seen(record));
         }
         next = tail.next;
-        for sealed in &tail.sealed {
-            batch.sealed(place, sealed.before);
-        }
         batch.read_to(place, next);
         if next >= tail.end {
             return Ok(());

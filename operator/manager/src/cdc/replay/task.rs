@@ -133,12 +133,14 @@ pub struct Memo {
     sent: Option<Sent>,
     /// While letters are held.
     stay: Option<Stay>,
+    /// How often it was tried since.
+    tries: u32,
 }
 
 impl Memo {
     fn new(start: Start) -> Self {
         let unsure = (start == Start::Again).then(Instant::now);
-        Self { unsure, owes: false, sent: None, stay: None }
+        Self { unsure, owes: false, sent: None, stay: None, tries: 0 }
     }
 
     /// Copies of the run may be in their topics already.
@@ -180,7 +182,6 @@ pub async fn run(
 ) {
     info!(%pipeline, run = job.run, "sends dead letters again");
     let mut memo = Memo::new(start);
-    let mut attempts = 1;
     let outcome = loop {
         let why = match client(&context, &job) {
             None => "The Kafka cluster is not known yet".to_owned(),
@@ -202,11 +203,11 @@ pub async fn run(
             break None;
         }
         debug!(%pipeline, run = job.run, why, "letters are sent later");
-        if attempts % ATTEMPTS == 0 && !memo.owes {
+        memo.tries += 1;
+        if memo.tries >= ATTEMPTS && !memo.owes {
             // others have their turn
             memo.stay = None;
         }
-        attempts += 1;
         let told = format!("{why}. Sluice begins again in {} s, and sends nothing twice", AGAIN.as_secs());
         state.note(|state| state.message = told);
         sleep(AGAIN).await;
@@ -251,6 +252,7 @@ impl Job {
         if memo.sent.is_none() {
             if memo.stay.is_none() {
                 memo.stay = Some(enter(room, state).await?);
+                memo.tries = 0;
             }
             memo.sent = Some(self.send(client, taken, state, memo).await?);
             // no letter is held any more, so others may begin; and nothing is read anew because Kafka does not answer meanwhile
@@ -313,7 +315,7 @@ impl Job {
                 sent.copies.note(place, offset);
             }
             state.note(|state| {
-                state.sums = sent.sums.clone();
+                state.sums = Some(sent.sums.clone());
                 state.message.clear();
             });
         }

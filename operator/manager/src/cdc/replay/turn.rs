@@ -61,7 +61,7 @@ pub fn turn(
         let runs = &mut turn.runs;
         turn.ended = progress.outcome.is_some();
         match progress.outcome {
-            None => replay::goes_on(runs, &due, &progress.sums, &progress.message),
+            None => replay::goes_on(runs, &due, progress.sums.as_ref(), &progress.message),
             Some(Outcome::Bounded(bound)) => {
                 replay::bounded(runs, &due, &bound);
                 turn.begins = begins(runs).map(|job| (job, Start::New));

@@ -68,7 +68,6 @@ pub fn pipeline() -> CdcPipeline {
             source: Source { postgres: source, ..Default::default() },
             tables: ["customers", "products", "orders"].map(|table| format!("public.{table}")).into(),
             topics: Topics {
-                partitions: 3,
                 replication_factor: Some(3),
                 retention: Some(Retention { time: Some("7d".into()), size: None }),
                 ..Default::default()
