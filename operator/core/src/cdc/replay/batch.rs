@@ -102,12 +102,8 @@ enum Fate {
 
 impl Batch {
     pub fn new(run: &str, letters: &[Letter], ground: &Ground) -> Self {
-        let mut batch = Self {
-            run: run.to_owned(),
-            letters: Vec::new(),
-            logs: BTreeMap::new(),
-            sums: Sums::default(),
-        };
+        let mut batch =
+            Self { run: run.to_owned(), letters: Vec::new(), logs: BTreeMap::new(), sums: Sums::default() };
         let mut known = BTreeSet::new();
         for (index, letter) in letters.iter().enumerate() {
             let Some((place, offset)) = &letter.from else {

@@ -189,7 +189,7 @@ mod tests {
         let stay = next.await;
         assert!(last.as_mut().now_or_never().is_none(), "one after the other");
         drop(stay);
-        last.await;
+        drop(last.await);
     }
 
     #[tokio::test]
@@ -223,6 +223,6 @@ mod tests {
         desk.leave(&key("two"));
         assert!(room.enter().now_or_never().is_none());
         drop(desk);
-        timeout(Duration::from_secs(30), room.enter()).await.expect("its place is free");
+        drop(timeout(Duration::from_secs(30), room.enter()).await.expect("its place is free"));
     }
 }

@@ -74,15 +74,14 @@ pub async fn send(
         if state.left().is_some() || !fresh {
             sends.retain(|sending| sending.what != What::Letter);
         }
+        let late = memo.is_late() && state.left().is_none();
         if !sends.is_empty() {
             writer.write(&mut batch, &sends, memo).await?;
-        } else if !fresh {
-            continue;
-        } else if memo.is_late() && state.left().is_none() {
+        } else if fresh && late {
             let message = "Reads on for a minute: what was written before Sluice was interrupted, or had no answer, may come yet";
             state.note(|state| message.clone_into(&mut state.message));
             sleep(LOOK).await;
-        } else {
+        } else if fresh {
             break;
         }
     }

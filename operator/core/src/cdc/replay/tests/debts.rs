@@ -40,12 +40,14 @@ fn a_copy_of_a_letter_that_is_left_out_now_is_followed_by_what_overtook_it_or_to
     let mended: Vec<_> = ours.iter().cloned().chain([mend]).collect();
     let other = overtaken("copy/before@1");
     let keyed = Seen { key: Key::of(Some(br#"{"schema":{},"payload":7}"#)), ..seen(2, 1, 0) };
-    let altered: Vec<_> = [ours[0].clone(), keyed.clone()].into_iter().chain(ours[1..].iter().cloned()).collect();
+    let altered: Vec<_> =
+        [ours[0].clone(), keyed.clone()].into_iter().chain(ours[1..].iter().cloned()).collect();
     // 3 is not known to be the newest any more
     let far = |record: &Seen| Seen { offset: record.offset + 2, ..record.clone() };
     let between: Vec<_> = [ours[0].clone(), ours[1].clone(), far(&keyed), far(&ours[2])].into();
     let behind: Vec<_> = ours.iter().cloned().chain([Seen { offset: 5, ..keyed.clone() }]).collect();
-    let after: Vec<_> = [ours[0].clone(), Seen { offset: 2, ..ours[2].clone() }, Seen { offset: 5, ..keyed }].into();
+    let after: Vec<_> =
+        [ours[0].clone(), Seen { offset: 2, ..ours[2].clone() }, Seen { offset: 5, ..keyed }].into();
     let (due, doubt) = ((vec![What::Newest(3)], false), (vec![], true));
     let nothing = (vec![], false);
     for (name, ground, seen, sealed, sends) in [
@@ -112,5 +114,5 @@ fn what_hides_a_letter_of_a_row_is_no_doubt_about_a_later_one() {
     let sends = batch.sends();
     assert_eq!((sends.len(), sends[0].letter), (1, 1));
     batch.saw(&place(), &Seen { copied: Some(sends[0].copied.clone()), ..seen(10, 1, 0) });
-    assert_eq!((batch.sends(), batch.doubtful(), counted(&batch.sums())), (vec![], vec![], (1, 0, 1, 0)));
+    assert_eq!((batch.sends(), batch.doubtful().len(), counted(&batch.sums())), (vec![], 0, (1, 0, 1, 0)));
 }
