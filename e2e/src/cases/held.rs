@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::Api;
 use sluice_crds::CdcPipeline;
 
-use super::guard::{halts, heals, streaming};
+use super::guard::{heals, streaming};
 use crate::kubernetes::exec;
 use crate::scene::pipeline::{ROWS, Shop};
 use crate::scene::postgres::{self, Options, Postgres};
@@ -60,7 +60,8 @@ pub async fn f14_a_slot_that_another_holds_is_told(s: &Scene<'_>) -> Result<()> 
     shop.sell(s.agent(), ROWS + 1, 5).await?;
     // in its end it confirms what it has read
     server.signal("TERM").await?;
-    halts(s, "f14", &Expect::refused(&["SlotAhead"], &[&slot, "spec.snapshots"])).await?;
+    let words = [&slot, "spec.snapshots"];
+    s.says::<CdcPipeline>("f14", &Expect::refused(&["SlotAhead"], &words), seconds(20)).await?;
     heals(s, &shop).await?;
 
     // as a worker whose machine is gone: its connection stays until PostgreSQL has waited for wal_sender_timeout
