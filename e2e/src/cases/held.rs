@@ -3,25 +3,24 @@
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Api;
-use sluice_crds::CdcPipeline;
+use sluice_crds::{CdcPipeline, Connector};
 
-use super::guard::{heals, streaming};
+use super::guard::{halts, heals, streaming};
 use crate::kubernetes::exec;
 use crate::scene::pipeline::{ROWS, Shop};
 use crate::scene::postgres::{self, Options, Postgres};
 use crate::scene::{Expect, Scene};
-use crate::wait::seconds;
+use crate::wait::{said, seconds};
 
-/// Takes the slot `$1` of the database `$2` from its reader, and reads the publication `$3` as the program `$4`. It replies every second, and
-/// confirms nothing until it ends.
+/// Takes the slot `$1` of the database `$2` from its reader, and reads the publication `$3` as the program `$4`. It replies every `$5` seconds, and
+/// confirms then what it has read; 0: never. A shell stays its parent: PostgreSQL takes an orphan that is killed for one of its own.
 const TAKE: &str = r#"
 for attempt in $(seq 100); do
   psql -qAtU postgres -c "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '$1' AND active" >/dev/null
-  PGAPPNAME="$4" setsid pg_recvlogical -U postgres -d "$2" --slot "$1" --start --no-loop -s 1 -F 0 -f /dev/null \
-    -o proto_version=1 -o publication_names="$3" </dev/null >/dev/null 2>&1 &
-  echo $! >/tmp/reader
+  PGAPPNAME="$4" setsid sh -c 'pg_recvlogical -U postgres -d "$2" --slot "$1" --start --no-loop -s "$5" -F 1 -f /dev/null \
+    -o proto_version=1 -o publication_names="$3" & echo $! >/tmp/reader; wait $!; exit 0' sh "$@" </dev/null >/dev/null 2>&1 &
   sleep 1
-  kill -0 $! 2>/dev/null && exit 0
+  kill -0 $(cat /tmp/reader) 2>/dev/null && exit 0
 done
 exit 1
 "#;
@@ -51,27 +50,38 @@ pub async fn f14_a_slot_that_another_holds_is_told(s: &Scene<'_>) -> Result<()> 
     let told = s.get::<CdcPipeline>("f14").await?.status.and_then(|status| status.source);
     let publication = told.context("status names no source")?.publication;
     let server = Server { pods: s.space.api(), postgres: &source };
-    let take = |program| ["sh", "-c", TAKE, "sh", &slot, "f14_source", &publication, program];
+    let take =
+        |program, replies| ["sh", "-c", TAKE, "sh", &slot, "f14_source", &publication, program, replies];
 
-    server.run(&take("pg_recvlogical")).await?;
+    server.run(&take("pg_recvlogical", "0")).await?;
     let words = [&slot, "pg_recvlogical", "pg_terminate_backend"];
     let other = Expect::refused(&["SlotHeld"], &words);
     s.says::<CdcPipeline>("f14", &other, seconds(40)).await?;
+    s.eventually("the source connector to be stopped", seconds(20), async || {
+        let source: Connector = s.space.get("f14-source").await.map_err(said)?;
+        let state = source.status.and_then(|status| status.state).unwrap_or_default();
+        if state == "Stopped" { Ok(()) } else { Err(state) }
+    })
+    .await?;
+    server.signal("KILL").await?;
+    s.ready::<CdcPipeline>("f14", seconds(90)).await?;
+
+    // one that confirms what it reads
+    server.run(&take("pg_recvlogical", "1")).await?;
     shop.sell(s.agent(), ROWS + 1, 5).await?;
-    // in its end it confirms what it has read
-    server.signal("TERM").await?;
     let words = [&slot, "spec.snapshots"];
-    s.says::<CdcPipeline>("f14", &Expect::refused(&["SlotAhead"], &words), seconds(20)).await?;
+    s.says::<CdcPipeline>("f14", &Expect::refused(&["SlotAhead"], &words), seconds(40)).await?;
+    server.signal("KILL").await?;
+    halts(s, "f14", &Expect::refused(&["SlotAhead"], &words)).await?;
     heals(s, &shop).await?;
 
     // as a worker whose machine is gone: its connection stays until PostgreSQL has waited for wal_sender_timeout
-    server.run(&take("Debezium Streaming")).await?;
+    server.run(&take("Debezium Streaming", "1")).await?;
     server.signal("STOP").await?;
     let words = [&slot, "wal_sender_timeout (60 s)"];
     let gone = Expect::refused(&["SlotHeld"], &words);
     s.says::<CdcPipeline>("f14", &gone, seconds(60)).await?;
     shop.sell(s.agent(), ROWS + 6, 5).await?;
     s.ready::<CdcPipeline>("f14", seconds(120)).await?;
-    server.signal("KILL").await?;
     shop.same(s, 30).await
 }

@@ -1,10 +1,12 @@
 //! Controllers that come and leave.
 
 use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use sluice_crds::{KafkaCluster, Topic};
 
 use crate::kubernetes::conditions::ready;
+use crate::kubernetes::exec;
 use crate::scene::{Scene, kafka};
 use crate::wait::{said, seconds};
 
@@ -58,4 +60,38 @@ pub async fn k11_the_quorum_follows_the_spec(s: &Scene<'_>) -> Result<()> {
     let produced = producing.finish().await?;
     ensure!(produced.failed == 0 && produced.acked > 0, "acks=all failed meanwhile: {produced:?}");
     Ok(())
+}
+
+pub async fn k18_the_founder_loses_the_log_of_the_quorum(s: &Scene<'_>) -> Result<()> {
+    let kafka = kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
+    let safe = json!({"clusterRef": {"name": "kafka"}, "partitions": 3, "replicationFactor": 3});
+    s.apply::<Topic>("safe", safe).await?;
+    s.ready::<Topic>("safe", seconds(20)).await?;
+    let id = s.get::<Topic>("safe").await?.status.and_then(|status| status.topic_id);
+    let producing = s.agent().start_producing(&kafka.bootstrap, "safe", "founder").await?;
+    // an empty file in the log's place, while Kafka still writes to the one that was there
+    let lose = "cd /var/lib/kafka/data/__cluster_metadata-0 && rm *.log && : >00000000000000000000.log";
+    exec::run(&s.space.api(), "kafka-nodes-0", "kafka", &["sh", "-c", lose]).await?;
+    s.space.kill::<Pod>("kafka-nodes-0").await?;
+    let goes_on = async || {
+        let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;
+        let mut voters = cluster.status.clone().and_then(|status| status.quorum).unwrap_or_default().voters;
+        voters.sort_unstable();
+        ready(&cluster)?;
+        if voters == [0, 1, 2] { Ok(()) } else { Err(format!("voters {voters:?}")) }
+    };
+    s.eventually("the trouble to be seen", seconds(20), async || match goes_on().await {
+        Ok(()) => Err("all is well".into()),
+        Err(_) => Ok(()),
+    })
+    .await?;
+    s.eventually("the founder to vote with the others", seconds(120), goes_on).await?;
+    let produced = producing.finish().await?;
+    ensure!(produced.failed == 0 && produced.acked > 0, "acks=all failed meanwhile: {produced:?}");
+    let consumed = s.agent().consume(&kafka.bootstrap, "safe", "founder").await?;
+    ensure!(consumed.distinct == produced.acked, "{} records acknowledged, {consumed:?}", produced.acked);
+    let now = s.get::<Topic>("safe").await?.status.and_then(|status| status.topic_id);
+    ensure!(now == id, "the topic was made anew: {id:?}, {now:?}");
+    s.apply::<Topic>("later", json!({"clusterRef": {"name": "kafka"}})).await?;
+    s.ready::<Topic>("later", seconds(20)).await.map(drop)
 }

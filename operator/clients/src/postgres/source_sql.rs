@@ -28,8 +28,9 @@ macro_rules! position_and_slots {
           'application', a.application_name, 'state', a.state, 'since', date_trunc('second', a.xact_start))), '[]')
         FROM unnest(pg_blocking_pids(s.active_pid)) b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid)
       ELSE '[]' END,
-    'reader', (SELECT jsonb_build_object('application', r.application_name, 'replied', to_jsonb(r) ->> 'reply_time')
-      FROM pg_stat_replication r WHERE r.pid = s.active_pid))), '{}')
+    'reader', (SELECT jsonb_build_object('application', a.application_name, 'replied',
+        (SELECT to_jsonb(r) ->> 'reply_time' FROM pg_stat_replication r WHERE r.pid = a.pid))
+      FROM pg_stat_activity a WHERE a.pid = s.active_pid))), '{}')
     FROM pg_replication_slots s)"
     };
 }

@@ -318,12 +318,17 @@ fn go_on(
 /// What holds once everything is applied.
 fn flowing(wanted: &Wanted, compiled: &Compiled, seen: &Seen<'_>, completed: bool) -> (Phase, Verdict) {
     let running = wanted.state == RunState::Running;
-    // where a task has failed for it, this says more
-    let slot = || told::slot_waits(wanted, seen).or_else(|| told::slot_held(wanted, seen));
-    if let Some(verdict) = running.then(slot).flatten() {
+    if let Some(verdict) = told::slot_waits(wanted, seen).filter(|_| running) {
         return (Phase::Preparing, verdict);
     }
-    if let Some(verdict) = told::connectors(wanted, compiled, seen) {
+    let connectors = told::connectors(wanted, compiled, seen);
+    // what needs somebody is told first
+    let held = told::slot_held(wanted, seen).filter(|_| running);
+    let held = held.filter(|_| connectors.as_ref().is_none_or(|told| told.kind != VerdictKind::Stalled));
+    if let Some(verdict) = held {
+        return (Phase::Preparing, verdict);
+    }
+    if let Some(verdict) = connectors {
         let started =
             seen.connectors.get(&wanted.source_connector()).is_some_and(|child| child.says.is_some());
         let phase = match verdict.kind {

@@ -11,7 +11,7 @@ use crate::cdc::wanted::Sink;
 const CLASS: &str = "io.debezium.connector.jdbc.JdbcSinkConnector";
 
 /// What does not depend on the pipeline. Each differs from the connector's default for the reason given.
-const FIXED: [(&str, &str); 15] = [
+const FIXED: [(&str, &str); 14] = [
     ("insert.mode", "upsert"), // at-least-once delivery repeats records
     ("delete.enabled", "true"),
     ("primary.key.mode", "record_key"),
@@ -22,9 +22,6 @@ const FIXED: [(&str, &str); 15] = [
     ("use.reduction.buffer", "true"),
     ("batch.size", "2000"),
     ("consumer.override.max.poll.records", "2000"),
-    // as Connect's own (`session.timeout.ms` of a worker): with the default of 45 s a worker that died holds its partitions long after its tasks
-    // were given to another
-    ("consumer.override.session.timeout.ms", "10000"),
     // five retries of a second were less than a failover of PostgreSQL takes
     ("flush.max.retries", "20"),
     ("flush.retry.delay.ms", "3000"),

@@ -191,10 +191,10 @@ fn a_slot_that_another_holds_is_no_stream() {
         (plan.phase, plan.verdict.reason, plan.verdict.message)
     };
     let ours = "Debezium Streaming";
-    assert_eq!(see(&mut world, ours, 34, 60_000).1, "Streaming");
+    assert_eq!(see(&mut world, ours, 39, 60_000).1, "Streaming");
     for (application, silent, timeout, words) in [
-        (ours, 35, 60_000, ["after wal_sender_timeout (60 s)", "SELECT pg_terminate_backend(77);"]),
-        (ours, 350, 0, ["wal_sender_timeout is 0", "SELECT pg_terminate_backend(77);"]),
+        (ours, 40, 60_000, ["after wal_sender_timeout (60 s)", "SELECT pg_terminate_backend(77);"]),
+        (ours, 35, 0, ["wal_sender_timeout is 0", "SELECT pg_terminate_backend(77);"]),
         ("psql", 0, 60_000, ["by the process 77 (psql)", "SELECT pg_terminate_backend(77);"]),
     ] {
         let (phase, reason, message) = see(&mut world, application, silent, timeout);

@@ -6,8 +6,10 @@ use super::super::{CdcReason, Wanted};
 use crate::condition::Verdict;
 use crate::view::source::Holder;
 
-/// Seconds after which a reader that lives has sent three replies.
+/// Seconds in which a reader that lives sends three replies.
 const SILENT: i64 = 35;
+/// A server that has much to send looks for replies only after half of `wal_sender_timeout`: so many seconds later they are seen.
+const SEEN: i64 = 10;
 
 pub(in crate::cdc) fn slot_claimed(wanted: &Wanted, by: &Claim) -> Verdict {
     let message = format!(
@@ -54,10 +56,12 @@ pub(in crate::cdc) fn slot_held(wanted: &Wanted, seen: &Seen<'_>) -> Option<Verd
         );
         return Some(Verdict::stalled(CdcReason::SlotHeld, message));
     }
-    if view.lags.get(name).is_none_or(|lag| lag.silent < SILENT) {
+    let timeout = view.server.wal_sender_timeout;
+    let silent = SILENT.max(timeout / 2000 + SEEN);
+    if view.lags.get(name).is_none_or(|lag| lag.silent < silent) {
         return None;
     }
-    let then = match view.server.wal_sender_timeout {
+    let then = match timeout {
         0 => "wal_sender_timeout is 0, so PostgreSQL keeps the slot for it for ever. To free the slot"
             .to_owned(),
         ms => format!(
@@ -68,8 +72,8 @@ pub(in crate::cdc) fn slot_held(wanted: &Wanted, seen: &Seen<'_>) -> Option<Verd
     Some(Verdict::reconciling(
         CdcReason::SlotHeld,
         format!(
-            "The slot {name} is held by the process {pid}, whose client has sent nothing for more than {SILENT} s: a worker that is gone, or \
-             cut off. {then}: {end}"
+            "The slot {name} is held by the process {pid}, whose client has sent nothing for more than {silent} s: probably a worker that is \
+             gone, or cut off. {then}: {end}"
         ),
     ))
 }

@@ -56,6 +56,38 @@ archive() {
         echo "-XX:SharedArchiveFile=/opt/kafka/$1.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
 }
 
+# When it starts Kafka repairs what was not written to its end. On a full disk it throws away what it cannot repair: also the log of the
+# quorum, and with that everything (LogLoader: "Deleting the corrupt segment").
+least=65536
+free() {
+    df -Pk "$data" | awk 'END { print $4 }'
+}
+waited=0
+until [ "$(free)" -ge "$least" ]; do
+    if [ "$waited" -ge 10 ]; then
+        echo "The disk is full: $(free) KiB are free at $data, and Kafka is started with $least at least, because on a full disk it" \
+            "loses what it repairs. Let the volume grow (storage.size of its pool in spec.pools), or free some of it." >&2
+        exit 1
+    fi
+    echo "waiting for room on the disk"
+    sleep 1
+    waited=$((waited + 1))
+done
+
+named() {
+    [ -f "$etc/standalone" ] && [ "$(cat "$etc/standalone")" = "$node" ]
+}
+
+# Of the node that has started the quorum a file says since then that it is its only voter. That is read where the log that says otherwise is
+# lost, and the node would start a second one, over that of all others. Without the file it joins them, as one whose disk is new.
+quorum=$data/__cluster_metadata-0
+first=$quorum/00000000000000000000-0000000000.checkpoint
+if [ -f "$first" ] && ! named && [ "$(find "$quorum" -name '*.checkpoint' | wc -l)" -eq 1 ] &&
+    [ -z "$(find "$quorum" -name '*.log' -size +0c)" ]; then
+    echo "The log of the quorum is lost. This node reads it anew from the other controllers"
+    rm "$first"
+fi
+
 if [ -f "$data/meta.properties" ]; then
     if ! grep -q "^cluster\.id=$SLUICE_CLUSTER_ID\$" "$data/meta.properties"; then
         echo "The volume belongs to another Kafka cluster ($(grep '^cluster\.id=' "$data/meta.properties"))," \
@@ -67,9 +99,7 @@ else
     # One node starts the quorum, once in the cluster's life. A node that lost its disk must never start a second
     # one: it joins as an observer, and Sluice makes it a voter when it has caught up (KIP-853).
     how=--no-initial-controllers
-    if [ -f "$etc/standalone" ] && [ "$(cat "$etc/standalone")" = "$node" ]; then
-        how=--standalone
-    fi
+    ! named || how=--standalone
     # shellcheck disable=SC2046
     java $(archive storage) -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
         -Dlog4j2.configurationFile="$etc/log4j2.properties" -cp "${classes#:}" kafka.tools.StorageTool \

@@ -29,7 +29,17 @@ impl Machine {
         // nobody waits here
         machine.write("bin/sleep", "#!/bin/sh\n");
         machine.executable("bin/sleep");
+        machine.has_free(1 << 20);
         machine
+    }
+
+    /// So many KiB on its disk.
+    fn has_free(&self, free: u32) {
+        let df = format!(
+            "#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted\necho /dev/x 9 9 {free} 9% /x\n"
+        );
+        self.write("bin/df", &df);
+        self.executable("bin/df");
     }
 
     fn executable(&self, name: &str) {
@@ -206,4 +216,42 @@ fn the_certificate_that_a_pod_was_made_for_is_waited_for_and_a_later_one_taken()
         "waiting for revision 7 of the certificate\n",
         "a kubelet shows what it knew at first"
     );
+}
+
+#[test]
+fn kafka_is_not_started_on_a_full_disk() {
+    let machine = Machine::new();
+    machine.has_free(65535);
+    let output = machine.start();
+    assert!(!output.status.success());
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("The disk is full: 65535 KiB") && words.contains("storage.size"), "{words}");
+    assert_eq!(machine.calls(), [] as [&str; 0]);
+    machine.has_free(65536);
+    assert!(machine.start().status.success());
+}
+
+#[test]
+fn a_node_that_has_lost_the_log_of_the_quorum_founds_no_second_one() {
+    const FIRST: &str = "data/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
+    const LOG: &str = "data/__cluster_metadata-0/00000000000000000000.log";
+    let machine = Machine::new();
+    machine.write("data/meta.properties", &format!("node.id=1\ncluster.id={ID}\n"));
+    fs::create_dir(machine.path("data/__cluster_metadata-0")).unwrap();
+    let keeps = |log: &str, named: &str, later: bool| {
+        machine.write(FIRST, "the only voter");
+        machine.write(LOG, log);
+        machine.write("etc/standalone", named);
+        let snapshot = machine.path("data/__cluster_metadata-0/00000000000000000900-0000000004.checkpoint");
+        let _ = fs::remove_file(&snapshot);
+        if later {
+            fs::write(snapshot, "all voters").unwrap();
+        }
+        assert!(machine.start().status.success());
+        fs::exists(machine.path(FIRST)).unwrap()
+    };
+    assert!(!keeps("", "0", false));
+    assert!(keeps("voters", "0", false), "the log says who votes");
+    assert!(keeps("", "1", false), "it may found one: it has been interrupted");
+    assert!(keeps("", "0", true), "Kafka reads the later one");
 }

@@ -49,6 +49,7 @@ impl SourceView {
         calm.lags.clear();
         for slot in calm.slots.values_mut() {
             (slot.restart_lsn, slot.confirmed_flush_lsn, slot.safe_wal_size) = (None, None, None);
+            slot.reader.iter_mut().for_each(|reader| reader.replied = None);
         }
         for table in calm.tables.values_mut() {
             table.rows = 0;
@@ -173,12 +174,13 @@ impl Slot {
     }
 }
 
-/// The session that reads a slot (`pg_stat_replication`).
+/// The session that reads a slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SlotReader {
     pub application: Option<String>,
-    /// When it has sent its last reply, by its own clock. One that lives sends one every ten seconds (`status.update.interval.ms`).
+    /// When it has sent its last reply, by its own clock; `None`: our role may not see that (`pg_read_all_stats`). One that lives sends one
+    /// every ten seconds (`status.update.interval.ms`).
     pub replied: Option<String>,
 }
 
