@@ -63,7 +63,7 @@ free() {
     df -Pk "$data" | awk 'END { print $4 }'
 }
 waited=0
-until [ "$(free)" -ge "$least" ]; do
+until [ ! -d "$data" ] || [ "$(free)" -ge "$least" ]; do
     if [ "$waited" -ge 10 ]; then
         echo "The disk is full: $(free) KiB are free at $data, and Kafka is started with $least at least, because on a full disk it" \
             "loses what it repairs. Let the volume grow (storage.size of its pool in spec.pools), or free some of it." >&2
