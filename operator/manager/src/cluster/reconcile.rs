@@ -113,12 +113,17 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
 
     let generation = cluster.meta().generation;
     let mut requeue = plan.requeue.into_iter().chain(certified.due_in(now)).min();
+    let shown = world.due.is_shown(plan.step.kind(), seen.looked_at, now);
     let mut failed = act::quietly(context, key, generation, &world, &plan).await;
     if let Some(error) = uncertified {
         failed.insert(Doing::Certify, act::failed(Doing::Certify, &error));
     }
     if let Some(standing) = context.failures.standing(key, generation, Doing::Step) {
         failed.insert(Doing::Step, standing);
+    } else if plan.step.is_disruptive() && !shown {
+        // what made it due, an edit for example, may be newer than what is known of replicas
+        world.look_soon();
+        requeue = Some(SOON);
     } else if plan.step.is_disruptive() && !failed.contains_key(&Doing::Apply) {
         // what failed until now is in it
         let outcome = gravest(&failed);

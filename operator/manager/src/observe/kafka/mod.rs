@@ -1,8 +1,10 @@
 //! One Kafka cluster: `look` (the rounds of an observer; `disks` takes turns) fills the [`World`]; `gather` makes few requests of what
-//! many objects want at the same time: `batch` of what Topics do, and shows the result in the view at once. `worlds` starts and ends all of it.
+//! many objects want at the same time: `batch` of what Topics do, and shows the result in the view at once. `due` says whether a step
+//! was looked at since it was due; `worlds` starts and ends all of it.
 
 mod batch;
 mod disks;
+mod due;
 mod gather;
 mod look;
 mod moves;

@@ -14,6 +14,7 @@ use sluice_core::view::kafka::{
 };
 use tokio::sync::Notify;
 
+use super::due::Due;
 use super::moves::Moves;
 use crate::scope::Key;
 
@@ -42,6 +43,7 @@ pub struct World {
     pub key: Key,
     pub client: Client,
     pub moves: Moves,
+    pub due: Due,
     sight: ArcSwap<Sight<ClusterView>>,
     /// The id that the cluster must have; `None` while no spec has said it.
     cluster_id: ArcSwapOption<String>,
@@ -71,6 +73,7 @@ impl World {
             key,
             client,
             moves: Moves::default(),
+            due: Due::default(),
             sight: ArcSwap::from_pointee(Sight::Never { since: now, error: None }),
             cluster_id: ArcSwapOption::empty(),
             replaced_since: Mutex::default(),
