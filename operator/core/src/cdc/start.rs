@@ -22,16 +22,16 @@ pub(super) enum Start {
 }
 
 pub(super) fn start(wanted: &Wanted, seen: &Seen<'_>) -> Start {
-    let connector = seen.connectors.get(&wanted.source_connector());
+    if wanted.state != RunState::Running {
+        return Start::AsItIs;
+    }
     let slot = seen.source.sight.current().and_then(|view| view.slots.get(&wanted.source.slot));
     // what that one confirms is compared once it has gone, and before ours goes on behind it
-    if let Some(verdict) = slot.and_then(Slot::foreign_reader).and_then(|_| told::slot_held(wanted, seen))
-        && wanted.state == RunState::Running
-    {
+    if let Some(verdict) = slot.and_then(Slot::foreign_reader).and_then(|_| told::slot_held(wanted, seen)) {
         return Start::Hold(RunState::Stopped, verdict);
     }
-    if wanted.state != RunState::Running || connector.is_some_and(|child| child.declared == RunState::Running)
-    {
+    let connector = seen.connectors.get(&wanted.source_connector());
+    if connector.is_some_and(|child| child.declared == RunState::Running) {
         return Start::AsItIs;
     }
     // by a reader that was told to stop: it goes on until the slot is made or the server ends it

@@ -180,11 +180,8 @@ impl<'a> Batch<'a> {
 
     fn note(&mut self, asked: impl Fn(&Changes) -> bool, told: &Told) {
         let unsaid = || Err(Refusal::ForNow("Kafka's answer does not mention it".into()));
-        for (at, user) in self.left() {
-            let said = told.get(&user.name).cloned().map_or_else(unsaid, taken);
-            if asked(&user.changes)
-                && let Err(refusal) = said
-            {
+        for (at, user) in self.left().into_iter().filter(|(_, user)| asked(&user.changes)) {
+            if let Err(refusal) = told.get(&user.name).cloned().map_or_else(unsaid, taken) {
                 self.refused.insert(at, refusal);
             }
         }

@@ -44,16 +44,7 @@ pub enum ConfigSource {
 impl Client {
     /// What is set on these topics themselves, and their `min.insync.replicas` in force.
     pub async fn describe_topic_configs(&self, names: &[&str]) -> Result<Items<TopicConfigs>, Error> {
-        let until = self.until::<DescribeConfigsRequest>();
-        let mut items = Vec::with_capacity(names.len());
-        for batch in names.chunks(BATCH) {
-            let answer = self.any(&request(TOPIC, batch), until).await?;
-            for result in &answer.body.results {
-                let item = check(result).map(|()| topic_configs(result));
-                items.push((result.resource_name.to_string(), item));
-            }
-        }
-        Ok(items)
+        self.describe_topics(names, topic_configs).await
     }
 
     /// All configs in force on these topics, wherever they are set.
@@ -61,16 +52,20 @@ impl Client {
         &self,
         names: &[&str],
     ) -> Result<Items<BTreeMap<String, String>>, Error> {
+        self.describe_topics(names, in_force).await
+    }
+
+    async fn describe_topics<T>(
+        &self,
+        names: &[&str],
+        read: fn(&DescribeConfigsResult) -> T,
+    ) -> Result<Items<T>, Error> {
         let until = self.until::<DescribeConfigsRequest>();
         let mut items = Vec::with_capacity(names.len());
         for batch in names.chunks(BATCH) {
             let answer = self.any(&request(TOPIC, batch), until).await?;
             for result in &answer.body.results {
-                let value = |entry: &DescribeConfigsResourceResult| {
-                    Some((entry.name.to_string(), super::owned(entry.value.as_ref())?))
-                };
-                let item = check(result).map(|()| result.configs.iter().filter_map(value).collect());
-                items.push((result.resource_name.to_string(), item));
+                items.push((result.resource_name.to_string(), check(result).map(|()| read(result))));
             }
         }
         Ok(items)
@@ -119,6 +114,13 @@ fn topic_configs(result: &DescribeConfigsResult) -> TopicConfigs {
         }
     }
     configs
+}
+
+fn in_force(result: &DescribeConfigsResult) -> BTreeMap<String, String> {
+    let value = |entry: &DescribeConfigsResourceResult| {
+        Some((entry.name.to_string(), super::owned(entry.value.as_ref())?))
+    };
+    result.configs.iter().filter_map(value).collect()
 }
 
 fn broker_configs(answer: &Answer<DescribeConfigsRequest>) -> Result<BTreeMap<String, BrokerConfig>, Error> {
