@@ -69,9 +69,10 @@ pub async fn k18_the_founder_loses_the_log_of_the_quorum(s: &Scene<'_>) -> Resul
     s.ready::<Topic>("safe", seconds(20)).await?;
     let id = s.get::<Topic>("safe").await?.status.and_then(|status| status.topic_id);
     let producing = s.agent().start_producing(&kafka.bootstrap, "safe", "founder").await?;
-    // an empty file in the log's place, while Kafka still writes to the one that was there
-    let lose = "cd /var/lib/kafka/data/__cluster_metadata-0 && rm *.log && : >00000000000000000000.log";
-    exec::run(&s.space.api(), "kafka-nodes-0", "kafka", &["sh", "-c", lose]).await?;
+    // one byte of its first batch: Kafka throws away all that follows what it cannot repair
+    let damage = "cd /var/lib/kafka/data/__cluster_metadata-0 && \
+        printf '\\377' | dd of=00000000000000000000.log bs=1 seek=30 conv=notrunc";
+    exec::run(&s.space.api(), "kafka-nodes-0", "kafka", &["sh", "-c", damage]).await?;
     s.space.kill::<Pod>("kafka-nodes-0").await?;
     let goes_on = async || {
         let cluster: KafkaCluster = s.space.get("kafka").await.map_err(said)?;

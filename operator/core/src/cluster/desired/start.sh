@@ -57,16 +57,19 @@ archive() {
 }
 
 # When it starts Kafka repairs what was not written to its end. On a full disk it throws away what it cannot repair: also the log of the
-# quorum, and with that everything (LogLoader: "Deleting the corrupt segment").
-least=65536
+# quorum, and with that everything (LogLoader: "Deleting the corrupt segment"). 64 MiB are enough, and a twentieth of a small volume;
+# where nobody can be asked how much there is, it is started.
 free() {
-    df -Pk "$data" | awk 'END { print $4 }'
+    df -Pk "$data" | awk 'END { print $(NF - 2) }'
+}
+full() {
+    df -Pk "$data" | awk 'END { least = $(NF - 4) / 20; exit !(NF >= 6 && $(NF - 2) < (least < 65536 ? least : 65536)) }'
 }
 waited=0
-until [ ! -d "$data" ] || [ "$(free)" -ge "$least" ]; do
+while [ -d "$data" ] && full; do
     if [ "$waited" -ge 10 ]; then
-        echo "The disk is full: $(free) KiB are free at $data, and Kafka is started with $least at least, because on a full disk it" \
-            "loses what it repairs. Let the volume grow (storage.size of its pool in spec.pools), or free some of it." >&2
+        echo "No space left on device: $(free) KiB are free at $data, and on a full disk Kafka loses what it repairs when it starts. Let the" \
+            "volume grow (storage.size of its pool in spec.pools), or free some of it." >&2
         exit 1
     fi
     echo "waiting for room on the disk"
@@ -78,15 +81,16 @@ named() {
     [ -f "$etc/standalone" ] && [ "$(cat "$etc/standalone")" = "$node" ]
 }
 
-# Of the node that has started the quorum a file says since then that it is its only voter. That is read where the log that says otherwise is
-# lost, and the node would start a second one, over that of all others. Without the file it joins them, as one whose disk is new.
-quorum=$data/__cluster_metadata-0
-first=$quorum/00000000000000000000-0000000000.checkpoint
-if [ -f "$first" ] && ! named && [ "$(find "$quorum" -name '*.checkpoint' | wc -l)" -eq 1 ] &&
-    [ -z "$(find "$quorum" -name '*.log' -size +0c)" ]; then
-    echo "The log of the quorum is lost. This node reads it anew from the other controllers"
-    rm "$first"
-fi
+# Of the node that has started the quorum this file says since then that it is its only voter. It is read where the log that says otherwise
+# is lost, also in the start that loses it, and the node would start a second quorum over that of all others. Without it that node joins them,
+# as one whose disk is new. What the file says stands in the log since its first leader, so that only a founder that was interrupted needs it.
+forget_founding() {
+    quorum=$data/__cluster_metadata-0
+    first=$quorum/00000000000000000000-0000000000.checkpoint
+    if [ -f "$first" ] && { ! named || [ -n "$(find "$quorum" -name '*.log' -size +8)" ]; }; then
+        rm "$first"
+    fi
+}
 
 if [ -f "$data/meta.properties" ]; then
     if ! grep -q "^cluster\.id=$SLUICE_CLUSTER_ID\$" "$data/meta.properties"; then
@@ -95,6 +99,7 @@ if [ -f "$data/meta.properties" ]; then
             "KafkaCluster with that spec.clusterId." >&2
         exit 1
     fi
+    forget_founding
 else
     # One node starts the quorum, once in the cluster's life. A node that lost its disk must never start a second
     # one: it joins as an observer, and Sluice makes it a voter when it has caught up (KIP-853).

@@ -33,10 +33,15 @@ impl Machine {
         machine
     }
 
-    /// So many KiB on its disk.
+    /// So many KiB on a large disk.
     fn has_free(&self, free: u32) {
+        self.disk(100 << 20, free);
+    }
+
+    /// Of so many KiB, so many are free.
+    fn disk(&self, all: u32, free: u32) {
         let df = format!(
-            "#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted\necho /dev/x 9 9 {free} 9% /x\n"
+            "#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted\necho /dev/x {all} 9 {free} 9% /x\n"
         );
         self.write("bin/df", &df);
         self.executable("bin/df");
@@ -225,37 +230,58 @@ fn kafka_is_not_started_on_a_full_disk() {
     let output = machine.start();
     assert!(!output.status.success());
     let words = String::from_utf8(output.stderr).unwrap();
-    assert!(words.contains("The disk is full: 65535 KiB") && words.contains("storage.size"), "{words}");
+    assert!(
+        words.contains("No space left on device: 65535 KiB") && words.contains("storage.size"),
+        "{words}"
+    );
     assert_eq!(machine.calls(), [] as [&str; 0]);
     machine.has_free(65536);
-    assert!(machine.start().status.success());
-    // nothing is there yet that could be lost
-    fs::remove_dir(machine.path("data")).unwrap();
-    machine.write("bin/df", "#!/bin/sh\nexit 1\n");
     assert!(machine.start().status.success());
 }
 
 #[test]
-fn a_node_that_has_lost_the_log_of_the_quorum_founds_no_second_one() {
+fn a_small_disk_and_one_that_tells_nothing_keep_no_node_down() {
+    let machine = Machine::new();
+    machine.disk(100 << 10, 5 << 10);
+    assert!(machine.start().status.success(), "a twentieth of it is free");
+    machine.disk(100 << 10, (5 << 10) - 1);
+    assert!(!machine.start().status.success());
+
+    machine.write("bin/df", "#!/bin/sh\nexit 1\n");
+    assert!(machine.start().status.success());
+    machine.has_free(0);
+    fs::remove_dir(machine.path("data")).unwrap();
+    assert!(machine.start().status.success(), "nothing is there yet that could be lost");
+}
+
+#[test]
+fn a_node_that_has_founded_the_quorum_founds_no_second_one() {
     const FIRST: &str = "data/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
     const LOG: &str = "data/__cluster_metadata-0/00000000000000000000.log";
     let machine = Machine::new();
     machine.write("data/meta.properties", &format!("node.id=1\ncluster.id={ID}\n"));
     fs::create_dir(machine.path("data/__cluster_metadata-0")).unwrap();
-    let keeps = |log: &str, named: &str, later: bool| {
+    let keeps = |log: usize, named: &str| {
         machine.write(FIRST, "the only voter");
-        machine.write(LOG, log);
+        machine.write(LOG, &"x".repeat(log));
         machine.write("etc/standalone", named);
-        let snapshot = machine.path("data/__cluster_metadata-0/00000000000000000900-0000000004.checkpoint");
-        let _ = fs::remove_file(&snapshot);
-        if later {
-            fs::write(snapshot, "all voters").unwrap();
-        }
         assert!(machine.start().status.success());
         fs::exists(machine.path(FIRST)).unwrap()
     };
-    assert!(!keeps("", "0", false));
-    assert!(keeps("voters", "0", false), "the log says who votes");
-    assert!(keeps("", "1", false), "it may found one: it has been interrupted");
-    assert!(keeps("", "0", true), "Kafka reads the later one");
+    assert!(!keeps(0, "0"));
+    assert!(!keeps(9000, "0"), "Kafka may throw its log away while it starts");
+    assert!(!keeps(9000, "1"), "it has founded one, whatever the file says");
+    assert!(keeps(0, "1"), "it has been interrupted");
+    assert!(keeps(900, "1"), "and may not have written who votes");
+}
+
+#[test]
+fn a_volume_of_another_cluster_is_left_as_it_is() {
+    const FIRST: &str = "data/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
+    let machine = Machine::new();
+    machine.write("data/meta.properties", "node.id=1\ncluster.id=x-T0ifXFvBADC2mXodPVHA\n");
+    fs::create_dir(machine.path("data/__cluster_metadata-0")).unwrap();
+    machine.write(FIRST, "the only voter");
+    assert!(!machine.start().status.success());
+    assert!(fs::exists(machine.path(FIRST)).unwrap());
 }
