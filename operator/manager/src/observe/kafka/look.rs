@@ -56,14 +56,12 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
             }
         }
         round.requests = 0;
-        let pause = if after.current().is_some() && !round.is_brisk(&world) { STEADY } else { BRISK };
-        let lost = tokio::select! {
-            () = tokio::time::sleep(pause) => client.has_lost_a_broker(),
-            () = world.nudged() => client.has_lost_a_broker(),
-            () = lost(&client), if pause == STEADY => true,
-        };
-        if lost {
-            round.lost = Some(Instant::now());
+        let is_brisk = round.is_brisk(&world, &client);
+        let pause = if after.current().is_some() && !is_brisk { STEADY } else { BRISK };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = world.nudged() => {}
+            () = lost(&client), if pause == STEADY => round.lost = Some(Instant::now()),
         }
     }
 }
@@ -93,13 +91,17 @@ struct Round {
 }
 
 impl Round {
-    /// A broker may be gone that Kafka has not fenced yet.
-    fn misses_a_broker(&self) -> bool {
+    /// A broker may be gone that Kafka has not fenced yet: to wait for its answers would keep us from seeing that Kafka does. Asked before
+    /// each broker, because what one was asked in this round may be how it was noticed.
+    fn misses_a_broker(&mut self, client: &Client) -> bool {
+        if client.has_lost_a_broker() {
+            self.lost = Some(Instant::now());
+        }
         self.lost.is_some_and(|lost| lost.elapsed() < FENCING)
     }
 
-    fn is_brisk(&self, world: &World) -> bool {
-        world.pace() == Pace::Brisk || self.misses_a_broker()
+    fn is_brisk(&mut self, world: &World, client: &Client) -> bool {
+        self.misses_a_broker(client) || world.pace() == Pace::Brisk
     }
 }
 
@@ -108,7 +110,7 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
     let began = Instant::now();
     let was_clear = world.sight().current().is_some();
     // what changes rarely takes turns
-    let quorum = round.is_brisk(world)
+    let quorum = round.is_brisk(world, client)
         || !was_clear
         || round.quorum.is_none_or(|looked| world.stepped_since(looked))
         || round.number.is_multiple_of(2);
@@ -119,8 +121,7 @@ async fn look(world: &World, client: &Client, round: &mut Round) {
                 info!(cluster = %world.key, "Kafka answers");
             }
             describe(world, client, round).await;
-            // one that is gone would keep us from seeing that Kafka fences it
-            if !round.misses_a_broker() {
+            if !round.misses_a_broker(client) {
                 round.requests += round.disks.look(world, client).await;
             }
             round.dynamic_changed |= std::mem::take(&mut round.disks.news);
@@ -183,8 +184,11 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
     let mut brokers = known.map(|known| known.brokers).unwrap_or_default();
     if let Some(view) = world.sight().current() {
         brokers.retain(|id, _| view.brokers.contains_key(id));
-        let each = round.number % EACH_BROKER == 1 && !round.misses_a_broker();
-        for id in view.serving().filter(|id| each || !brokers.contains_key(id)).collect::<Vec<_>>() {
+        let each = round.number % EACH_BROKER == 1;
+        for id in view.serving() {
+            if brokers.contains_key(&id) && (!each || round.misses_a_broker(client)) {
+                continue;
+            }
             round.requests += 1;
             match client.describe_broker_configs(id).await {
                 Ok(configs) => drop(brokers.insert(id, set(configs, ConfigSource::Broker))),
@@ -209,7 +213,7 @@ async fn dynamic(world: &World, client: &Client, round: &mut Round) -> Result<bo
 
 /// How large partitions are, by every broker that serves.
 async fn weigh(world: &World, client: &Client, round: &mut Round) {
-    let due = round.number.is_multiple_of(WEIGH) && !round.misses_a_broker();
+    let due = round.number.is_multiple_of(WEIGH);
     if world.moves.sizes().is_some() && !due {
         return;
     }
@@ -218,6 +222,9 @@ async fn weigh(world: &World, client: &Client, round: &mut Round) {
     let mut sizes = Sizes::new();
     let mut complete = view.brokers.values().all(|broker| !broker.fenced);
     for id in view.serving() {
+        if world.moves.sizes().is_some() && round.misses_a_broker(client) {
+            return;
+        }
         round.requests += 1;
         match client.describe_log_dirs(id).await {
             Ok(dirs) => {
