@@ -12,28 +12,30 @@ use crate::kubernetes::operator::SELECTOR;
 use crate::scene::Place;
 use crate::wait::seconds;
 
+const MACHINES: u32 = 3;
+
 pub struct Bed {
     testbed: PathBuf,
-    /// Machines that run neither the producer nor Sluice: who watches is not switched off.
-    pub machines: Vec<u32>,
 }
 
 impl Bed {
     /// `None` where the machines are not ours.
-    pub async fn find(place: &Place) -> Result<Option<Self>> {
+    pub async fn find() -> Result<Option<Self>> {
         let folder = install::repository()?.join("e2e/testbed");
         let kind = command(Command::new(folder.join("cluster")).arg("kind")).await?;
-        if kind.trim() != "testbed" {
-            return Ok(None);
-        }
+        Ok((kind.trim() == "testbed").then(|| Self { testbed: folder.join("testbed") }))
+    }
+
+    /// Those that run neither the producer nor Sluice now: who watches is not switched off. Sluice may run elsewhere after each time that it
+    /// was killed.
+    async fn spare(place: &Place) -> Result<Vec<u32>> {
         let agents = place.space.list::<Pod>("").await?;
         let agents = agents.into_iter().filter(|pod| pod.name_any() == crate::scene::agent::POD);
         let all: kube::Api<Pod> = kube::Api::all(place.space.client.clone());
         let sluices = all.list(&kube::api::ListParams::default().labels(SELECTOR)).await?.items;
         let watching: Vec<_> =
             agents.chain(sluices).filter_map(|pod| pod.spec.and_then(|spec| spec.node_name)).collect();
-        let machines = (1..=3).filter(|n| !watching.contains(&format!("node-{n}"))).collect();
-        Ok(Some(Self { testbed: folder.join("testbed"), machines }))
+        Ok((1..=MACHINES).filter(|n| !watching.contains(&format!("node-{n}"))).collect())
     }
 
     /// `kill`, `up`, `cut` or `heal`.
@@ -43,12 +45,22 @@ impl Bed {
 
     /// All on, and connected.
     pub async fn restore(&self) -> Result<()> {
-        for machine in &self.machines {
-            self.node("up", *machine).await?;
-            self.node("heal", *machine).await?;
+        for machine in 1..=MACHINES {
+            self.node("up", machine).await?;
+            self.node("heal", machine).await?;
         }
         Ok(())
     }
+}
+
+/// Machines that may be switched off now: none where they are not ours.
+pub async fn machines(bed: Option<&Bed>, place: &Place) -> Result<Vec<u32>> {
+    if bed.is_some() { Bed::spare(place).await } else { Ok(Vec::new()) }
+}
+
+/// The machine that was drawn, or the next one that may be switched off.
+pub fn machine(drawn: u32, spare: &[u32]) -> Option<u32> {
+    (drawn..drawn + MACHINES).map(|n| n % MACHINES + 1).find(|n| spare.contains(n))
 }
 
 /// Does `down` to a machine, and `up` so many seconds later.

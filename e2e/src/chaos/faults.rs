@@ -9,7 +9,7 @@ use kube::api::LogParams;
 use serde_json::json;
 use sluice_crds::{KafkaCluster, Topic};
 
-use super::bed::{self, Bed};
+use super::bed;
 use super::watch::Watching;
 use super::{Arena, CLUSTER};
 use crate::agent::disk::FULL;
@@ -64,12 +64,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The next one; `n` of them were before.
-    pub fn roll(dice: &mut Rng, n: usize, bed: Option<&Bed>) -> Self {
+    /// The next one; `n` of them were before. `spare`: machines that may be switched off.
+    pub fn roll(dice: &mut Rng, n: usize, spare: &[u32]) -> Self {
         // each number is drawn every time, so that what is not there to be cut does not change what comes after
         let (kind, id, chance) = (dice.u32(0..14), dice.i32(0..3), dice.bool());
-        let (number, pause, place) = (dice.u32(0..1000), dice.u64(5..30), dice.usize(0..3));
-        let machine = bed.and_then(|bed| bed.machines.get(place % bed.machines.len().max(1)).copied());
+        let (number, pause, place) = (dice.u32(0..1000), dice.u64(5..30), dice.u32(0..3));
+        let machine = bed::machine(place, spare);
         match (kind, machine) {
             (0 | 1, _) | (9..=11 | 13.., None) => Self::KillNode { id },
             (2, _) => Self::KillController,

@@ -96,7 +96,7 @@ async fn play(ui: &Arc<Ui>, args: &Args, seed: u64) -> Result<String> {
     let agent = Agent::start(&place).await?;
     let kafka = kafka::bring_up(&place, CLUSTER, kafka::spec(3)).await?;
     let operator = Operator::find(&client).await?;
-    let bed = bed::Bed::find(&place).await?;
+    let bed = bed::Bed::find().await?;
     let arena = Arena { place, agent, kafka, operator, bed };
     let began = Instant::now();
     let played = disturb(ui, &arena, Duration::from_secs(args.minutes * 60), seed).await;
@@ -139,7 +139,10 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
     let mut dice = fastrand::Rng::with_seed(seed);
     let began = Instant::now();
     let bed = arena.bed.as_ref();
-    let roll = |made| Fault::roll(&mut dice, made, bed);
+    let roll = async |made| {
+        let spare = bed::machines(bed, &arena.place).await?;
+        Ok(Fault::roll(&mut dice, made, &spare))
+    };
     let (made, failure) = faults(ui, bed, period, roll, async |fault| one(arena, fault).await).await?;
     // also when something failed: whether records were lost is what matters most
     let produced = producing.finish().await.context("the producer's last words")?;
@@ -163,12 +166,12 @@ async fn faults<F: fmt::Display>(
     ui: &Ui,
     bed: Option<&bed::Bed>,
     period: Duration,
-    mut roll: impl FnMut(usize) -> F,
+    mut roll: impl AsyncFnMut(usize) -> Result<F>,
     one: impl AsyncFn(&F) -> Result<String>,
 ) -> Result<(usize, Option<anyhow::Error>)> {
     let (began, mut made, mut failure) = (Instant::now(), 0, None);
     while began.elapsed() < period && failure.is_none() {
-        let fault = roll(made);
+        let fault = roll(made).await?;
         made += 1;
         match one(&fault).await {
             Ok(line) => ui.say(format!("  {:>5.0} s  {line}", began.elapsed().as_secs_f64())),

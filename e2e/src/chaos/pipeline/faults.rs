@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::{Arena, CLUSTER, KEEPER};
-use crate::chaos::bed::{self, Bed};
+use crate::chaos::bed;
 use crate::scene::Postgres;
 use crate::scene::postgres::secret;
 use crate::wait::seconds;
@@ -45,12 +45,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The next one; `n` of them were before.
-    pub fn roll(dice: &mut Rng, n: usize, bed: Option<&Bed>) -> Self {
+    /// The next one; `n` of them were before. `spare`: machines that may be switched off.
+    pub fn roll(dice: &mut Rng, n: usize, spare: &[u32]) -> Self {
         // each number is drawn every time, so that what is not there to be cut does not change what comes after
         let (kind, id, pause) = (dice.u32(0..12), dice.i32(0..3), dice.u64(5..30));
-        let (number, place) = (dice.u32(..), dice.usize(0..3));
-        let machine = bed.and_then(|bed| bed.machines.get(place % bed.machines.len().max(1)).copied());
+        let (number, place) = (dice.u32(..), dice.u32(0..3));
+        let machine = bed::machine(place, spare);
         match (kind, machine) {
             (0 | 1, _) => Self::KillWorker,
             (2, _) | (10.., None) => Self::KillBroker { id },

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use sluice_crds::CdcPipeline;
 
-use super::bed::Bed;
+use super::bed::{self, Bed};
 use super::watch::Watching;
 use super::{Args, CLUSTER, HEALED, NAMESPACE};
 use crate::agent::workload::TABLES;
@@ -70,7 +70,7 @@ pub async fn play(ui: &Arc<Ui>, args: &Args, seed: u64) -> Result<String> {
         source: source.database(&place, &agent, "shop_source").await?,
         sink: sink.database(&place, &agent, "shop_sink").await?,
     };
-    let bed = Bed::find(&place).await?;
+    let bed = Bed::find().await?;
     let arena = Arena { place, agent, operator, source, sink, shop, bed };
     arena.open(&connect, seed).await?;
     let began = Instant::now();
@@ -83,7 +83,10 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
     let mut dice = fastrand::Rng::with_seed(seed);
     let began = Instant::now();
     let bed = arena.bed.as_ref();
-    let roll = |made| Fault::roll(&mut dice, made, bed);
+    let roll = async |made| {
+        let spare = bed::machines(bed, &arena.place).await?;
+        Ok(Fault::roll(&mut dice, made, &spare))
+    };
     let (made, failure) = super::faults(ui, bed, period, roll, async |fault| one(arena, fault).await).await?;
     // also when something failed: whether rows were lost is what matters most
     let traded = trading.finish().await.context("the shop's last words")?;

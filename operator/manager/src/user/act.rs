@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::context::Context;
 use crate::observe::kafka::{Gathering, Wish, Wishes, World};
+use crate::observe::survived;
 use crate::scope::chain;
 
 /// Why Kafka did not take a change.
@@ -42,7 +43,7 @@ pub async fn carry_out(
     changes: &Changes,
 ) -> Result<(), Refusal> {
     let wish = UserWish { name: name.to_owned(), changes: changes.clone() };
-    let gone = || Err(Refusal::ForNow(format!("KafkaCluster {} is reached elsewhere now", world.key)));
+    let gone = || Err(Refusal::ForNow(format!("what was asked of KafkaCluster {} got no answer", world.key)));
     context.kafka.change_user(world, wish).await.unwrap_or_else(gone)
 }
 
@@ -50,7 +51,10 @@ pub async fn carry_out(
 pub async fn serve(world: Arc<World>, mut wanted: Gathering<UserWish, Result<(), Refusal>>) {
     while let Some(wishes) = wanted.next().await {
         let mut batch = Batch::of(wishes.iter().map(|wish| &wish.change));
-        batch.carry_out(&world).await;
+        if !survived("changes of users", &world.key, batch.carry_out(&world)).await {
+            // whoever gets no answer looks again
+            continue;
+        }
         world.users_changed(&batch.done());
         let refused = batch.refused.clone();
         for (at, Wish { done, .. }) in wishes.into_iter().enumerate() {

@@ -11,6 +11,7 @@ use tracing::{debug, info};
 
 use super::world::{Workers, World};
 use crate::context::Context;
+use crate::observe::survive::unending;
 use crate::scope::chain;
 
 /// Time between looks. Steady: a task's failure is told within 5 s (this, a request, a pass).
@@ -23,12 +24,18 @@ const WHOLE: u64 = 30;
 
 /// Looks at the cluster for ever.
 pub async fn observe(world: Arc<World>, context: Weak<Context>) {
+    let rounds = || rounds(&world, &context);
+    unending("look at Connect", &world.key, rounds, |why| world.failed(Timestamp::now(), why.to_owned()))
+        .await;
+}
+
+async fn rounds(world: &Arc<World>, context: &Weak<Context>) {
     let deadlines = Deadlines { quick: DEADLINE, validate: DEADLINE, ..Deadlines::default() };
     let client = world.client.with(deadlines);
     let mut asked = Asked::default();
     for round in 0.. {
         let before = world.sight();
-        look(&world, &client, &mut asked, round % WHOLE == 0).await;
+        look(world, &client, &mut asked, round % WHOLE == 0).await;
         let after = world.sight();
         {
             let Some(context) = context.upgrade() else { return };

@@ -11,6 +11,7 @@ use super::entry::{self, Failure};
 use super::eyes::{Eyes, changed};
 use super::world::World;
 use crate::context::Context;
+use crate::observe::survive::unending;
 
 /// While a pipeline waits for something in the database: how soon what somebody mended is seen.
 const BRISK: Duration = Duration::from_secs(2);
@@ -23,11 +24,18 @@ const BUSY: Duration = Duration::from_mins(1);
 
 /// Looks at the database for ever.
 pub async fn observe<V: Eyes>(world: Arc<World<V>>, context: Weak<Context>) {
+    let blind = |why: &str| {
+        world.failed(Timestamp::now(), &Failure { trouble: Trouble::Failed, text: why.to_owned() });
+    };
+    unending("look at a database", &world.place.host(), || rounds(&world, &context), blind).await;
+}
+
+async fn rounds<V: Eyes>(world: &Arc<World<V>>, context: &Weak<Context>) {
     let mut round = Round { session: None, track: Track::default(), whole: None, seen: None };
     let mut asked = true;
     loop {
         let before = world.seen();
-        look(&world, &mut round, asked).await;
+        look(world, &mut round, asked).await;
         let after = world.seen();
         {
             let Some(context) = context.upgrade() else { return };

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::gather::{Gathering, Wish, Wishes};
 use super::world::World;
 use crate::context::Context;
+use crate::observe::survived;
 use crate::scope::chain;
 
 /// How often we ask whether the brokers know a new topic, and for how long, before we leave it to the observer.
@@ -50,7 +51,8 @@ pub async fn run(
     while let Some(wishes) = wanted.next().await {
         let before = world.sight();
         let mut batch = Batch::sort(wishes);
-        batch.carry_out(&world).await;
+        // whoever gets no answer looks again
+        survived("changes of topics", &world.key, batch.carry_out(&world)).await;
         let Some(context) = context.upgrade() else { return };
         context.kafka_seen(&world.key, &before, &world.sight());
     }

@@ -12,6 +12,7 @@ use super::disks::Disks;
 use super::world::{News, Pace, World};
 use crate::context::Context;
 use crate::metrics::ClusterLabels;
+use crate::observe::survive::unending;
 use crate::scope::chain;
 use crate::user;
 
@@ -36,15 +37,20 @@ const SLICE: usize = 1000;
 
 /// Looks at the cluster for ever.
 pub async fn observe(world: Arc<World>, context: Weak<Context>) {
+    let rounds = || rounds(&world, &context);
+    unending("look at Kafka", &world.key, rounds, |why| world.failed(Timestamp::now(), why.to_owned())).await;
+}
+
+async fn rounds(world: &Arc<World>, context: &Weak<Context>) {
     let client = world.client.within(DEADLINE);
     let mut round = Round::default();
     loop {
         let before = world.sight();
-        look(&world, &client, &mut round).await;
+        look(world, &client, &mut round).await;
         let after = world.sight();
         {
             let Some(context) = context.upgrade() else { return };
-            count(&context, &world, round.requests);
+            count(&context, world, round.requests);
             context.kafka_seen(&world.key, &before, &after);
             if std::mem::take(&mut round.dynamic_changed) {
                 context.shelves.clusters.wake(&world.key);
@@ -56,7 +62,7 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
             }
         }
         round.requests = 0;
-        let is_brisk = round.is_brisk(&world, &client);
+        let is_brisk = round.is_brisk(world, &client);
         let pause = if after.current().is_some() && !is_brisk { STEADY } else { BRISK };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

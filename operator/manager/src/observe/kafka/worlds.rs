@@ -113,7 +113,9 @@ impl Worlds {
             Some(batches) => batches.make(change).await,
             None => None,
         };
-        made.unwrap_or_else(|| Err(Refusal::Call(format!("nobody looks at KafkaCluster {key} any more"))))
+        made.unwrap_or_else(|| {
+            Err(Refusal::Call(format!("what was asked of KafkaCluster {key} got no answer")))
+        })
     }
 
     /// Changes what a cluster knows of a user, together with what others want at the same time; `None`: this is not what is looked at
