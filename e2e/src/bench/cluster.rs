@@ -78,6 +78,7 @@ pub async fn fresh(bench: &mut Bench<'_>) -> Result<Kafka> {
 /// The same name once more, as soon as the first is gone with its pods and volumes.
 pub async fn again(bench: &mut Bench<'_>) -> Result<()> {
     let place = &bench.place;
+    let began = Instant::now();
     place.remove::<KafkaCluster>(NAME, seconds(120)).await?;
     place
         .eventually("pods and volumes of the first cluster to be gone", seconds(180), async || {
@@ -87,6 +88,7 @@ pub async fn again(bench: &mut Bench<'_>) -> Result<()> {
             if pods + claims == 0 { Ok(()) } else { Err(format!("{pods} pods, {claims} claims")) }
         })
         .await?;
+    bench.note("cluster_gone_s", began.elapsed().as_secs_f64());
     let start = start(bench).await?;
     bench.note("cluster_recreated_ready_s", start.ready);
     Ok(())

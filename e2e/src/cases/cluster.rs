@@ -200,3 +200,22 @@ pub async fn k14_what_kafka_does_not_know_is_refused(s: &Scene<'_>) -> Result<()
 async fn names<K: Object>(s: &Scene<'_>) -> Result<Vec<String>, String> {
     Ok(s.space.list::<K>("").await.map_err(said)?.iter().map(ResourceExt::name_any).collect())
 }
+
+pub async fn k19_a_deleted_cluster_is_made_again_at_once(s: &Scene<'_>) -> Result<()> {
+    kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
+    // once all nodes stop nobody can take over what the last of them leads
+    s.apply::<Topic>(
+        "led",
+        json!({"clusterRef": {"name": "kafka"}, "partitions": 9, "replicationFactor": 3}),
+    )
+    .await?;
+    s.ready::<Topic>("led", seconds(20)).await?;
+    let before = kafka::uids(s, "kafka").await?;
+    s.remove::<KafkaCluster>("kafka", seconds(20)).await?;
+    s.apply::<KafkaCluster>("kafka", kafka::spec(3)).await?;
+    s.ready::<KafkaCluster>("kafka", seconds(90)).await?;
+    let now = kafka::uids(s, "kafka").await?;
+    let others = now.iter().all(|pod| !before.contains(pod));
+    ensure!(now.len() == 3 && others, "{now:?} are to be three others than {before:?}");
+    Ok(())
+}

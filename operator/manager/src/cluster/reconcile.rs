@@ -101,6 +101,10 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
     let world = context.kafka.ensure(context, key, &look::bootstrap(wanted), certified.own.as_deref())?;
     expect(context, key, &world, &wanted.cluster_id);
     let mut seen = look::look(context, key, Some(&world));
+    if cluster::of_an_earlier_life(wanted, &seen).is_some() {
+        // what its nodes said, and may still say, is nothing that is known of this cluster
+        context.kafka.forget(key);
+    }
     seen.certificates = certified.seen.clone();
     seen.unmade = context.missing.look(context, key, &seen).await;
     seen.replication = moves::replication(context, key, &seen);

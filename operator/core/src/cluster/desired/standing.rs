@@ -8,6 +8,7 @@ use sluice_crds::kafka_cluster::StorageType;
 
 use super::config_map::{BOOTSTRAPPED_KEY, STANDALONE_KEY, revision_of};
 use super::pod::REVISION_ANNOTATION;
+use crate::cluster::foreign;
 use crate::cluster::names::{self, POOL_LABEL};
 use crate::cluster::seen::Seen;
 use crate::cluster::wanted::Wanted;
@@ -58,7 +59,7 @@ impl Standing {
                 claim_templates.insert(pool.clone(), templates);
             }
         }
-        let founded = founded(seen, previous);
+        let founded = founded(wanted, seen, previous);
         Self {
             may_found: may_found(wanted, seen, founded),
             founded,
@@ -73,8 +74,9 @@ impl Standing {
     }
 }
 
-fn marked<'a>(seen: &'a Seen, key: &str) -> Option<&'a String> {
-    seen.config_maps.iter().find_map(|m| m.data.as_ref()?.get(key))
+fn marked<'a>(wanted: &Wanted, seen: &'a Seen, key: &str) -> Option<&'a String> {
+    let mut maps = seen.config_maps.iter().filter(|map| foreign::is_of_this_life(wanted, &map.metadata));
+    maps.find_map(|map| map.data.as_ref()?.get(key))
 }
 
 fn quorum(seen: &Seen) -> Option<&QuorumView> {
@@ -82,15 +84,15 @@ fn quorum(seen: &Seen) -> Option<&QuorumView> {
 }
 
 /// Three witnesses, because each can be lost alone: status in a restore, the ConfigMap by hand, the view with a
-/// restart of Sluice.
-fn founded(seen: &Seen, previous: Option<&KafkaClusterStatus>) -> bool {
+/// restart of Sluice. Nodes of an earlier cluster of this name that are being removed may still answer: what they say is none.
+fn founded(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>) -> bool {
     previous.is_some_and(|s| s.bootstrapped)
-        || marked(seen, BOOTSTRAPPED_KEY).is_some()
-        || quorum(seen).is_some()
+        || marked(wanted, seen, BOOTSTRAPPED_KEY).is_some()
+        || (quorum(seen).is_some() && foreign::of_an_earlier_life(wanted, seen).is_none())
 }
 
 fn may_found(wanted: &Wanted, seen: &Seen, founded: bool) -> MayFound {
-    let told = marked(seen, STANDALONE_KEY).and_then(|id| id.parse::<NodeId>().ok());
+    let told = marked(wanted, seen, STANDALONE_KEY).and_then(|id| id.parse::<NodeId>().ok());
     let mut controllers = wanted.pools.iter().filter(|p| p.controller);
     if let (Some(pool), None) = (controllers.next(), controllers.next())
         && pool.storage.kind == StorageType::Ephemeral

@@ -87,6 +87,48 @@ fn objects_of_a_deleted_cluster_of_this_name_are_left_to_the_garbage_collector()
 }
 
 #[test]
+fn nothing_of_a_deleted_cluster_counts_for_the_next_one_which_waits_until_it_is_gone() {
+    let mut sim = Sim::running(three());
+    let before = crate::cluster::tests::cluster(three()).metadata.creation_timestamp.unwrap().0;
+    let before = before.checked_sub(std::time::Duration::from_mins(1)).unwrap();
+    let mut seen = sim.seen();
+    for map in &mut seen.config_maps {
+        map.metadata.owner_references.as_mut().unwrap()[0].uid = "an-earlier-one".into();
+    }
+    seen.stateful_sets.clear();
+    for pod in &mut seen.pods {
+        pod.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(before));
+        pod.metadata.deletion_timestamp.clone_from(&pod.metadata.creation_timestamp);
+    }
+    // as its StatefulSet marked it, which is gone
+    let of = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "shop-kafka", "uid": "an-earlier-one"}]);
+    let claim =
+        json!({"name": "data-shop-kafka-0", "creationTimestamp": before.to_string(), "ownerReferences": of});
+    seen.claims = vec![serde_json::from_value(json!({"metadata": claim})).unwrap()];
+    sim.status = None;
+    let next = |seen: &Seen| plan(&sim.wanted(), seen, None, at(sim.now));
+    // in whatever order they go
+    let waits = |seen: &Seen, what: &str| {
+        let plan = next(seen);
+        assert_eq!((plan.objects.is_none(), reason(&plan), plan.told.founded), (true, "Starting", false));
+        assert!(plan.verdict.message.starts_with(what), "{}", plan.verdict.message);
+    };
+    waits(&seen, "shop-kafka of the cluster of this name that was deleted");
+    seen.config_maps.clear();
+    waits(&seen, "shop-kafka-0 of the cluster");
+    seen.pods.clear();
+    waits(&seen, "data-shop-kafka-0 of the cluster");
+    seen.claims.clear();
+    seen.kafka = crate::view::Sight::Never { since: at(sim.now), error: None };
+    let plan = next(&seen);
+    let maps = &plan.objects.unwrap().config_maps;
+    assert!(
+        maps.iter().any(|map| map.data.as_ref().unwrap().contains_key("standalone")),
+        "it founds its own quorum"
+    );
+}
+
+#[test]
 fn pods_keep_the_revision_of_the_configuration_they_were_made_for() {
     let mut sim = Sim::running(three());
     let revisions = |sim: &Sim| {

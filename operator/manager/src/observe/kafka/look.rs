@@ -86,8 +86,9 @@ struct Round {
     cursor: Option<String>,
     /// When we last asked for the quorum.
     quorum: Option<Instant>,
-    /// When a connection to a broker has ended.
+    /// When a connection to a broker has ended, and whether that was not long ago when we asked last.
     lost: Option<Instant>,
+    missed: bool,
     requests: u64,
     /// What the cluster's status shows has changed, other than by the view.
     dynamic_changed: bool,
@@ -103,7 +104,11 @@ impl Round {
         if client.has_lost_a_broker() {
             self.lost = Some(Instant::now());
         }
-        self.lost.is_some_and(|lost| lost.elapsed() < FENCING)
+        let misses = self.lost.is_some_and(|lost| lost.elapsed() < FENCING);
+        if misses != std::mem::replace(&mut self.missed, misses) {
+            debug!(misses, "a connection to a broker has ended, or none has for a while");
+        }
+        misses
     }
 
     fn is_brisk(&mut self, world: &World, client: &Client) -> bool {
