@@ -98,7 +98,7 @@ pub struct PodTemplate {
     #[schemars(length(max = 32), schema_with = "schema::terse::<Vec<VolumeMount>>")]
     pub volume_mounts: Vec<VolumeMount>,
     /// How long a pod may take to stop, in seconds. Default 120 for brokers (a controlled shutdown moves every
-    /// leader away first), which becomes 30 once their cluster is deleted; 60 for Connect workers.
+    /// leader away first), 60 for Connect workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3600))]
     pub termination_grace_period_seconds: Option<i64>,

@@ -203,7 +203,7 @@ async fn names<K: Object>(s: &Scene<'_>) -> Result<Vec<String>, String> {
 
 pub async fn k19_a_deleted_cluster_is_made_again_at_once(s: &Scene<'_>) -> Result<()> {
     kafka::bring_up(s, "kafka", kafka::spec(3)).await?;
-    // once all nodes stop nobody can take over what the last of them leads
+    // once all nodes stop nobody can take over what the last of them leads: it waits for that until its grace has ended
     s.apply::<Topic>(
         "led",
         json!({"clusterRef": {"name": "kafka"}, "partitions": 9, "replicationFactor": 3}),
@@ -213,7 +213,7 @@ pub async fn k19_a_deleted_cluster_is_made_again_at_once(s: &Scene<'_>) -> Resul
     let before = kafka::uids(s, "kafka").await?;
     s.remove::<KafkaCluster>("kafka", seconds(20)).await?;
     s.apply::<KafkaCluster>("kafka", kafka::spec(3)).await?;
-    s.ready::<KafkaCluster>("kafka", seconds(90)).await?;
+    s.ready::<KafkaCluster>("kafka", seconds(180)).await?;
     let now = kafka::uids(s, "kafka").await?;
     let others = now.iter().all(|pod| !before.contains(pod));
     ensure!(now.len() == 3 && others, "{now:?} are to be three others than {before:?}");

@@ -108,8 +108,8 @@ cases! {
         "Sluice ends before and after each step of a broker that comes, and of one that leaves: the same end state, no throttle left";
     "K18" Own Beside 100 quorum::k18_the_founder_loses_the_log_of_the_quorum,
         "the node that founded the quorum loses the quorum's log: it joins the others again, no topic and no record is lost";
-    "K19" Own Beside 80 cluster::k19_a_deleted_cluster_is_made_again_at_once,
-        "a cluster is deleted and made again at once under the same name: its nodes do not wait for each other, and the new one is Ready";
+    "K19" Own Beside 150 cluster::k19_a_deleted_cluster_is_made_again_at_once,
+        "a cluster is deleted and made again at once under the same name: it waits for the end of the first, and comes up with nodes of its own";
     "S1" Own Beside 70 secure::s1_nobody_gets_in_without_a_certificate,
         "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate, a forged one or a user's lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,

@@ -4,7 +4,7 @@
 //! Model: `wanted`, `config` (Kafka's keys), `version`, `jvm`, `inputs` (what a pod must be restarted for), `names`.
 //! Decisions: `node` (what each pod shows) → `gate` (may a node be stopped?) → `roll` (restarts), `quorum` (votes),
 //! `rebalance` (replicas that move), `scale` (nodes that leave), `cordon` (and get nothing new), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`;
-//! `health`, `disks` and `degraded` are what status says beside it; `farewell`: pods of a cluster that is gone.
+//! `health`, `disks` and `degraded` are what status says beside it.
 
 mod access;
 pub mod certificates;
@@ -15,7 +15,6 @@ mod degraded;
 pub mod desired;
 mod disks;
 mod dynamic;
-pub mod farewell;
 mod foreign;
 pub mod gate;
 mod hash;

@@ -1,11 +1,10 @@
 //! Passes over each `KafkaCluster`: `reconcile` is the table of contents, `look` gathers what core wants to know, `act`
 //! applies objects and carries the one step out, `failures` keeps what failed from being repeated at once; `keep` is
 //! what is left to do where the spec cannot be carried out; `unmade` asks why pods are missing; `moves` plans and
-//! moves replicas; `farewell` hastens pods whose cluster is gone.
+//! moves replicas.
 
 mod act;
 mod failures;
-mod farewell;
 mod keep;
 mod look;
 mod moves;
@@ -13,7 +12,6 @@ mod reconcile;
 mod unmade;
 
 pub use failures::Failures;
-pub use farewell::pod_changed;
 pub use look::zone;
 pub use reconcile::reconcile;
 pub use unmade::Missing;

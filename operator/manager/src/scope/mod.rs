@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::context::{Context, Shared};
 
-pub use children::{Child, Children, belonging_to, owner_of};
+pub use children::{Child, Children, belonging_to};
 pub use gauges::refresh;
 pub use lists::Lists;
 pub use queue::{Pass, chain};

@@ -178,12 +178,7 @@ impl Watches {
             News::Gone(last) => context.pipeline_deleted(&Key::of(last.as_ref())),
         });
         run(self.stateful_sets, context, tasks, wake_labelled);
-        run(self.pods, context, tasks, |context, news| {
-            wake_labelled(context, news);
-            if let News::There { now, .. } = news {
-                crate::cluster::pod_changed(context, now);
-            }
-        });
+        run(self.pods, context, tasks, wake_labelled);
         run(self.claims, context, tasks, wake_labelled);
         run(self.services, context, tasks, wake_labelled);
         run(self.config_maps, context, tasks, wake_labelled);

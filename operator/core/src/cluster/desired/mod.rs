@@ -22,7 +22,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use super::wanted::{Listener, Wanted};
 use crate::meta::Owner;
 pub use config_map::{BOOTSTRAPPED_KEY, STANDALONE_KEY};
-pub use pod::{GRACE_SECONDS, OWN_ENV, OWN_PATHS, OWN_VOLUMES, REVISION_ANNOTATION};
+pub use pod::{OWN_ENV, OWN_PATHS, OWN_VOLUMES, REVISION_ANNOTATION};
 pub use remains::{brokers, remains};
 pub use standing::{MayFound, Standing, claim_name, has_volumes_of_an_earlier_life};
 

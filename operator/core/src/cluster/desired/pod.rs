@@ -40,7 +40,7 @@ pub const OWN_PATHS: &[&str] = &["/var/lib/kafka", "/etc/sluice", CERTIFICATES_P
 /// The user of the public image; a number, so that the kubelet can see that it is not root.
 const USER: i64 = 1000;
 /// A controlled shutdown moves every leader away first.
-pub const GRACE_SECONDS: i64 = 120;
+const GRACE_SECONDS: i64 = 120;
 
 pub fn template(wanted: &Wanted, pool: &Pool, selector: BTreeMap<String, String>) -> PodTemplateSpec {
     let mut labels = pool.template.labels.clone();
