@@ -23,21 +23,18 @@ pub fn is_of_this_life(wanted: &Wanted, meta: &ObjectMeta) -> bool {
     controller(meta).is_none_or(|owner| owner.uid == wanted.owner.reference.uid)
 }
 
-/// A pod or volume that goes with a StatefulSet that has gone: nobody may have its place before. What somebody keeps has no owner.
+/// A pod or volume that goes with a StatefulSet that has gone: nobody may have its place before. What somebody keeps has no owner; and once
+/// there are StatefulSets again nothing of this kind is left.
 fn remains<'a>(wanted: &Wanted, seen: &'a Seen) -> Option<&'a ObjectMeta> {
+    if !seen.stateful_sets.is_empty() {
+        return None;
+    }
     let pods = seen.pods.iter().map(|pod| &pod.metadata);
     let claims = seen.claims.iter().map(|claim| &claim.metadata);
-    let is_there = |uid: &String| {
-        let sets = seen.stateful_sets.iter().map(|set| &set.metadata);
-        sets.chain(pods.clone()).any(|meta| meta.uid.as_ref() == Some(uid))
-    };
     let made = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map(|made| made.0.as_second());
     let is_older = |meta: &ObjectMeta| made(meta).zip(wanted.created).is_some_and(|(made, ours)| made < ours);
-    let goes = |meta: &ObjectMeta| {
-        let mut owners = meta.owner_references.iter().flatten();
-        meta.deletion_timestamp.is_some() || owners.any(|owner| !is_there(&owner.uid))
-    };
-    pods.clone().chain(claims).find(|meta| is_older(meta) && goes(meta))
+    let is_owned = |meta: &ObjectMeta| meta.owner_references.iter().flatten().next().is_some();
+    pods.chain(claims).find(|meta| is_older(meta) && (meta.deletion_timestamp.is_some() || is_owned(meta)))
 }
 
 fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
