@@ -33,7 +33,8 @@ fn remains<'a>(wanted: &Wanted, seen: &'a Seen) -> Option<&'a ObjectMeta> {
     let claims = seen.claims.iter().map(|claim| &claim.metadata);
     let made = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map(|made| made.0.as_second());
     let is_older = |meta: &ObjectMeta| made(meta).zip(wanted.created).is_some_and(|(made, ours)| made < ours);
-    let is_owned = |meta: &ObjectMeta| meta.owner_references.iter().flatten().next().is_some();
+    let is_owned =
+        |meta: &ObjectMeta| meta.owner_references.iter().flatten().any(|owner| owner.kind == "StatefulSet");
     pods.chain(claims).find(|meta| is_older(meta) && (meta.deletion_timestamp.is_some() || is_owned(meta)))
 }
 

@@ -63,7 +63,7 @@ free() {
     df -Pk "$data" | awk 'END { print $(NF - 2) }'
 }
 full() {
-    df -Pk "$data" | awk 'END { least = $(NF - 4) / 20; exit !(NF >= 6 && $(NF - 2) < (least < 65536 ? least : 65536)) }'
+    df -Pk "$data" | awk 'END { least = $(NF - 4) / 20; exit !(NF >= 6 && $(NF - 2) + 0 < (least < 65536 ? least : 65536)) }'
 }
 waited=0
 while [ -d "$data" ] && full; do

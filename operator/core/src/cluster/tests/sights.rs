@@ -105,6 +105,9 @@ fn nothing_of_a_deleted_cluster_counts_for_the_next_one_which_waits_until_it_is_
     let claim =
         json!({"name": "data-shop-kafka-0", "creationTimestamp": before.to_string(), "ownerReferences": of});
     seen.claims = vec![serde_json::from_value(json!({"metadata": claim})).unwrap()];
+    // a node of a cluster that has its own StatefulSets may be older than the object: it was restored
+    let restored = Seen { pods: seen.pods.clone(), claims: seen.claims.clone(), ..sim.seen() };
+    assert_eq!(crate::cluster::of_an_earlier_life(&sim.wanted(), &restored), None);
     sim.status = None;
     let next = |seen: &Seen| plan(&sim.wanted(), seen, None, at(sim.now));
     // in whatever order they go

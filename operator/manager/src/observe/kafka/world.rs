@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -239,7 +239,7 @@ impl World {
             *self.looked_at.lock().expect("no panic while writing a time") =
                 Timestamp::now().checked_sub(began.elapsed()).ok();
         }
-        let mut settling = self.settling.lock().expect("no panic while merging");
+        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         settling.retain(|_, changed| *changed + SETTLING > began);
         let sight = self.sight.load();
         let previous = sight.latest();
@@ -263,7 +263,7 @@ impl World {
 
     /// Takes in described configs, read by a request that began at `began`.
     pub(super) fn described(&self, configs: Vec<(String, TopicConfigs)>, began: Instant) {
-        let settling = self.settling.lock().expect("no panic while merging");
+        let settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         let sight = self.sight.load();
         if let Sight::Clear(view) = sight.as_ref() {
             let tuned = self.moves.tuned();
@@ -279,14 +279,14 @@ impl World {
     }
 
     pub(super) fn failed(&self, now: Timestamp, error: String) {
-        let _settling = self.settling.lock().expect("no panic while merging");
+        let _settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.sight.load().failed(now, error);
         self.sight.store(Arc::new(next));
     }
 
     /// Shows at once what a change of ours made of some topics (`None`: gone).
     pub(super) fn changed(&self, topics: BTreeMap<String, Option<TopicView>>) {
-        let mut settling = self.settling.lock().expect("no panic while merging");
+        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         let sight = self.sight.load();
         let Some(view) = sight.current() else { return };
         let mut next = ClusterView::clone(view);
