@@ -139,11 +139,9 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
     let mut dice = fastrand::Rng::with_seed(seed);
     let began = Instant::now();
     let bed = arena.bed.as_ref();
-    let roll = async |made| {
-        let spare = bed::machines(bed, &arena.place).await?;
-        Ok(Fault::roll(&mut dice, made, &spare))
-    };
-    let (made, failure) = faults(ui, bed, period, roll, async |fault| one(arena, fault).await).await?;
+    let roll = |made, spare: &[u32]| Fault::roll(&mut dice, made, spare);
+    let (made, failure) =
+        faults(ui, (bed, &arena.place), period, roll, async |fault| one(arena, fault).await).await?;
     // also when something failed: whether records were lost is what matters most
     let produced = producing.finish().await.context("the producer's last words")?;
     let read = judge::every_acknowledged_record_is_there(arena, &produced).await;
@@ -164,14 +162,14 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
 /// Makes faults for so long, or until one is not mended in time; how many there were, and why it ended early. The machines are as they were.
 async fn faults<F: fmt::Display>(
     ui: &Ui,
-    bed: Option<&bed::Bed>,
+    (bed, place): (Option<&bed::Bed>, &Place),
     period: Duration,
-    mut roll: impl AsyncFnMut(usize) -> Result<F>,
+    mut roll: impl FnMut(usize, &[u32]) -> F,
     one: impl AsyncFn(&F) -> Result<String>,
 ) -> Result<(usize, Option<anyhow::Error>)> {
     let (began, mut made, mut failure) = (Instant::now(), 0, None);
     while began.elapsed() < period && failure.is_none() {
-        let fault = roll(made).await?;
+        let fault = roll(made, &bed::machines(bed, place).await?);
         made += 1;
         match one(&fault).await {
             Ok(line) => ui.say(format!("  {:>5.0} s  {line}", began.elapsed().as_secs_f64())),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use sluice_crds::CdcPipeline;
 
-use super::bed::{self, Bed};
+use super::bed::Bed;
 use super::watch::Watching;
 use super::{Args, CLUSTER, HEALED, NAMESPACE};
 use crate::agent::workload::TABLES;
@@ -83,11 +83,9 @@ async fn disturb(ui: &Ui, arena: &Arena, period: Duration, seed: u64) -> Result<
     let mut dice = fastrand::Rng::with_seed(seed);
     let began = Instant::now();
     let bed = arena.bed.as_ref();
-    let roll = async |made| {
-        let spare = bed::machines(bed, &arena.place).await?;
-        Ok(Fault::roll(&mut dice, made, &spare))
-    };
-    let (made, failure) = super::faults(ui, bed, period, roll, async |fault| one(arena, fault).await).await?;
+    let roll = |made, spare: &[u32]| Fault::roll(&mut dice, made, spare);
+    let (made, failure) =
+        super::faults(ui, (bed, &arena.place), period, roll, async |fault| one(arena, fault).await).await?;
     // also when something failed: whether rows were lost is what matters most
     let traded = trading.finish().await.context("the shop's last words")?;
     let rows = super::judged(failure, arena.arrived().await)?;
