@@ -159,7 +159,9 @@ pub(super) async fn read_and_stopped(s: &Scene<'_>, shop: &Shop, spec: Value) ->
 /// It is told to run, and says why it does not; its source stays stopped.
 pub(super) async fn halts(s: &Scene<'_>, name: &str, why: &Expect<'_>) -> Result<CdcPipeline> {
     s.merge::<CdcPipeline>(name, json!({"spec": {"state": "Running"}})).await?;
-    let told = s.says::<CdcPipeline>(name, why, seconds(20)).await?;
+    s.says::<CdcPipeline>(name, why, seconds(20)).await?;
+    let words = [why.words, &["The source connector is stopped"]].concat();
+    let told = s.says::<CdcPipeline>(name, &Expect { words: &words, ..*why }, seconds(20)).await?;
     s.stays("the source connector does not run", seconds(10), async || {
         let source: Connector = s.space.get(&format!("{name}-source")).await.map_err(said)?;
         let state = source.status.and_then(|status| status.state).unwrap_or_default();

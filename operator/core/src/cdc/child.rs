@@ -77,6 +77,11 @@ impl Child {
         }
     }
 
+    /// A Connector that is ordered to be stopped, and is.
+    pub fn is_stopped(&self) -> bool {
+        self.declared == RunState::Stopped && self.state.as_deref() == Some("Stopped")
+    }
+
     pub fn is_ready(&self) -> bool {
         self.says.as_ref().is_some_and(|says| says.kind == VerdictKind::Ready)
     }

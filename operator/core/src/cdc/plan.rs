@@ -221,7 +221,7 @@ fn flow(wanted: &Wanted, compiled: Option<&Compiled>, seen: &Seen<'_>) -> Plan {
     let memory = match guard::heal(&guarded, &around) {
         Turn::GoOn(memory) => memory,
         Turn::Halt(gap) => {
-            let verdict = guard::halted(&gap, wanted);
+            let verdict = guard::halted(&gap, wanted, connector.is_none_or(Child::is_stopped));
             let unsure = !seen.fresh && !seen.gap_told;
             let plan = Plan { phase: Phase::Halted, unsure, ..nothing(verdict) };
             return looked(start::stopped(wanted, compiled, running, plan));

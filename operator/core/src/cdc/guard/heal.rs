@@ -3,7 +3,6 @@
 
 use jiff::Timestamp;
 use sluice_crds::cdc_pipeline::{OnBudgetExceeded, OnGap};
-use sluice_crds::common::RunState;
 
 use super::{Gap, Guarded, Memory, Stored};
 use crate::cdc::child::Child;
@@ -88,10 +87,7 @@ fn drops(around: &Around<'_>) -> bool {
 
 /// `None`: nothing is left of what was.
 fn step(around: &Around<'_>) -> Option<Healing> {
-    let stopped = around.source.is_some_and(|child| {
-        child.declared == RunState::Stopped && child.state.as_deref() == Some("Stopped")
-    });
-    if !stopped {
+    if !around.source.is_some_and(Child::is_stopped) {
         return Some(Healing::Stop);
     }
     match around.stored {

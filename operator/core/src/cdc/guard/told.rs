@@ -8,8 +8,8 @@ use crate::cdc::{CdcReason, Wanted};
 use crate::condition::Verdict;
 use crate::units::human_bytes;
 
-/// The source connector must not run.
-pub fn halted(gap: &Gap, wanted: &Wanted) -> Verdict {
+/// The source connector must not run, and does not any more once it is `stopped`.
+pub fn halted(gap: &Gap, wanted: &Wanted, stopped: bool) -> Verdict {
     let bytes = gap.bytes().filter(|_| gap.reason != CdcReason::SlotAhead);
     let bytes = bytes
         .map(|bytes| format!(". Up to {} of WAL were not read", human_bytes(coarse(bytes))))
@@ -21,8 +21,9 @@ pub fn halted(gap: &Gap, wanted: &Wanted) -> Verdict {
     };
     let mend = "To read all rows anew, add an id to spec.snapshots (for example snapshots: [{id: \"1\"}]) or set spec.source.onGap: \
                 Resnapshot";
+    let is = if stopped { "is" } else { "is being" };
     let message = format!(
-        "{}{bytes}. The source connector is stopped, and the sinks go on with what is in the topics. {mend}{instead}",
+        "{}{bytes}. The source connector {is} stopped, and the sinks go on with what is in the topics. {mend}{instead}",
         gap.what
     );
     Verdict::stalled(gap.reason, message)

@@ -260,7 +260,11 @@ const ANEW: [&str; 4] = ["stop", "forget", "drop", "begin"];
 fn a_request_heals_a_halt_once_and_only_once() {
     let halted = wanted(|_| {});
     let mut world = streaming(&halted, view(advanced));
-    assert_eq!(play(&mut world, &halted).0, ["stop"]);
+    let told = world.plan(&halted).verdict.message;
+    assert!(told.contains("The source connector is being stopped"), "{told}");
+    let (done, plan) = play(&mut world, &halted);
+    assert_eq!(done, ["stop"]);
+    assert!(plan.verdict.message.contains("The source connector is stopped"), "{}", plan.verdict.message);
     let asked = wanted(|spec| spec["snapshots"] = serde_json::json!([{"id": "a"}]));
     assert_eq!(play(&mut world, &asked).0, ["forget", "drop", "begin"]);
     assert_eq!(world.memory.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["a"]);
