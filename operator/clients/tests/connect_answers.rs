@@ -49,6 +49,17 @@ async fn mocked_half_a_connector_tells_nothing_yet() {
 }
 
 #[tokio::test]
+async fn mocked_an_offset_of_null_is_none() {
+    let one =
+        |lsn: serde_json::Value| serde_json::json!({ "partition": { "server": "shop" }, "offset": lsn });
+    let body = serde_json::json!({ "offsets": [one(serde_json::Value::Null), one(serde_json::json!({ "lsn": 1 }))] });
+    let answer = ResponseTemplate::new(200).set_body_json(body);
+    let (_server, client) = mock("GET", "/connectors/x/offsets", answer).await;
+    let offsets = client.offsets("x").await.unwrap();
+    assert_eq!((offsets.len(), &offsets[0].offset["lsn"]), (1, &serde_json::json!(1)));
+}
+
+#[tokio::test]
 async fn mocked_an_answer_of_somebody_else_is_not_quoted() {
     let answer = ResponseTemplate::new(200).set_body_string(r#"{"x": "password=hunter2"}"#);
     let (_server, client) = mock("GET", "/connectors", answer).await;

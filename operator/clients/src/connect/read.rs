@@ -65,9 +65,10 @@ impl Client {
         Ok(ConnectView { version, kafka_cluster_id, plugins, connectors, ..Default::default() })
     }
 
+    /// A worker that has just deleted one may name its partition once more, with `null`: that is none.
     pub async fn offsets(&self, connector: &str) -> Result<Vec<Offset>, Error> {
         let found: Offsets = self.get("read offsets", &["connectors", connector, "offsets"], &[]).await?;
-        let offsets = found.offsets.into_iter();
+        let offsets = found.offsets.into_iter().filter(|entry| !entry.offset.is_null());
         Ok(offsets.map(|entry| Offset { partition: entry.partition, offset: entry.offset }).collect())
     }
 
