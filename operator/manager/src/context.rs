@@ -1,12 +1,13 @@
 //! What every pass can reach, and who is woken by what.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource as _, ResourceExt};
+use parking_lot::Mutex;
 use sluice_core::cluster::same_quorum;
 use sluice_core::connect::credentials;
 use sluice_core::topic::name_of;
@@ -51,13 +52,13 @@ impl Shared {
 
     /// What is worked on from now on.
     pub fn works_on(&self, scopes: &[Arc<Context>]) {
-        *self.scopes.lock().expect("no panic while noting") = scopes.iter().map(Arc::downgrade).collect();
+        *self.scopes.lock() = scopes.iter().map(Arc::downgrade).collect();
     }
 
     /// The metrics of this moment.
     pub fn scrape(&self) -> String {
         // one scrape at a time: it writes down what it finds
-        let scopes = self.scopes.lock().expect("no panic while scraping");
+        let scopes = self.scopes.lock();
         let scopes: Vec<_> = scopes.iter().filter_map(Weak::upgrade).collect();
         scope::refresh(&self.metrics, &scopes);
         self.metrics.text()
@@ -183,14 +184,14 @@ impl Context {
     /// A Kubernetes node came or changed. Brokers that start on it need its zone; a heartbeat wakes nobody.
     pub fn node_seen<K: ResourceExt>(&self, node: &K) {
         let (name, zone) = (node.name_any(), zone(node));
-        let before = self.zones.lock().expect("no panic while noting").insert(name, zone.clone());
+        let before = self.zones.lock().insert(name, zone.clone());
         if before.as_ref() != Some(&zone) {
             self.shelves.clusters.wake_where(|_| true);
         }
     }
 
     pub fn node_gone(&self, name: &str) {
-        self.zones.lock().expect("no panic while forgetting").remove(name);
+        self.zones.lock().remove(name);
     }
 
     /// Its `Topics`, `Users` and `ConnectClusters`.

@@ -4,10 +4,11 @@
 //! in order.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,6 +17,7 @@ use super::connection::{Connection, Fault};
 use super::error::{Error, ProtocolError, Stage};
 use super::options::Options;
 use super::versions::Speak;
+use kafka_protocol::messages::ApiVersionsRequest;
 
 /// At most this many calls to one broker at once; the others wait for their turn.
 const CONNECTIONS: usize = 4;
@@ -24,18 +26,14 @@ pub struct Broker {
     pub address: Address,
     turns: Semaphore,
     idle: Mutex<Vec<Connection>>,
-    /// A connection has ended, or none could be made, since somebody asked.
-    lost: AtomicBool,
+    /// See [`super::Client::has_lost_a_broker`]; of all brokers together, so that it outlives one whose address is forgotten.
+    lost: Arc<AtomicBool>,
 }
 
 impl Broker {
-    pub fn new(address: Address) -> Self {
-        Self {
-            address,
-            turns: Semaphore::new(CONNECTIONS),
-            idle: Mutex::default(),
-            lost: AtomicBool::new(false),
-        }
+    pub fn new(address: Address, lost: &Arc<AtomicBool>) -> Self {
+        let lost = Arc::clone(lost);
+        Self { address, turns: Semaphore::new(CONNECTIONS), idle: Mutex::default(), lost }
     }
 
     pub async fn call<R: Speak>(
@@ -56,6 +54,18 @@ impl Broker {
             })?;
         self.keep(connection);
         Ok(response)
+    }
+
+    /// Makes a connection where there is none. Its end tells that the broker has gone.
+    pub async fn hold(&self, options: &Options, until: Instant) -> Result<(), Error> {
+        self.sweep();
+        if self.idle.lock().is_empty() {
+            let _turn =
+                self.in_time::<ApiVersionsRequest, _>(Stage::Queue, until, self.turns.acquire()).await?;
+            let opened = self.open::<ApiVersionsRequest>(options, until).await;
+            self.keep(opened.inspect_err(|error| self.suspect(error))?);
+        }
+        Ok(())
     }
 
     async fn open<R: Speak>(&self, options: &Options, until: Instant) -> Result<Connection, Error> {
@@ -108,12 +118,12 @@ impl Broker {
     /// The connection used last, if it is still good. The others are left to grow old and be closed by Kafka.
     fn take_idle(&self) -> Option<Connection> {
         self.sweep();
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle.lock().pop()
     }
 
-    /// Lets go of connections that have ended.
-    fn sweep(&self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Lets go of connections that have ended. Nothing is sent for it.
+    pub fn sweep(&self) {
+        let mut idle = self.idle.lock();
         let before = idle.len();
         idle.retain(Connection::is_quiet);
         if idle.len() < before {
@@ -127,18 +137,12 @@ impl Broker {
         }
     }
 
-    /// Whether a connection has ended, or none could be made, since this was asked before. Nothing is sent for it.
-    pub fn was_lost(&self) -> bool {
-        self.sweep();
-        self.lost.swap(false, Ordering::Relaxed)
-    }
-
     fn keep(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle.lock().push(connection);
     }
 
     /// What broke one connection has likely broken those beside it, and a power cut sends no farewell.
     fn forget_idle(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle.lock().clear();
     }
 }

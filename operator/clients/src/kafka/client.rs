@@ -1,8 +1,10 @@
 //! A client of one cluster: chooses the broker, and the next one when it does not answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_protocol::messages::ApiVersionsRequest;
+use parking_lot::{Mutex, MutexGuard};
 use sluice_core::view::kafka::NodeId;
 use tokio::time::Instant;
 
@@ -47,8 +49,13 @@ impl Client {
     /// Whether a connection to a broker has ended, or none could be made, since this was asked before: a broker has likely
     /// gone. Asks nobody; a machine that went without a word is noticed by its silence, some seconds later.
     pub fn has_lost_a_broker(&self) -> bool {
-        // each is asked, and so forgets
-        self.routes().all().filter(|broker| broker.was_lost()).count() > 0
+        self.routes().was_one_lost()
+    }
+
+    /// Sees to a connection to the broker, so that [`Self::has_lost_a_broker`] tells its end too. Sends nothing where there is one.
+    pub async fn hold(&self, id: NodeId) -> Result<(), Error> {
+        let Some(broker) = self.routes().node(id) else { return Ok(()) };
+        broker.hold(&self.inner.options, self.until::<ApiVersionsRequest>()).await
     }
 
     /// When a call of kind `R` that starts now must be done.
@@ -58,7 +65,7 @@ impl Client {
     }
 
     pub(super) fn routes(&self) -> MutexGuard<'_, Routes> {
-        self.inner.routes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.routes.lock()
     }
 
     /// Asks any broker. KRaft brokers forward to the controller what is the controller's (KIP-590).

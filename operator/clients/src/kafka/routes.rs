@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sluice_core::view::kafka::{BrokerView, NodeId};
 
@@ -13,6 +14,7 @@ pub struct Routes {
     nodes: BTreeMap<NodeId, (Arc<Broker>, Serving)>,
     /// Answered last, so it is asked first.
     preferred: Option<Arc<Broker>>,
+    lost: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,8 +29,9 @@ impl Routes {
         // in the given order, each once
         let mut left = distinct;
         let bootstrap = bootstrap.iter().filter(|address| left.remove(address));
-        let bootstrap = bootstrap.map(|address| Arc::new(Broker::new(address.clone()))).collect();
-        Self { bootstrap, nodes: BTreeMap::new(), preferred: None }
+        let lost = Arc::new(AtomicBool::new(false));
+        let bootstrap = bootstrap.map(|address| Arc::new(Broker::new(address.clone(), &lost))).collect();
+        Self { bootstrap, nodes: BTreeMap::new(), preferred: None, lost }
     }
 
     /// Takes over the brokers of the cluster. Connections to addresses that stay are kept.
@@ -39,8 +42,9 @@ impl Routes {
             .iter()
             .map(|(id, view)| {
                 let address = Address::new(view.host.clone(), view.port);
-                let broker =
-                    known.get(&address).map_or_else(|| Arc::new(Broker::new(address.clone())), Arc::clone);
+                let broker = known
+                    .get(&address)
+                    .map_or_else(|| Arc::new(Broker::new(address.clone(), &self.lost)), Arc::clone);
                 (*id, (broker, if view.fenced { Serving::Fenced } else { Serving::Yes }))
             })
             .collect();
@@ -73,6 +77,12 @@ impl Routes {
     }
 
     /// Every broker that is known, some twice.
+    /// See [`super::Client::has_lost_a_broker`].
+    pub fn was_one_lost(&self) -> bool {
+        self.all().for_each(|broker| broker.sweep());
+        self.lost.swap(false, Ordering::Relaxed)
+    }
+
     pub fn all(&self) -> impl Iterator<Item = &Arc<Broker>> {
         self.bootstrap.iter().chain(self.nodes.values().map(|(broker, _)| broker))
     }

@@ -1,7 +1,8 @@
 //! TLS settings out of PEM files. With ring, whatever the process' default provider is.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,11 +15,11 @@ pub struct Tls(Arc<RwLock<Arc<ClientConfig>>>);
 
 impl Tls {
     pub fn replace(&self, config: ClientConfig) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *self.0.write() = Arc::new(config);
     }
 
     pub(super) fn current(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.read())
     }
 }
 

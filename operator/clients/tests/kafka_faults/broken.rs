@@ -1,10 +1,12 @@
 //! Answers that are none.
 
-use kafka_protocol::messages::{DescribeClusterRequest, MetadataRequest};
+use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse, MetadataRequest};
 use kafka_protocol::protocol::Request;
 use sluice_clients::kafka::{Error, Topics};
 
 use super::support::fake::{Asked, Fake, Reply};
+use super::support::kafka::free_port;
 use super::support::wait::until;
 use super::{client, cluster, told};
 
@@ -145,4 +147,50 @@ async fn a_connection_that_ends_between_calls_is_told_once() {
     assert!(!client.has_lost_a_broker());
     client.describe_cluster().await.unwrap();
     assert!(!client.has_lost_a_broker(), "the second one stays");
+}
+
+/// A cluster whose only broker has the id 7 and this address.
+fn of_one(asked: Asked, address: &str) -> Option<Reply> {
+    let (host, port) = address.rsplit_once(':').unwrap();
+    let broker = DescribeClusterBroker::default()
+        .with_broker_id(7.into())
+        .with_host(host.to_owned().into())
+        .with_port(port.parse().unwrap());
+    let response = DescribeClusterResponse::default()
+        .with_endpoint_type(1)
+        .with_cluster_id("c".to_owned().into())
+        .with_brokers(vec![broker]);
+    asked.answer::<DescribeClusterRequest>(&response)
+}
+
+#[tokio::test]
+async fn a_broker_that_nobody_asks_is_missed_too_once_it_is_held() {
+    let broker = Fake::start(|asked| match (asked.connection, asked.versions(0, 100)) {
+        (1, Some(answer)) => Some(Reply::Then(Box::new(answer))),
+        (_, answer) => answer,
+    })
+    .await;
+    let address = broker.address.clone();
+    let bootstrap = Fake::start(move |asked| of_one(asked, &address)).await;
+    let client = client(&[&bootstrap.address]);
+    client.describe_cluster().await.unwrap();
+    assert_eq!((broker.connections(), client.has_lost_a_broker()), (0, false));
+    client.hold(7).await.unwrap();
+    until("it is gone", async || client.has_lost_a_broker(), |lost| *lost).await;
+    for _ in 0..3 {
+        client.hold(7).await.unwrap();
+    }
+    assert_eq!((broker.connections(), client.has_lost_a_broker()), (2, false), "the second one stays");
+}
+
+#[tokio::test]
+async fn a_broker_whose_address_is_forgotten_was_lost() {
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let bootstrap = Fake::start(move |asked| of_one(asked, &nobody)).await;
+    let client = client(&[&bootstrap.address]);
+    client.describe_cluster().await.unwrap();
+    assert!(!client.has_lost_a_broker());
+    let error = client.describe_log_dirs(7).await.unwrap_err();
+    assert_eq!(error.reason(), "KafkaUnreachable");
+    assert!(client.has_lost_a_broker());
 }

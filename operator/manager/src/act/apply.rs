@@ -1,13 +1,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::meta::{Whose, whose};
@@ -81,7 +81,7 @@ impl Applier {
         let doing = format!("apply {kind} {key}");
         let hash = hash_of(&serde_json::to_string(wanted).unwrap_or_default());
         let place = (kind, key.clone());
-        let before = self.done.lock().expect("no panic while noting").get(&place).copied();
+        let before = self.done.lock().get(&place).copied();
         if let (Some(done), Some(seen)) = (before, seen)
             && done == (Done { wanted: hash, fingerprint: fingerprint(seen) })
         {
@@ -101,7 +101,7 @@ impl Applier {
         metrics.kube_write("apply", &place.0);
         let applied = deadline(&doing, api.patch(&key.name, &params, &patch)).await?;
         let after = Done { wanted: hash, fingerprint: fingerprint(applied.meta()) };
-        self.done.lock().expect("no panic while noting").insert(place, after);
+        self.done.lock().insert(place, after);
         let same = seen.is_some_and(|seen| seen.resource_version == applied.resource_version());
         Ok(if same { Applied::Unchanged } else { Applied::Changed })
     }
@@ -128,7 +128,7 @@ impl Applier {
             ..Default::default()
         };
         metrics.kube_write("delete", &kind);
-        self.done.lock().expect("no panic while noting").remove(&(kind.clone(), key.clone()));
+        self.done.lock().remove(&(kind.clone(), key.clone()));
         match deadline(&format!("delete {kind} {key}"), api.delete(&key.name, &params)).await {
             Ok(_) => Ok(true),
             Err(Error::Kube { source, .. }) if is_status(&source, &[404, 409]) => Ok(false),

@@ -1,8 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use parking_lot::Mutex;
 use sluice_core::cdc::Wanted;
 use sluice_core::cdc::snapshot::{self, Counted, Counts};
 use sluice_core::view::source::{Lsn, SourceView, TableName};
@@ -62,14 +63,14 @@ impl Counter {
     ) -> Counted {
         let status = pipeline.status.as_ref();
         let snapshot = status.and_then(|status| status.snapshot.as_ref());
-        let mut jobs = self.jobs.lock().expect("no panic while noting");
+        let mut jobs = self.jobs.lock();
         let Some(snapshot) = snapshot.filter(|snapshot| snapshot.state == snapshot::COUNTING) else {
             jobs.remove(&found.key);
             return Counted::NotYet;
         };
         let what = What { since: snapshot.since.clone(), tables: wanted.tables.clone() };
         if let Some(job) = jobs.get(&found.key).filter(|job| job.what == what) {
-            return job.state.lock().expect("no panic while noting").clone();
+            return job.state.lock().clone();
         }
         if !wanted.paused {
             let state = Arc::default();
@@ -88,7 +89,7 @@ impl Counter {
     }
 
     pub fn leave(&self, pipeline: &Key) {
-        self.jobs.lock().expect("no panic while noting").remove(pipeline);
+        self.jobs.lock().remove(pipeline);
     }
 }
 
@@ -117,7 +118,7 @@ impl Work {
                 }
             };
             let done = matches!(counted, Counted::Done(_) | Counted::GivenUp(_));
-            *self.state.lock().expect("no panic while noting") = counted;
+            *self.state.lock() = counted;
             if let Some(context) = self.context.upgrade() {
                 context.shelves.pipelines.wake(&self.pipeline);
             }

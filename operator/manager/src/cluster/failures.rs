@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use sluice_core::cluster::{Doing, Outcome};
 
 use crate::scope::Key;
@@ -25,7 +25,7 @@ struct Failure {
 impl Failures {
     /// The failure that still holds for this spec.
     pub fn standing(&self, key: &Key, generation: Option<i64>, doing: Doing) -> Option<Outcome> {
-        let mut recent = self.recent.lock().expect("no panic while looking up");
+        let mut recent = self.recent.lock();
         let place = (key.clone(), doing);
         let failure = recent.get(&place)?;
         if failure.generation == generation && failure.at.elapsed() < AGAIN {
@@ -38,12 +38,12 @@ impl Failures {
     pub fn note(&self, key: &Key, generation: Option<i64>, doing: Doing, outcome: &Outcome) {
         if *outcome != Outcome::Done {
             let failure = Failure { at: Instant::now(), generation, outcome: outcome.clone() };
-            self.recent.lock().expect("no panic while noting").insert((key.clone(), doing), failure);
+            self.recent.lock().insert((key.clone(), doing), failure);
         }
     }
 
     pub fn forget(&self, key: &Key) {
-        self.recent.lock().expect("no panic while forgetting").retain(|(other, _), _| other != key);
+        self.recent.lock().retain(|(other, _), _| other != key);
     }
 }
 
@@ -61,6 +61,6 @@ mod tests {
         assert_eq!(failures.standing(&key, Some(1), Doing::Alter), Some(failed));
         assert_eq!(failures.standing(&key, Some(2), Doing::Alter), None, "another spec is tried at once");
         failures.forget(&key);
-        assert!(failures.recent.lock().unwrap().is_empty());
+        assert!(failures.recent.lock().is_empty());
     }
 }

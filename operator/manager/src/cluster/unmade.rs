@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, ListParams};
+use parking_lot::Mutex;
 use sluice_core::cluster::{Seen, Unmade, without_pod};
 use tracing::debug;
 
@@ -35,7 +35,7 @@ impl Missing {
     }
 
     fn overdue(&self, key: &Key, missing: Vec<(String, String)>, now: Instant) -> Vec<(String, String)> {
-        let mut all = self.since.lock().expect("no panic while counting");
+        let mut all = self.since.lock();
         if missing.is_empty() {
             all.remove(key);
             return missing;
@@ -50,21 +50,21 @@ impl Missing {
 
     /// What is in the way of one pod is in the way of all, nearly always: one answer per StatefulSet.
     async fn words(&self, context: &Context, stateful_set: &Key, pod: &str) -> Option<String> {
-        let known = self.words.lock().expect("no panic while reading").get(stateful_set).cloned();
+        let known = self.words.lock().get(stateful_set).cloned();
         if let Some((_, words)) = known.filter(|(at, _)| at.elapsed() < HOLDS) {
             return words;
         }
         let words = ask(context, stateful_set, pod).await;
         let answer = (Instant::now(), words.clone());
-        self.words.lock().expect("no panic while noting").insert(stateful_set.clone(), answer);
+        self.words.lock().insert(stateful_set.clone(), answer);
         words
     }
 
     pub fn forget(&self, key: &Key) {
-        self.since.lock().expect("no panic while forgetting").remove(key);
+        self.since.lock().remove(key);
         let of_it =
             |set: &Key| set.namespace == key.namespace && set.name.starts_with(&format!("{}-", key.name));
-        self.words.lock().expect("no panic while forgetting").retain(|set, _| !of_it(set));
+        self.words.lock().retain(|set, _| !of_it(set));
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(missing.overdue(&key, pods(&[1]), begin + GRACE / 2), []);
         assert_eq!(missing.overdue(&key, pods(&[0, 1]), begin + GRACE), pods(&[1]), "0 was there meanwhile");
         assert_eq!(missing.overdue(&key, pods(&[]), begin + GRACE), []);
-        assert!(missing.since.lock().unwrap().is_empty());
+        assert!(missing.since.lock().is_empty());
     }
 
     #[test]

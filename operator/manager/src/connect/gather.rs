@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Mutex;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ApiResource, DynamicObject};
+use parking_lot::Mutex;
 use sluice_core::connect::credentials::{self, Found, SecretKey};
 use sluice_core::connect::{Wanted, names};
 use sluice_core::referent;
@@ -30,12 +30,12 @@ struct Clean {
 impl Gathered {
     /// Any Secret may have changed.
     pub fn forget_all(&self) {
-        self.clean.lock().expect("no panic while noting").clear();
+        self.clean.lock().clear();
     }
 
     /// One of the Secrets has changed, or may have.
     pub fn forget(&self, connect: &Key) {
-        self.clean.lock().expect("no panic while noting").remove(connect);
+        self.clean.lock().remove(connect);
     }
 }
 
@@ -71,7 +71,7 @@ pub async fn gather(context: &Context, key: &Key, wanted: &Wanted) -> Result<boo
     let clean = Clean { references, resource_version: version() };
     // before the Secrets are read: one that changes meanwhile takes this away again, and the next pass reads it
     {
-        let mut all = context.gathered.clean.lock().expect("no panic while noting");
+        let mut all = context.gathered.clean.lock();
         if clean.resource_version.is_some() && all.get(key) == Some(&clean) {
             return Ok(false);
         }

@@ -18,7 +18,7 @@ pub async fn survived(what: &'static str, of: &impl Display, work: impl Future<O
     ended.is_ok()
 }
 
-/// Work that begins anew where it panics. `blind`: what it has seen is not believed any more.
+/// Work that begins anew where it panics. `blind`: what it has seen is not believed any more, and who relies on it is told.
 pub async fn unending<F: Future<Output = ()>>(
     what: &'static str,
     of: &impl Display,
@@ -26,15 +26,17 @@ pub async fn unending<F: Future<Output = ()>>(
     blind: impl Fn(&'static str),
 ) {
     while !survived(what, of, begin()).await {
-        blind("Sluice itself failed while it looked, and begins anew. Its log says why");
+        let why = "Sluice itself failed while it looked, and begins anew. Its log says why";
+        survived(what, of, async { blind(why) }).await;
         tokio::time::sleep(AGAIN).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -44,7 +46,7 @@ mod tests {
         let look = || async {
             assert!(begun.fetch_add(1, Ordering::Relaxed) >= 2, "a defect, made for this test");
         };
-        unending("test", &"it", look, |why| told.lock().unwrap().push(why)).await;
-        assert_eq!((begun.into_inner(), told.into_inner().unwrap().len()), (3, 2));
+        unending("test", &"it", look, |why| told.lock().push(why)).await;
+        assert_eq!((begun.into_inner(), told.into_inner().len()), (3, 2));
     }
 }

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::Api;
+use parking_lot::Mutex;
 use sluice_core::meta::Owner;
 use sluice_core::pki::{self, Bundle, Refusal};
 
@@ -60,7 +61,7 @@ impl Vault {
         let uid = &owner.reference.uid;
         let seen = Secret::seen(&context.children, &key).and_then(|meta| meta.resource_version);
         let before = {
-            let known = self.known.lock().expect("no panic while looking up");
+            let known = self.known.lock();
             let known = known.get(&key).filter(|known| known.owner == *uid);
             if let Some(known) = known.filter(|known| seen.is_some() && known.version == seen) {
                 return Ok(Found::There(Arc::clone(&known.bundle)));
@@ -113,12 +114,12 @@ impl Vault {
     }
 
     fn note(&self, key: Key, known: Known) {
-        self.known.lock().expect("no panic while noting").insert(key, known);
+        self.known.lock().insert(key, known);
     }
 
     /// What belonged to an object that is gone.
     pub fn forget(&self, owner: Option<&str>) {
-        let mut known = self.known.lock().expect("no panic while forgetting");
+        let mut known = self.known.lock();
         known.retain(|_, known| Some(known.owner.as_str()) != owner);
     }
 }

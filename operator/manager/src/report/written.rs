@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 
 use crate::scope::Key;
 
@@ -27,14 +27,14 @@ impl Written {
         let gone = answer.meta().deletion_timestamp.is_some() && answer.finalizers().is_empty();
         let last = if gone { Some(Last::Gone(answer.uid())) } else { version(answer).map(Last::Version) };
         if let Some(last) = last {
-            self.last.lock().expect("no panic while noting").insert(place::<K>(key), last);
+            self.last.lock().insert(place::<K>(key), last);
         }
     }
 
     /// Whether `copy` is older than our last write. Once the watch has caught up there is nothing to remember.
     pub fn is_ahead_of<K: Resource<DynamicType = ()>>(&self, copy: &K) -> bool {
         let key = place::<K>(&Key::of(copy));
-        let mut last = self.last.lock().expect("no panic while comparing");
+        let mut last = self.last.lock();
         let ahead = match last.get(&key) {
             Some(Last::Version(written)) => version(copy).is_some_and(|seen| seen < *written),
             Some(Last::Gone(uid)) => copy.uid() == *uid,
@@ -47,7 +47,7 @@ impl Written {
     }
 
     pub fn forget<K: Resource<DynamicType = ()>>(&self, key: &Key) {
-        self.last.lock().expect("no panic while forgetting").remove(&place::<K>(key));
+        self.last.lock().remove(&place::<K>(key));
     }
 }
 

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 use sluice_core::referent::Referent;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -129,7 +130,7 @@ where
 
     /// Notes how a pass ended; how many have failed in a row.
     pub fn note(&self, key: &Key, failed: bool) -> u32 {
-        let mut failures = self.failures.lock().expect("no panic while counting");
+        let mut failures = self.failures.lock();
         if failed {
             let count = failures.entry(key.clone()).or_default();
             *count += 1;

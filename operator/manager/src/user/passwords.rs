@@ -1,9 +1,9 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::Api;
+use parking_lot::Mutex;
 use ring::rand::SecureRandom as _;
 use sluice_core::meta::Owner;
 use sluice_core::user::{COMPONENT, Given, secret, secret_name};
@@ -27,7 +27,7 @@ impl Passwords {
         let key = Key { namespace: owner.namespace.clone(), name: name.clone() };
         let seen = Secret::seen(&context.children, &key).and_then(|meta| meta.resource_version);
         if let Some(seen) = &seen {
-            let known = self.known.lock().expect("no panic while looking up");
+            let known = self.known.lock();
             if let Some((_, password)) = known.get(&key).filter(|(version, _)| version == seen) {
                 return Ok(password.clone());
             }
@@ -40,14 +40,14 @@ impl Passwords {
         let password = secret::password(&found);
         if let Some(version) = found.resource_version() {
             let known = (version, password.clone());
-            self.known.lock().expect("no panic while noting").insert(key, known);
+            self.known.lock().insert(key, known);
         }
         Ok(password)
     }
 
     pub fn forget(&self, user: &Key) {
         let secret = user.sibling(&secret_name(&user.name));
-        self.known.lock().expect("no panic while forgetting").remove(&secret);
+        self.known.lock().remove(&secret);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A broker that answers with what is dreamt, on the loopback: the client goes all of its way.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, BytesMut};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
@@ -9,6 +9,7 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, BrokerId, DescribeClusterRequest, DescribeClusterResponse,
 };
 use kafka_protocol::protocol::{Encodable, Request};
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -21,12 +22,12 @@ pub struct Script(Arc<Mutex<Vec<u8>>>);
 
 impl Script {
     pub fn set(&self, bytes: &[u8]) {
-        bytes.clone_into(&mut self.0.lock().expect("no panic"));
+        bytes.clone_into(&mut self.0.lock());
     }
 
     /// The body of an answer, without its header. `None`: there is none of this kind.
     fn answer(&self, key: i16) -> Option<Vec<u8>> {
-        let mut bytes = self.0.lock().expect("no panic");
+        let mut bytes = self.0.lock();
         let mut dream = Dream(&bytes);
         let damage = dream.byte().unwrap_or(0);
         let body =

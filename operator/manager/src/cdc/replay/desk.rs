@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use sluice_core::cdc::replay::{Bound, Sums};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -79,22 +80,22 @@ pub enum Outcome {
 
 impl State {
     pub fn note(&self, change: impl FnOnce(&mut Progress)) {
-        change(&mut self.0.lock().expect("no panic while noting"));
+        change(&mut self.0.lock());
     }
 
     pub fn seen(&self) -> Progress {
-        self.0.lock().expect("no panic while noting").clone()
+        self.0.lock().clone()
     }
 
     /// Since when it is to end.
     pub fn left(&self) -> Option<Instant> {
-        self.0.lock().expect("no panic while noting").left
+        self.0.lock().left
     }
 }
 
 impl Desk {
     fn seats(&self) -> MutexGuard<'_, Seats> {
-        let mut seats = self.0.lock().expect("no panic while noting");
+        let mut seats = self.0.lock();
         seats.leaving.retain(|task| !task.is_finished());
         seats
     }

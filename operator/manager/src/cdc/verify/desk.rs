@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use sluice_core::cdc::verify::Outcome;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -34,7 +35,7 @@ pub struct State {
 
 impl State {
     pub fn end(&self, outcome: Outcome) {
-        *self.outcome.lock().expect("no panic while noting") = Some(outcome);
+        *self.outcome.lock() = Some(outcome);
     }
 }
 
@@ -49,18 +50,18 @@ pub enum Seen {
 
 impl Desk {
     pub fn seen(&self, pipeline: &Key, job: &Job) -> Seen {
-        let seats = self.seats.lock().expect("no panic while noting");
+        let seats = self.seats.lock();
         // one that was asked for otherwise meanwhile answers another question
         let Some(seat) = seats.get(pipeline).filter(|seat| seat.job == *job && seat.task.is_some()) else {
             return Seen::Nothing;
         };
-        let outcome = seat.state.outcome.lock().expect("no panic while noting").clone();
+        let outcome = seat.state.outcome.lock().clone();
         outcome.map_or_else(|| Seen::Running(seat.state.rows.load(Ordering::Relaxed)), Seen::Ended)
     }
 
     /// Whether the job may begin: then its place is kept until it does, or the pipeline stops.
     pub fn take(&self, pipeline: &Key, job: &Job) -> bool {
-        let mut seats = self.seats.lock().expect("no panic while noting");
+        let mut seats = self.seats.lock();
         let others = || seats.iter().filter(|(key, _)| *key != pipeline);
         let server = |job: &Job| (job.source.host(), job.source.port);
         if others().count() >= AT_ONCE || others().any(|(_, seat)| server(&seat.job) == server(job)) {
@@ -76,7 +77,7 @@ impl Desk {
         pipeline: &Key,
         work: impl FnOnce(Arc<State>) -> F,
     ) {
-        let mut seats = self.seats.lock().expect("no panic while noting");
+        let mut seats = self.seats.lock();
         if let Some(seat) = seats.get_mut(pipeline) {
             seat.task = Some(AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&seat.state)))));
         }
@@ -84,6 +85,6 @@ impl Desk {
 
     /// The pipeline compares nothing any more.
     pub fn leave(&self, pipeline: &Key) {
-        self.seats.lock().expect("no panic while noting").remove(pipeline);
+        self.seats.lock().remove(pipeline);
     }
 }

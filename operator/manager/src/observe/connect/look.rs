@@ -24,9 +24,14 @@ const WHOLE: u64 = 30;
 
 /// Looks at the cluster for ever.
 pub async fn observe(world: Arc<World>, context: Weak<Context>) {
-    let rounds = || rounds(&world, &context);
-    unending("look at Connect", &world.key, rounds, |why| world.failed(Timestamp::now(), why.to_owned()))
-        .await;
+    let blind = |why: &str| {
+        let before = world.sight();
+        world.failed(Timestamp::now(), why.to_owned());
+        if let Some(context) = context.upgrade() {
+            context.connect_seen(&world.key, &before, &world.sight());
+        }
+    };
+    unending("look at Connect", &world.key, || rounds(&world, &context), blind).await;
 }
 
 async fn rounds(world: &Arc<World>, context: &Weak<Context>) {

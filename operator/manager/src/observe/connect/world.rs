@@ -1,9 +1,10 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sluice_clients::connect::Client;
 use sluice_core::view::Sight;
 use sluice_core::view::connect::{ConnectView, ConnectorView};
@@ -64,7 +65,7 @@ impl World {
     }
 
     pub fn set_workers(&self, workers: Workers) {
-        let mut present = self.workers.lock().expect("no panic while noting");
+        let mut present = self.workers.lock();
         if *present != workers {
             *present = workers;
             self.look_soon();
@@ -72,13 +73,13 @@ impl World {
     }
 
     pub(super) fn workers(&self) -> Workers {
-        self.workers.lock().expect("no panic while noting").clone()
+        self.workers.lock().clone()
     }
 
     /// Notes that we gave the connector an order.
     pub fn ordered(&self, connector: &str) {
         let view = self.connector(connector);
-        let mut ordered = self.ordered.lock().expect("no panic while noting");
+        let mut ordered = self.ordered.lock();
         ordered.insert(connector.to_owned(), (Instant::now(), view));
         self.look_soon();
     }
@@ -86,7 +87,7 @@ impl World {
     /// Whether the view of this connector may be older than our last order.
     pub fn is_settling(&self, connector: &str) -> bool {
         let now = self.connector(connector);
-        let mut ordered = self.ordered.lock().expect("no panic while noting");
+        let mut ordered = self.ordered.lock();
         let Some((at, before)) = ordered.get(connector) else { return false };
         let same = match (before, &now) {
             (Some(before), Some(now)) => Arc::ptr_eq(before, now),
@@ -102,7 +103,7 @@ impl World {
 
     /// Whether any connector is.
     pub(super) fn anything_settles(&self) -> bool {
-        let ordered = self.ordered.lock().expect("no panic while noting");
+        let ordered = self.ordered.lock();
         ordered.values().any(|(at, _)| at.elapsed() < SETTLING)
     }
 

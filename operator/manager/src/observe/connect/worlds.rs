@@ -1,7 +1,8 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sluice_clients::connect::{Client, Deadlines};
 use sluice_core::connect::names;
 use tokio_util::task::AbortOnDropHandle;
@@ -25,7 +26,7 @@ struct Entry {
 impl Worlds {
     /// The world of a Connect cluster, started if there is none.
     pub fn ensure(&self, context: &Arc<Context>, key: &Key) -> Arc<World> {
-        let mut entries = self.entries.lock().expect("no panic while holding the worlds");
+        let mut entries = self.entries.lock();
         if let Some(entry) = entries.get(key) {
             return Arc::clone(&entry.world);
         }
@@ -40,12 +41,12 @@ impl Worlds {
     }
 
     pub fn get(&self, key: &Key) -> Option<Arc<World>> {
-        let entries = self.entries.lock().expect("no panic while holding the worlds");
+        let entries = self.entries.lock();
         entries.get(key).map(|entry| Arc::clone(&entry.world))
     }
 
     /// Stops looking at a Connect cluster that is gone.
     pub fn forget(&self, key: &Key) {
-        self.entries.lock().expect("no panic while holding the worlds").remove(key);
+        self.entries.lock().remove(key);
     }
 }

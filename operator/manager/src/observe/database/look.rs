@@ -9,7 +9,7 @@ use tracing::{debug, info};
 
 use super::entry::{self, Failure};
 use super::eyes::{Eyes, changed};
-use super::world::World;
+use super::world::{Seen, World};
 use crate::context::Context;
 use crate::observe::survive::unending;
 
@@ -25,7 +25,11 @@ const BUSY: Duration = Duration::from_mins(1);
 /// Looks at the database for ever.
 pub async fn observe<V: Eyes>(world: Arc<World<V>>, context: Weak<Context>) {
     let blind = |why: &str| {
+        let before = world.seen();
         world.failed(Timestamp::now(), &Failure { trouble: Trouble::Failed, text: why.to_owned() });
+        if let Some(context) = context.upgrade() {
+            tell(&world, &context, &before);
+        }
     };
     unending("look at a database", &world.place.host(), || rounds(&world, &context), blind).await;
 }
@@ -39,11 +43,7 @@ async fn rounds<V: Eyes>(world: &Arc<World<V>>, context: &Weak<Context>) {
         let after = world.seen();
         {
             let Some(context) = context.upgrade() else { return };
-            if changed(&before, &after) {
-                for pipeline in world.pipelines() {
-                    context.shelves.pipelines.wake(&pipeline);
-                }
-            }
+            tell(world, &context, &before);
         }
         let pause = match (after.sight.current(), world.question().brisk) {
             (None, _) => AGAIN,
@@ -51,6 +51,15 @@ async fn rounds<V: Eyes>(world: &Arc<World<V>>, context: &Weak<Context>) {
             (Some(_), false) => V::STEADY,
         };
         asked = world.pause(pause).await || world.question().brisk;
+    }
+}
+
+/// Wakes those that rely on the database, where it is not as it was `before`.
+fn tell<V: Eyes>(world: &World<V>, context: &Context, before: &Seen<V>) {
+    if changed(before, &world.seen()) {
+        for pipeline in world.pipelines() {
+            context.shelves.pipelines.wake(&pipeline);
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sluice_clients::postgres::{Password, Session, Tls};
 use sluice_core::cdc::Look;
 use sluice_core::view::Sight;
@@ -145,7 +146,7 @@ impl<V> World<V> {
     }
 
     pub(super) fn interest(&self, pipeline: &Key, interest: Interest) {
-        let mut interests = self.interests.lock().expect("no panic while noting");
+        let mut interests = self.interests.lock();
         let asks_more = interests.get(pipeline).is_none_or(|before| {
             before.tables != interest.tables
                 || before.publication != interest.publication
@@ -160,18 +161,18 @@ impl<V> World<V> {
 
     /// Whether anybody is left who wants to know.
     pub(super) fn lose_interest(&self, pipeline: &Key) -> bool {
-        let mut interests = self.interests.lock().expect("no panic while noting");
+        let mut interests = self.interests.lock();
         interests.remove(pipeline);
         !interests.is_empty()
     }
 
     pub fn pipelines(&self) -> Vec<Key> {
-        self.interests.lock().expect("no panic while noting").keys().cloned().collect()
+        self.interests.lock().keys().cloned().collect()
     }
 
     /// What all of them want to know, whether one waits, and whether all are leaving.
     pub(super) fn question(&self) -> Interest {
-        let interests = self.interests.lock().expect("no panic while noting");
+        let interests = self.interests.lock();
         let leaving = interests.values().all(|interest| interest.leaving);
         let mut all = Interest { leaving, ..Interest::default() };
         for interest in interests.values() {
@@ -182,7 +183,7 @@ impl<V> World<V> {
     }
 
     pub(super) fn publications(&self) -> BTreeSet<String> {
-        let interests = self.interests.lock().expect("no panic while noting");
+        let interests = self.interests.lock();
         interests.values().filter_map(|interest| interest.publication.clone()).collect()
     }
 
@@ -196,20 +197,20 @@ impl<V> World<V> {
     }
 
     pub(super) fn keys(&self) -> Option<Keys> {
-        self.keys.lock().expect("no panic while noting").current.clone()
+        self.keys.lock().current.clone()
     }
 
     pub(super) fn set_keys(&self, keys: Option<Keys>) {
-        self.keys.lock().expect("no panic while noting").current = keys;
+        self.keys.lock().current = keys;
     }
 
     pub(super) fn keys_worked(&self, keys: Keys) {
-        self.keys.lock().expect("no panic while noting").worked = Some(keys);
+        self.keys.lock().worked = Some(keys);
     }
 
     /// What those who leave may still clean up with: a Secret is often deleted in one go with its pipeline.
     pub(super) fn parting_keys(&self) -> Option<Keys> {
-        let worked = self.keys.lock().expect("no panic while noting").worked.clone();
+        let worked = self.keys.lock().worked.clone();
         worked.filter(|_| self.question().leaving)
     }
 

@@ -1,7 +1,8 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::eyes::Eyes;
@@ -36,7 +37,7 @@ impl<V: Eyes> Worlds<V> {
         pipeline: &Key,
         interest: Interest,
     ) -> Arc<World<V>> {
-        let mut entries = self.entries.lock().expect("no panic while holding the worlds");
+        let mut entries = self.entries.lock();
         let entry = entries.entry(place.clone()).or_insert_with(|| {
             let world = Arc::new(World::new(place, Arc::clone(&context.shared), Timestamp::now()));
             world.interest(pipeline, interest.clone());
@@ -50,20 +51,20 @@ impl<V: Eyes> Worlds<V> {
 
     /// A database that this pipeline wants to know of.
     pub fn of(&self, pipeline: &Key) -> Option<Arc<World<V>>> {
-        let entries = self.entries.lock().expect("no panic while holding the worlds");
+        let entries = self.entries.lock();
         let wants = |world: &World<V>| world.pipelines().contains(pipeline);
         entries.values().find(|entry| wants(&entry.world)).map(|entry| Arc::clone(&entry.world))
     }
 
     /// The pipeline wants to know of these places only. What nobody wants to know of is looked at no more.
     pub fn only(&self, pipeline: &Key, places: &HashSet<Place>) {
-        let mut entries = self.entries.lock().expect("no panic while holding the worlds");
+        let mut entries = self.entries.lock();
         entries.retain(|place, entry| places.contains(place) || entry.world.lose_interest(pipeline));
     }
 
     /// A Secret has changed.
     pub fn secret_changed(&self, secret: &Key) {
-        let entries = self.entries.lock().expect("no panic while holding the worlds");
+        let entries = self.entries.lock();
         for (place, entry) in entries.iter() {
             if place.names_secret(&secret.namespace, &secret.name) {
                 entry.world.secret_changed();

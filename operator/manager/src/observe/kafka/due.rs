@@ -1,6 +1,5 @@
-use std::sync::Mutex;
-
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 /// Which kind of step is due, and since when. What made it due may be newer than all that was seen of Kafka.
 #[derive(Default)]
@@ -9,7 +8,7 @@ pub struct Due(Mutex<Option<(&'static str, Timestamp)>>);
 impl Due {
     /// Whether a look that began at `looked_at` shows what there was when such a step was found to be due, or later.
     pub fn is_shown(&self, step: Option<&'static str>, looked_at: Option<Timestamp>, now: Timestamp) -> bool {
-        let mut due = self.0.lock().expect("no panic while reading a time");
+        let mut due = self.0.lock();
         *due = step.map(|step| due.filter(|(known, _)| *known == step).unwrap_or((step, now)));
         due.zip(looked_at).is_some_and(|((_, since), looked_at)| looked_at > since)
     }

@@ -37,8 +37,14 @@ const SLICE: usize = 1000;
 
 /// Looks at the cluster for ever.
 pub async fn observe(world: Arc<World>, context: Weak<Context>) {
-    let rounds = || rounds(&world, &context);
-    unending("look at Kafka", &world.key, rounds, |why| world.failed(Timestamp::now(), why.to_owned())).await;
+    let blind = |why: &str| {
+        let before = world.sight();
+        world.failed(Timestamp::now(), why.to_owned());
+        if let Some(context) = context.upgrade() {
+            context.kafka_seen(&world.key, &before, &world.sight());
+        }
+    };
+    unending("look at Kafka", &world.key, || rounds(&world, &context), blind).await;
 }
 
 async fn rounds(world: &Arc<World>, context: &Weak<Context>) {
@@ -62,12 +68,26 @@ async fn rounds(world: &Arc<World>, context: &Weak<Context>) {
             }
         }
         round.requests = 0;
+        hold(world, &client, &mut round).await;
         let is_brisk = round.is_brisk(world, &client);
         let pause = if after.current().is_some() && !is_brisk { STEADY } else { BRISK };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = world.nudged() => {}
             () = lost(&client), if pause == STEADY => round.lost = Some(Instant::now()),
+        }
+    }
+}
+
+/// Sees to a connection to each broker, so that none goes unnoticed, until one cannot be had: then there is one to be missed.
+async fn hold(world: &World, client: &Client, round: &mut Round) {
+    let sight = world.sight();
+    for id in sight.current().iter().flat_map(|view| view.serving()) {
+        if round.misses_a_broker(client) {
+            return;
+        }
+        if let Err(error) = client.hold(id).await {
+            debug!(cluster = %world.key, broker = id, error = %chain(&error), "no connection");
         }
     }
 }

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sluice_clients::kafka::Client;
 use sluice_core::cluster::DynamicConfigs;
 use sluice_core::user::Changes;
@@ -97,7 +98,7 @@ impl World {
     pub fn trusted(&self) -> Arc<Sight<ClusterView>> {
         let sight = self.sight();
         let wanted = self.cluster_id.load();
-        let mut replaced_since = self.replaced_since.lock().expect("no panic while reading a time");
+        let mut replaced_since = self.replaced_since.lock();
         let Some((view, wanted)) =
             sight.latest().zip(wanted.as_ref()).filter(|(v, id)| v.cluster_id != ***id)
         else {
@@ -119,13 +120,13 @@ impl World {
     }
 
     pub fn looked_at(&self) -> Option<Timestamp> {
-        *self.looked_at.lock().expect("no panic while reading a time")
+        *self.looked_at.lock()
     }
 
     /// Notes that a step was made, or may have been: what was seen before it is no ground for another one.
     pub fn stepped(&self) {
-        *self.stepped.lock().expect("no panic while writing a time") = Some(Instant::now());
-        *self.looked_at.lock().expect("no panic while writing a time") = None;
+        *self.stepped.lock() = Some(Instant::now());
+        *self.looked_at.lock() = None;
     }
 
     pub fn dynamic(&self) -> Option<DynamicConfigs> {
@@ -220,7 +221,7 @@ impl World {
 
     /// Whether we changed the quorum or the brokers' configuration at `when` or later.
     pub(super) fn stepped_since(&self, when: Instant) -> bool {
-        self.stepped.lock().expect("no panic while reading a time").is_some_and(|stepped| stepped >= when)
+        self.stepped.lock().is_some_and(|stepped| stepped >= when)
     }
 
     /// Asks for a look now rather than at the next round.
@@ -234,12 +235,11 @@ impl World {
 
     /// Takes in a look that began at `began`. What we changed shortly before or during it stays as we know it.
     pub(super) fn looked(&self, mut look: Look, began: Instant) {
-        let stepped = *self.stepped.lock().expect("no panic while reading a time");
+        let stepped = *self.stepped.lock();
         if stepped.is_none_or(|stepped| began > stepped) {
-            *self.looked_at.lock().expect("no panic while writing a time") =
-                Timestamp::now().checked_sub(began.elapsed()).ok();
+            *self.looked_at.lock() = Timestamp::now().checked_sub(began.elapsed()).ok();
         }
-        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settling = self.settling.lock();
         settling.retain(|_, changed| *changed + SETTLING > began);
         let sight = self.sight.load();
         let previous = sight.latest();
@@ -263,7 +263,7 @@ impl World {
 
     /// Takes in described configs, read by a request that began at `began`.
     pub(super) fn described(&self, configs: Vec<(String, TopicConfigs)>, began: Instant) {
-        let settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let settling = self.settling.lock();
         let sight = self.sight.load();
         if let Sight::Clear(view) = sight.as_ref() {
             let tuned = self.moves.tuned();
@@ -279,14 +279,14 @@ impl World {
     }
 
     pub(super) fn failed(&self, now: Timestamp, error: String) {
-        let _settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _settling = self.settling.lock();
         let next = self.sight.load().failed(now, error);
         self.sight.store(Arc::new(next));
     }
 
     /// Shows at once what a change of ours made of some topics (`None`: gone).
     pub(super) fn changed(&self, topics: BTreeMap<String, Option<TopicView>>) {
-        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settling = self.settling.lock();
         let sight = self.sight.load();
         let Some(view) = sight.current() else { return };
         let mut next = ClusterView::clone(view);

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sluice_clients::kafka::tls::Tls;
 use sluice_clients::kafka::{Client, Options};
 use sluice_core::pki::Bundle;
@@ -49,7 +50,7 @@ impl Worlds {
         bootstrap: &[String],
         identity: Option<&Bundle>,
     ) -> Result<Arc<World>, Error> {
-        let mut entries = self.entries.lock().expect("no panic while holding the worlds");
+        let mut entries = self.entries.lock();
         let unusable =
             |source| Error::Certificate { doing: format!("connect to KafkaCluster {key}"), source };
         if let Some(entry) = entries.get_mut(key).filter(|entry| entry.bootstrap == bootstrap) {
@@ -99,14 +100,14 @@ impl Worlds {
     }
 
     pub fn get(&self, key: &Key) -> Option<Arc<World>> {
-        let entries = self.entries.lock().expect("no panic while holding the worlds");
+        let entries = self.entries.lock();
         entries.get(key).map(|entry| Arc::clone(&entry.world))
     }
 
     /// Makes a change in a cluster's topics, together with what others want at the same time.
     pub async fn change(&self, key: &Key, change: Change) -> Result<(), Refusal> {
         let batches = {
-            let entries = self.entries.lock().expect("no panic while holding the worlds");
+            let entries = self.entries.lock();
             entries.get(key).map(|entry| entry.batches.clone())
         };
         let made = match batches {
@@ -122,7 +123,7 @@ impl Worlds {
     /// any more.
     pub async fn change_user(&self, world: &Arc<World>, wish: UserWish) -> Option<Result<(), user::Refusal>> {
         let crowd = {
-            let entries = self.entries.lock().expect("no panic while holding the worlds");
+            let entries = self.entries.lock();
             let entry = entries.get(&world.key).filter(|entry| Arc::ptr_eq(&entry.world, world))?;
             entry.crowd.clone()
         };
@@ -131,6 +132,6 @@ impl Worlds {
 
     /// Stops looking at a cluster that is gone.
     pub fn forget(&self, key: &Key) {
-        self.entries.lock().expect("no panic while holding the worlds").remove(key);
+        self.entries.lock().remove(key);
     }
 }
