@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::canary::CanaryStatus;
+
 /// How the cluster is, beyond whether it is ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -11,6 +13,10 @@ pub struct Health {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["broker"]))]
     pub disks: Vec<DiskStatus>,
+    /// What became of Sluice's own records, by listener; where `spec.canary` asks for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["listener"]))]
+    pub canary: Vec<CanaryStatus>,
 }
 
 /// A broker's disk, as the broker tells it.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Scalar;
+use crate::canary::Canary;
 use crate::certificates::{CertificateStatus, Certificates};
 use crate::common::{DeletionPolicy, Jvm, NetworkPolicy, PodTemplate, Resources};
 pub use crate::health::{DiskStatus, Health, TopicSize};
@@ -114,6 +115,10 @@ pub struct KafkaClusterSpec {
     /// When and how fast replicas move between brokers. Default: by themselves, at 50 MiB a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<Rebalance>,
+    /// Has Sluice write and read records of its own, through each listener, and tell in `status.health.canary` how long that takes and where
+    /// it fails. Default: none. `canary: {}` is one every ten seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
     /// How nodes are restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutPolicy>,

@@ -1,9 +1,10 @@
 //! The API of `sluice.dev/v1alpha1`: what YAML can say. Types only.
 //!
-//! One file per kind; `certificates`, `health`, `listener`, `rebalance` and `rollout` are parts of a KafkaCluster; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
+//! One file per kind; `canary`, `certificates`, `health`, `listener`, `rebalance` and `rollout` are parts of a KafkaCluster; `common` holds what several kinds share, `schema` mends generated schemas to Kubernetes'
 //! taste, `scalar` is a config value as people write it (`2`, `true`, `"7d"`).
 //! `all` returns every CRD, ready to be applied.
 
+pub mod canary;
 pub mod cdc_pipeline;
 pub mod certificates;
 pub mod common;

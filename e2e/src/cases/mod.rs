@@ -12,6 +12,7 @@ use crate::scene::Scene;
 mod adhoc;
 mod away;
 mod blocking;
+mod canary;
 mod change;
 mod cluster;
 mod connector;
@@ -110,6 +111,8 @@ cases! {
         "the node that founded the quorum loses the quorum's log: it joins the others again, no topic and no record is lost";
     "K19" Own Beside 150 cluster::k19_a_deleted_cluster_is_made_again_at_once,
         "a cluster is deleted and made again at once under the same name: it waits for the end of the first, and comes up with nodes of its own";
+    "K20" Own Beside 70 canary::k20_records_go_through_every_listener,
+        "Sluice's own records go through every listener kind: status has their latency, and says within 10 s where they do not get through";
     "S1" Own Beside 70 secure::s1_nobody_gets_in_without_a_certificate,
         "nobody reaches the ports of controllers, brokers and Sluice; were they open, no certificate, a forged one or a user's lets nobody in";
     "S2" Own Beside 40 secure::s2_a_secret_that_was_deleted_comes_back_as_it_was,

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
-use sluice_clients::kafka::{Address, Client, Code, Error, Items, NewTopic, Topics, VoterListener};
+use sluice_clients::kafka::{
+    Address, Client, Code, Credentials, Error, Items, NewRecord, NewTopic, Options, Peeked, TopicPartition,
+    Topics, VoterListener,
+};
 use sluice_core::cluster::{access_changes, certificates};
 use sluice_core::user::Changes;
 use sluice_core::view::kafka::{Acl, Operation, Pattern, Permission, ResourceKind};
@@ -32,6 +35,7 @@ async fn only_who_has_a_certificate_gets_in_and_only_who_has_rights_gets_on() {
     nobody_else_may_do_anything(&kafka).await;
     rules_let_clients_in_and_not_further(&kafka, &own).await;
     clients_come_as_their_listener_wants(&kafka, &own).await;
+    a_password_is_said_without_being_told(&kafka).await;
     users_change_without_a_restart(&kafka, &own).await;
     a_certificate_of_a_user_opens_the_listener_for_users_and_no_other(&kafka, &own).await;
 }
@@ -145,6 +149,29 @@ async fn clients_come_as_their_listener_wants(kafka: &Secure, own: &Client) {
         assert_eq!(done, expected.is_none(), "{topic} by {listener}: {said}");
         assert!(expected.is_none_or(|words| said.contains(words)), "{said}");
     }
+}
+
+/// Our own client, too, says who it is by a password.
+async fn a_password_is_said_without_being_told(kafka: &Secure) {
+    let trusting = sluice_clients::kafka::tls::trusting(kafka.ca.pem().as_bytes()).unwrap();
+    let alice = |listener: &str, password: &str| {
+        let credentials = Credentials { name: "alice".into(), password: password.into() };
+        let tls = (listener == "APPS").then(|| trusting.clone().into());
+        Client::new(Options { tls, credentials: Some(credentials), ..kafka.plain(listener) })
+    };
+    for (listener, topic) in [("APPS", "shop.orders"), ("BARE", "shop.returns")] {
+        let alice = alice(listener, "in-wonderland");
+        let at = TopicPartition { topic: topic.into(), partition: 0 };
+        let record = NewRecord { value: Some(b"a".to_vec()), ..NewRecord::default() };
+        let offset = alice.produce(&at, &[record], 1).await.unwrap().unwrap();
+        let read = alice.peek(&[(at.clone(), offset)].into()).await.unwrap().remove(&at).unwrap().unwrap();
+        assert!(matches!(read, Peeked::Record(read) if read.value.as_deref() == Some(b"a")), "{listener}");
+    }
+    let refused = alice("APPS", "in-the-glass").describe_cluster().await.unwrap_err();
+    assert_eq!(refused.reason(), "KafkaRefused", "{refused}");
+    assert_eq!(refused.code(), Some(Code::SASL_AUTHENTICATION_FAILED), "{refused}");
+    let nobody = Client::new(kafka.plain("BARE")).within(Duration::from_secs(5)).describe_cluster().await;
+    assert!(nobody.is_err(), "without a password nobody comes in");
 }
 
 /// A password that changes, a user that goes, and quotas.

@@ -15,7 +15,7 @@ use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
 use sluice_core::view::kafka::ClusterView;
 use sluice_core::view::source::{SinkView, SourceView};
-use sluice_crds::{ConnectCluster, Connector, KafkaCluster, Topic};
+use sluice_crds::{ConnectCluster, Connector, KafkaCluster, Topic, User};
 
 use crate::act::{Applied, Applier};
 use crate::cdc;
@@ -131,6 +131,12 @@ impl Context {
     /// Makes a Topic of ours as wanted.
     pub async fn apply_topic(&self, wanted: &Topic) -> Result<Applied, Error> {
         let seen = self.shelves.topics.get(&Key::of(wanted)).map(|topic| topic.metadata.clone());
+        self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
+    }
+
+    /// Makes a User of ours as wanted.
+    pub async fn apply_user(&self, wanted: &User) -> Result<Applied, Error> {
+        let seen = self.shelves.users.get(&Key::of(wanted)).map(|user| user.metadata.clone());
         self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
     }
 

@@ -55,6 +55,20 @@ impl ClusterLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ListenerLabels {
+    namespace: String,
+    cluster: String,
+    listener: String,
+}
+
+impl ListenerLabels {
+    pub fn of(cluster: &Key, listener: &str) -> Self {
+        let (namespace, cluster) = (cluster.namespace.clone(), cluster.name.clone());
+        Self { namespace, cluster, listener: listener.to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct NodeLabels {
     pub namespace: String,
     pub cluster: String,
@@ -110,6 +124,8 @@ pub struct Metrics {
     pass_seconds: Family<KindLabel, Histogram, fn() -> Histogram>,
     kube_writes: Family<KubeLabels, Counter>,
     pub kafka_requests: Family<ClusterLabels, Counter>,
+    pub canary_seconds: Family<ListenerLabels, Histogram, fn() -> Histogram>,
+    pub canary_failures: Family<ListenerLabels, Counter>,
     pub offline_partitions: Family<ClusterLabels, Gauge>,
     pub under_replicated_partitions: Family<ClusterLabels, Gauge>,
     pub under_min_isr_partitions: Family<ClusterLabels, Gauge>,
@@ -149,6 +165,10 @@ impl Default for Metrics {
             pass_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
             kube_writes: Family::default(),
             kafka_requests: Family::default(),
+            canary_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 2.0, 13))
+            }),
+            canary_failures: Family::default(),
             offline_partitions: Family::default(),
             under_replicated_partitions: Family::default(),
             under_min_isr_partitions: Family::default(),
@@ -189,6 +209,17 @@ impl Default for Metrics {
         );
         registry.register("kube_writes", "Writes to the Kubernetes API", metrics.kube_writes.clone());
         registry.register("kafka_requests", "Requests to Kafka clusters", metrics.kafka_requests.clone());
+        registry.register_with_unit(
+            "kafka_canary",
+            "How long Sluice's own records took to all replicas in sync and back",
+            Unit::Seconds,
+            metrics.canary_seconds.clone(),
+        );
+        registry.register(
+            "kafka_canary_failures",
+            "Sluice's own records that did not get through",
+            metrics.canary_failures.clone(),
+        );
         registry.register(
             "kafka_offline_partitions",
             "Partitions without a leader",

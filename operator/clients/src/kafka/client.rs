@@ -40,6 +40,10 @@ impl Client {
         Self { inner: Arc::new(Inner { options, routes }), within: None }
     }
 
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
     /// The same client with another deadline for each call.
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {

@@ -7,13 +7,14 @@
 use std::io;
 
 use bytes::{Buf, Bytes};
-use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, SaslHandshakeRequest};
 use kafka_protocol::protocol::{Request, StrBytes};
 
 use super::address::Address;
 use super::error::{Code, ItemError, ProtocolError};
 use super::frame::{self, FrameError};
 use super::options::Options;
+use super::sasl;
 use super::transport::{ConnectError, Transport};
 use super::versions::{self, Offered, Speak};
 
@@ -46,8 +47,11 @@ impl Connection {
             frame_limit: options.frame_limit,
             correlation: 0,
         };
-        // SASL goes here: a call of SaslHandshake, then SaslAuthenticate until it is complete.
-        connection.negotiate().await
+        let connection = connection.negotiate().await?;
+        match &options.credentials {
+            Some(who) => sasl::authenticate(connection, who).await,
+            None => Ok(connection),
+        }
     }
 
     pub fn is_quiet(&self) -> bool {
@@ -59,6 +63,18 @@ impl Connection {
         let frame = self.exchange(request, version).await?;
         let response = frame::decode::<R::Response>(frame, version, self.correlation)?;
         Ok((self, response))
+    }
+
+    /// `SaslHandshake`. Of its answer only the code is read: the lengths in what follows are not of the kind that `guard` follows.
+    pub async fn handshake(mut self, mechanism: &'static str) -> Result<Self, Fault> {
+        let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
+        let version = self.offered.choose::<SaslHandshakeRequest>()?;
+        let mut frame = self.exchange(&request, version).await?;
+        match (frame.try_get_i32(), frame.try_get_i16()) {
+            (Ok(id), Ok(code)) if id == self.correlation => ItemError::check(code, None)?,
+            _ => return Err(ProtocolError::Content("an answer to another request".into()).into()),
+        }
+        Ok(self)
     }
 
     async fn exchange<R: Speak>(&mut self, request: &R, version: i16) -> Result<Bytes, FrameError> {

@@ -178,6 +178,7 @@ impl Code {
     pub const INVALID_REQUEST: Self = Self(42);
     pub const POLICY_VIOLATION: Self = Self(44);
     pub const RESOURCE_NOT_FOUND: Self = Self(91);
+    pub const SASL_AUTHENTICATION_FAILED: Self = Self(58);
     pub const NON_EMPTY_GROUP: Self = Self(68);
     pub const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub const PREFERRED_LEADER_NOT_AVAILABLE: Self = Self(80);

@@ -3,7 +3,7 @@
 //! A call goes down: `ops` (one file per subject: builds the request, reads the answer into core's types) →
 //! `client` (which broker; another one when it does not answer) → `broker` (a few connections to one address)
 //! → `connection` (version, correlation id, one request at a time) → `frame` and `guard` (bytes in bounded
-//! memory) → `transport` (TCP or TLS).
+//! memory) → `transport` (TCP or TLS). `sasl` is what a new connection begins with, where there is a password.
 //!
 //! `rows` is no call, but many: what a snapshot has brought.
 //!
@@ -28,6 +28,7 @@ mod options;
 mod records;
 mod routes;
 mod rows;
+mod sasl;
 pub mod tls;
 mod transport;
 mod versions;
@@ -50,3 +51,4 @@ pub use ops::voters::VoterListener;
 pub use options::Options;
 pub use records::{Peeked, Record, Sealed};
 pub use rows::{KnownRows, SnapshotRows, snapshot_rows};
+pub use sasl::Credentials;

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::address::{Address, BadAddress};
+use super::sasl::Credentials;
 use super::tls::Tls;
 
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where the first questions go. Later ones also go to the brokers that `DescribeCluster` named.
     pub bootstrap: Vec<Address>,
-    /// TLS with these roots (and this client certificate); `None`: plain TCP. SASL will stand beside it.
+    /// TLS with these roots (and this client certificate); `None`: plain TCP.
     pub tls: Option<Tls>,
+    /// Who we are where no certificate says it.
+    pub credentials: Option<Credentials>,
     /// Shown in the broker's logs, metrics and quotas.
     pub client_id: String,
     /// For TCP, TLS and `ApiVersions` of one address.
@@ -29,6 +32,7 @@ impl Options {
         Ok(Self {
             bootstrap: bootstrap.into_iter().map(str::parse).collect::<Result<_, _>>()?,
             tls: None,
+            credentials: None,
             client_id: "sluice".to_owned(),
             connect: Duration::from_secs(5),
             read: Duration::from_secs(10),

@@ -1,7 +1,7 @@
 //! The byte stream to a broker: TCP, or TLS on TCP.
 //!
 //! SASL is not a stream of its own: it is a conversation of ordinary requests (`SaslHandshake`,
-//! `SaslAuthenticate`; KIP-43, KIP-152) on either of these, see `connection::Connection::open`.
+//! `SaslAuthenticate`; KIP-43, KIP-152) on either of these, see `sasl`.
 
 use std::io;
 use std::pin::Pin;

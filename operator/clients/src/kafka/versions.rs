@@ -13,7 +13,7 @@ use kafka_protocol::messages::{
     DescribeQuorumRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest, FetchRequest,
     FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest,
     ListPartitionReassignmentsRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest,
-    RemoveRaftVoterRequest, UnregisterBrokerRequest,
+    RemoveRaftVoterRequest, SaslAuthenticateRequest, SaslHandshakeRequest, UnregisterBrokerRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -46,6 +46,7 @@ macro_rules! speak {
 
 speak! {
     ApiVersionsRequest = "ApiVersions" 3..=4 reads;
+    SaslAuthenticateRequest = "SaslAuthenticate" 2..=2 reads;
     // 12: topic ids may be asked for (KIP-516)
     MetadataRequest = "Metadata" 12..=13 reads;
     // 2: fenced brokers are listed too (KIP-1073)
@@ -87,6 +88,14 @@ speak! {
     // 1: flexible
     DescribeClientQuotasRequest = "DescribeClientQuotas" 1..=1 reads;
     AlterClientQuotasRequest = "AlterClientQuotas" 1..=1 writes;
+}
+
+/// The one that has no flexible version: its answer is not decoded, see `connection`. 1: `SaslAuthenticate` follows, rather than bare bytes (KIP-152).
+impl Speak for SaslHandshakeRequest {
+    const NAME: &'static str = "SaslHandshake";
+    const MIN: i16 = 1;
+    const MAX: i16 = 1;
+    const READS: bool = true;
 }
 
 /// What one broker accepts, by API key.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use sluice_crds::kafka_cluster::{DiskStatus, Rollout};
+use sluice_crds::kafka_cluster::{Health, Rollout};
 
 use super::ClusterReason as Reason;
 use super::gate;
@@ -26,7 +26,7 @@ pub struct Ground<'a> {
     pub view: Option<&'a ClusterView>,
     pub disks: &'a BTreeMap<NodeId, DiskView>,
     /// As status tells them.
-    pub told: &'a [DiskStatus],
+    pub told: &'a Health,
     pub rollout: Option<&'a Rollout>,
     /// When the look at Kafka began.
     pub looked_at: Option<Timestamp>,
@@ -69,8 +69,14 @@ impl Ground<'_> {
 type Cause = (Reason, String);
 
 /// In the order in which a person would look.
-const CHECKS: &[fn(&Ground<'_>) -> Vec<Cause>] =
-    &[disks_work, nodes_are_there, disks_have_room, replicas_keep_up, controllers_keep_up];
+const CHECKS: &[fn(&Ground<'_>) -> Vec<Cause>] = &[
+    disks_work,
+    nodes_are_there,
+    disks_have_room,
+    replicas_keep_up,
+    controllers_keep_up,
+    records_get_through,
+];
 
 /// The first cause's reason, and all of them; `None` when all is as it should be.
 pub fn degraded(ground: &Ground<'_>) -> Option<Cause> {
@@ -116,7 +122,7 @@ fn nodes_are_there(ground: &Ground<'_>) -> Vec<Cause> {
 }
 
 fn disks_have_room(ground: &Ground<'_>) -> Vec<Cause> {
-    let filling = ground.told.iter().filter(|disk| disk.used_percent >= FILLING_PERCENT);
+    let filling = ground.told.disks.iter().filter(|disk| disk.used_percent >= FILLING_PERCENT);
     filling
         .map(|disk| {
             let most =
@@ -167,6 +173,20 @@ fn controllers_keep_up(ground: &Ground<'_>) -> Vec<Cause> {
         .map(|id| {
             let text = format!("controller {id} has not caught up with the quorum's log for 5 s");
             (Reason::ControllerBehind, text)
+        })
+        .collect()
+}
+
+/// Sluice's own records. In a roll brokers go one by one, and clients wait a moment for each.
+fn records_get_through(ground: &Ground<'_>) -> Vec<Cause> {
+    if ground.rollout.is_some() {
+        return vec![];
+    }
+    let failing = ground.told.canary.iter().filter_map(|row| row.failing.as_ref().map(|why| (row, why)));
+    failing
+        .map(|(row, why)| {
+            let text = format!("a record by listener {} did not get through: {why}", row.listener);
+            (Reason::CanaryFailing, text)
         })
         .collect()
 }

@@ -4,9 +4,10 @@
 //! Model: `wanted`, `config` (Kafka's keys), `version`, `jvm`, `inputs` (what a pod must be restarted for), `names`.
 //! Decisions: `node` (what each pod shows) → `gate` (may a node be stopped?) → `roll` (restarts), `quorum` (votes),
 //! `rebalance` (replicas that move), `scale` (nodes that leave), `cordon` (and get nothing new), `certificates` (who shows which), `access` (who may what), `dynamic` (configuration while brokers run), `claims` (volumes) → `plan` → `verdict`;
-//! `health`, `disks` and `degraded` are what status says beside it.
+//! `health`, `disks`, `canary` (Sluice's own records) and `degraded` are what status says beside it.
 
 mod access;
+pub mod canary;
 pub mod certificates;
 mod claims;
 pub mod config;

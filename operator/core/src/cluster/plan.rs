@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sluice_crds::KafkaClusterStatus;
 
 use super::access::{self, AccessChange};
+use super::canary;
 use super::claims::{self, Claims, GrowClaim};
 use super::cordon;
 use super::desired::{self, Objects, Standing};
@@ -86,6 +87,8 @@ pub struct Plan {
     pub access: AccessChange,
     /// Claims to be enlarged. Disturbs nobody.
     pub grow: Vec<GrowClaim>,
+    /// What Sluice's own records need; `None`: what there is stays.
+    pub canary: Option<canary::Children>,
     pub step: Step,
     /// What holds before any of this is done.
     pub verdict: Verdict,
@@ -197,6 +200,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         cordon,
         access,
         grow: claims.grow,
+        canary: seen.kafka.current().map(|view| canary::children(wanted, view)),
         step,
         requeue: match (closely, closed, seen.unmade.is_empty()) {
             (true, ..) => Some(Duration::from_secs(2)),
@@ -229,6 +233,7 @@ impl Plan {
         self.cordon.clear();
         self.access = AccessChange::default();
         self.grow.clear();
+        self.canary = None;
         self.step = Step::None;
         self.told.roll.next = None;
     }

@@ -48,6 +48,8 @@ crate::reasons! {
         ReplicasBehind,
         /// `Degraded`: a controller does not keep up with the quorum's log.
         ControllerBehind,
+        /// `Degraded`: a record that Sluice wrote by a listener (`spec.canary`) did not come back, twice.
+        CanaryFailing,
         /// A partition has no leader: its records can be neither read nor written.
         OfflinePartitions,
         /// A partition has fewer replicas in sync than `min.insync.replicas`: `acks=all` fails.

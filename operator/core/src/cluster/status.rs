@@ -12,6 +12,7 @@ use sluice_crds::kafka_cluster::{
 use sluice_crds::{KafkaCluster, KafkaClusterStatus};
 
 use super::ClusterReason;
+use super::canary;
 use super::degraded;
 use super::disks;
 use super::gate;
@@ -63,12 +64,14 @@ pub enum Doing {
     Access,
     Grow,
     Delete,
+    Canary,
 }
 
 impl Doing {
     fn text(self) -> &'static str {
         match self {
             Self::Certify => "The cluster's certificates could not be issued",
+            Self::Canary => "The Topic and the Users of spec.canary could not be made",
             Self::Access => "Kafka did not take who may do what (ACLs)",
             Self::Apply => "The objects of the cluster could not be applied",
             Self::Delete => "The objects of a pool that is gone could not be deleted",
@@ -93,15 +96,12 @@ pub fn status(
     let view = seen.kafka.latest();
     let nodes = &plan.told.nodes;
     let rollout = rollout(plan, before.rollout.as_ref());
-    let disks = disks::told(
-        &seen.disks,
-        before.health.as_ref().map(|health| health.disks.as_slice()).unwrap_or_default(),
-    );
+    let health = health(wanted, seen, before.health.as_ref());
     let degraded = degraded::degraded(&degraded::Ground {
         nodes,
         view: seen.kafka.current().map(AsRef::as_ref),
         disks: &seen.disks,
-        told: &disks,
+        told: &health,
         rollout: rollout.as_ref(),
         looked_at: seen.looked_at,
         conditions: &before.conditions,
@@ -130,12 +130,21 @@ pub fn status(
         quorum: view.and_then(|v| quorum(v)).or(before.quorum),
         nodes: attention(nodes, seen.kafka.current().map(AsRef::as_ref)),
         partitions: view.map(|view| health::partitions(view)).or(before.partitions),
-        // what was told holds until something else is seen
-        health: if disks.is_empty() { before.health } else { Some(Health { disks }) },
+        health: (health != Health::default()).then_some(health),
         rollout,
         rebalance: plan.told.rebalance.status.clone(),
         leaving: plan.told.scale.leaving.clone(),
         certificates: certificates(&seen.certificates),
+    }
+}
+
+/// What was told holds until something else is seen.
+fn health(wanted: &Wanted, seen: &Seen, before: Option<&Health>) -> Health {
+    let before = before.cloned().unwrap_or_default();
+    let disks = disks::told(&seen.disks, &before.disks);
+    Health {
+        disks: if disks.is_empty() { before.disks } else { disks },
+        canary: canary::told(wanted, &seen.canary, &before.canary),
     }
 }
 

@@ -4,8 +4,10 @@
 //! object may be older than a rule.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sluice_crds::KafkaCluster;
+use sluice_crds::canary::Canary;
 use sluice_crds::certificates::Certificates;
 use sluice_crds::common::{DeletionPolicy, PodTemplate};
 use sluice_crds::kafka_cluster::{self as api, Role, StorageType};
@@ -21,6 +23,9 @@ use super::{desired, hash, jvm, names};
 use crate::finding::Finding;
 use crate::meta::Owner;
 use crate::units;
+
+/// What the schema takes; an object may be older.
+const SHORTEST_CANARY: Duration = Duration::from_secs(1);
 
 type Findings = Vec<Finding<ClusterReason>>;
 
@@ -49,6 +54,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
         template_fits(&pool.template, &path, &mut findings);
     }
     let rebalance = rebalance(spec.rebalance.as_ref(), &mut findings);
+    let canary = canary(spec.canary.as_ref(), &mut findings);
     let (Some(version), true) = (version, findings.is_empty()) else {
         return Err(findings);
     };
@@ -73,6 +79,7 @@ pub fn validate(cluster: &KafkaCluster) -> Result<Wanted, Findings> {
             .and_then(|rollout| usize::try_from(rollout.max_unavailable).ok())
             .map_or(1, |most| most.max(1)),
         rebalance,
+        canary,
         delete_volumes: spec.deletion_policy == DeletionPolicy::Delete,
         paused: spec.paused,
     })
@@ -95,6 +102,18 @@ fn rebalance(spec: Option<&Rebalance>, findings: &mut Findings) -> Wish {
         1
     });
     Wish { mode: spec.mode, threshold: spec.threshold, throttle, approved: spec.approved_plan }
+}
+
+fn canary(spec: Option<&Canary>, findings: &mut Findings) -> Option<Duration> {
+    match units::millis(&spec?.interval) {
+        Ok(millis) => {
+            Some(Duration::from_millis(u64::try_from(millis).unwrap_or_default()).max(SHORTEST_CANARY))
+        }
+        Err(error) => {
+            findings.push(invalid(error.to_string()).at("spec.canary.interval"));
+            None
+        }
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Finding<ClusterReason> {

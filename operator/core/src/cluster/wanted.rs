@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_crds::common::{PodTemplate, Resources};
@@ -32,6 +33,8 @@ pub struct Wanted {
     /// How many brokers of one zone may be down together in a roll.
     pub max_unavailable: usize,
     pub rebalance: Wish,
+    /// Time between two of Sluice's own records on each listener.
+    pub canary: Option<Duration>,
     pub delete_volumes: bool,
     pub paused: bool,
 }

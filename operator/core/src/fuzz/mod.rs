@@ -116,6 +116,7 @@ fn kafka_clusters() {
             kafka,
             looked_at: Some(now()),
             disks: BTreeMap::new(),
+            canary: BTreeMap::new(),
             dynamic: Some(DynamicConfigs::default()),
             sizes: Some(Arc::default()),
             replication: BTreeMap::new(),

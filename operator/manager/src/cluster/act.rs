@@ -13,7 +13,7 @@ use sluice_core::cluster::names::CONTROLLER_LISTENER;
 use sluice_core::cluster::{ConfigChange, Doing, GrowClaim, Obsolete, Outcome, Plan, Step, Wanted};
 use tracing::warn;
 
-use super::moves;
+use super::{canary, moves};
 use crate::act::apply::{deadline, is_status};
 use crate::context::Context;
 use crate::error::Error;
@@ -38,7 +38,7 @@ pub async fn quietly(
     plan: &Plan,
 ) -> BTreeMap<Doing, Outcome> {
     let mut failed = BTreeMap::new();
-    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Access, Doing::Grow] {
+    for doing in [Doing::Apply, Doing::Delete, Doing::Alter, Doing::Access, Doing::Grow, Doing::Canary] {
         if let Some(standing) = context.failures.standing(key, generation, doing) {
             failed.insert(doing, standing);
             continue;
@@ -63,6 +63,10 @@ async fn quiet(context: &Context, key: &Key, world: &World, plan: &Plan, doing: 
         },
         Doing::Delete => delete_all(context, key, plan).await,
         Doing::Grow => grow_all(context, key, plan).await,
+        Doing::Canary => match &plan.canary {
+            Some(wanted) => canary::tend(context, key, wanted).await,
+            None => Ok(()),
+        },
         Doing::Alter => return alter(world, plan).await,
         Doing::Access => return access(world, plan).await,
         // before the plan was made; and after all this

@@ -31,6 +31,7 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         ),
         looked_at: world.and_then(World::looked_at),
         disks: world.map(|world| Arc::unwrap_or_clone(world.disks())).unwrap_or_default(),
+        canary: world.map(|world| world.canary.heard()).unwrap_or_default(),
         dynamic: world.and_then(World::dynamic),
         sizes: world.and_then(|world| world.moves.sizes()),
         replication: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! moves replicas.
 
 mod act;
+mod canary;
 mod failures;
 mod keep;
 mod look;

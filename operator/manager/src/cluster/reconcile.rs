@@ -100,6 +100,7 @@ async fn pass(context: &Arc<Context>, cluster: &KafkaCluster, key: &Key, wanted:
     let wanted = &wanted.clone().certified(&certified.revisions);
     let world = context.kafka.ensure(context, key, &look::bootstrap(wanted), certified.own.as_deref())?;
     expect(context, key, &world, &wanted.cluster_id);
+    world.canary.ask(wanted);
     let mut seen = look::look(context, key, Some(&world));
     if cluster::of_an_earlier_life(wanted, &seen).is_some_and(|(_, earlier)| earlier) {
         // what its nodes said, and may still say, is nothing that is known of this cluster

@@ -332,7 +332,7 @@ fn slice(view: &ClusterView, cursor: &mut Option<String>) -> Vec<String> {
     names
 }
 
-fn count(context: &Context, world: &World, requests: u64) {
+pub(super) fn count(context: &Context, world: &World, requests: u64) {
     let labels = ClusterLabels::of(&world.key);
     context.shared.metrics.kafka_requests.get_or_create(&labels).inc_by(requests);
 }

@@ -15,6 +15,7 @@ use sluice_core::view::kafka::{
 };
 use tokio::sync::Notify;
 
+use super::canary::Canary;
 use super::due::Due;
 use super::moves::Moves;
 use crate::scope::Key;
@@ -45,6 +46,7 @@ pub struct World {
     pub client: Client,
     pub moves: Moves,
     pub due: Due,
+    pub canary: Canary,
     sight: ArcSwap<Sight<ClusterView>>,
     /// The id that the cluster must have; `None` while no spec has said it.
     cluster_id: ArcSwapOption<String>,
@@ -75,6 +77,7 @@ impl World {
             client,
             moves: Moves::default(),
             due: Due::default(),
+            canary: Canary::default(),
             sight: ArcSwap::from_pointee(Sight::Never { since: now, error: None }),
             cluster_id: ArcSwapOption::empty(),
             replaced_since: Mutex::default(),

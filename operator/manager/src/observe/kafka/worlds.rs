@@ -9,6 +9,7 @@ use sluice_core::pki::Bundle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::batch::{self, Batches, Change, Refusal};
+use super::canary;
 use super::gather::gathering;
 use super::look;
 use super::world::World;
@@ -31,7 +32,7 @@ struct Entry {
     world: Arc<World>,
     batches: Batches,
     crowd: Crowd,
-    _tasks: [AbortOnDropHandle<()>; 3],
+    _tasks: [AbortOnDropHandle<()>; 4],
 }
 
 /// The certificate that Sluice shows.
@@ -85,6 +86,7 @@ impl Worlds {
         let tasks = [
             AbortOnDropHandle::new(tokio::spawn(batch::run(Arc::clone(&world), weak.clone(), topics))),
             AbortOnDropHandle::new(tokio::spawn(user::serve(Arc::clone(&world), users))),
+            AbortOnDropHandle::new(tokio::spawn(canary::observe(Arc::clone(&world), weak.clone()))),
             AbortOnDropHandle::new(tokio::spawn(look::observe(Arc::clone(&world), weak))),
         ];
         let entry = Entry {

@@ -1,0 +1,288 @@
+//! Sluice's own records, on each listener: the Topic and the Users that they need, whose turn it is, and what is said of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use kube::Resource as _;
+use sluice_crds::canary::CanaryStatus;
+use sluice_crds::common::{DeletionPolicy, LocalRef};
+use sluice_crds::kafka_cluster::Authentication;
+use sluice_crds::topic::Retention;
+use sluice_crds::user::{
+    AclOperation, AclResource, AclResourceType, AclRule, UserAuthentication, UserAuthenticationType,
+};
+use sluice_crds::{Scalar, Topic, TopicSpec, User, UserSpec};
+
+use super::wanted::Wanted;
+use crate::meta::Owner;
+use crate::view::kafka::ClusterView;
+
+/// Name in Kafka.
+pub const TOPIC: &str = "sluice-canary";
+const COMPONENT: &str = "canary";
+/// How long records are kept.
+const KEPT: &str = "10m";
+/// Replicas of the topic, where there are as many brokers.
+const REPLICAS: usize = 3;
+/// How many of the last records the latency is told from.
+const RECENT: usize = 9;
+/// How many partitions that failed are tried again beside the one whose turn it is.
+const AGAIN: usize = 3;
+/// After how many failures in a row it is told: a leader may just be changing.
+const FAILURES: u32 = 2;
+/// Milliseconds that are told.
+const STEPS: [i32; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000];
+
+/// What records need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Children {
+    /// Of the KafkaCluster: what belongs to it and is not among these is to go.
+    pub owner: String,
+    pub topics: Vec<Topic>,
+    pub users: Vec<User>,
+}
+
+/// The Topic.
+pub fn topic_name(cluster: &str) -> String {
+    format!("{cluster}-canary")
+}
+
+/// The User who comes by listeners with this authentication; `None`: everybody may.
+pub fn user_name(cluster: &str, authentication: Authentication) -> Option<String> {
+    match authentication {
+        Authentication::None => None,
+        Authentication::ScramSha512 => Some(format!("{cluster}-canary")),
+        Authentication::Tls => Some(format!("{cluster}-canary-tls")),
+    }
+}
+
+/// Everything that there may be, by name: the Topic, and Users.
+pub fn all_names(cluster: &str) -> (String, Vec<String>) {
+    let users = [Authentication::ScramSha512, Authentication::Tls];
+    (topic_name(cluster), users.into_iter().filter_map(|how| user_name(cluster, how)).collect())
+}
+
+pub fn children(wanted: &Wanted, view: &ClusterView) -> Children {
+    let owner = wanted.owner.reference.uid.clone();
+    if wanted.canary.is_none() {
+        return Children { owner, ..Children::default() };
+    }
+    let mut users: Vec<User> = Vec::new();
+    for listener in &wanted.listeners {
+        let Some(name) = user_name(&wanted.owner.name, listener.authentication) else { continue };
+        if users.iter().all(|user| user.meta().name.as_ref() != Some(&name)) {
+            users.push(user(&wanted.owner, name, listener.authentication));
+        }
+    }
+    Children { owner, topics: vec![topic(wanted, view)], users }
+}
+
+fn topic(wanted: &Wanted, view: &ClusterView) -> Topic {
+    let brokers = wanted.brokers().count();
+    // partitions never become fewer
+    let partitions = brokers.max(view.topics.get(TOPIC).map_or(0, |topic| topic.partitions.len()));
+    let replicas = brokers.clamp(1, REPLICAS);
+    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    // one broker may be away
+    let in_sync = number(replicas.saturating_sub(1).max(1));
+    Topic {
+        metadata: wanted.owner.child(topic_name(&wanted.owner.name), COMPONENT),
+        spec: TopicSpec {
+            cluster_ref: LocalRef { name: wanted.owner.name.clone() },
+            topic_name: Some(TOPIC.into()),
+            partitions: number(partitions),
+            replication_factor: Some(number(replicas)),
+            retention: Some(Retention { time: Some(KEPT.into()), size: None }),
+            config: [("min.insync.replicas".to_owned(), Scalar::from(in_sync.to_string()))].into(),
+            deletion_policy: DeletionPolicy::Delete,
+            ..TopicSpec::default()
+        },
+        status: None,
+    }
+}
+
+fn user(owner: &Owner, name: String, authentication: Authentication) -> User {
+    let kind = match authentication {
+        Authentication::Tls => UserAuthenticationType::Tls,
+        Authentication::ScramSha512 | Authentication::None => UserAuthenticationType::ScramSha512,
+    };
+    let resource =
+        AclResource { kind: AclResourceType::Topic, name: Some(TOPIC.into()), ..AclResource::default() };
+    User {
+        metadata: owner.child(name, COMPONENT),
+        spec: UserSpec {
+            cluster_ref: LocalRef { name: owner.name.clone() },
+            authentication: UserAuthentication { kind, password_from: None },
+            acls: vec![AclRule { resource, operations: vec![AclOperation::Read, AclOperation::Write] }],
+            ..UserSpec::default()
+        },
+        status: None,
+    }
+}
+
+/// What became of the records on one listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    recent: VecDeque<Duration>,
+    failed: BTreeMap<i32, Failed>,
+    turn: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failed {
+    times: u32,
+    words: String,
+}
+
+impl Heard {
+    /// The partitions that get a record now: the next one, and some that failed last.
+    pub fn due(&mut self, partitions: i32) -> Vec<i32> {
+        self.failed.retain(|partition, _| *partition < partitions);
+        let next = self.turn.rem_euclid(partitions.max(1));
+        self.turn = next + 1;
+        let again = self.failed.keys().copied().filter(|partition| *partition != next);
+        std::iter::once(next).chain(again.take(AGAIN)).collect()
+    }
+
+    /// How long a record took, or why it did not come back.
+    pub fn note(&mut self, partition: i32, result: Result<Duration, String>) {
+        match result {
+            Ok(took) => {
+                self.failed.remove(&partition);
+                self.recent.push_back(took);
+                if self.recent.len() > RECENT {
+                    self.recent.pop_front();
+                }
+            }
+            Err(words) => {
+                let failed =
+                    self.failed.entry(partition).or_insert_with(|| Failed { times: 0, words: String::new() });
+                failed.times += 1;
+                failed.words = words;
+            }
+        }
+    }
+
+    fn latency(&self) -> Option<i32> {
+        let mut recent: Vec<_> = self.recent.iter().map(Duration::as_micros).collect();
+        recent.sort_unstable();
+        let median = *recent.get(recent.len() / 2)?;
+        let at_most = |step: &&i32| u128::from(step.unsigned_abs()) * 1000 >= median;
+        Some(*STEPS.iter().find(at_most).unwrap_or(&STEPS[STEPS.len() - 1]))
+    }
+
+    fn failing(&self) -> Option<String> {
+        let mut failing = self.failed.iter().filter(|(_, failed)| failed.times >= FAILURES);
+        let (partition, failed) = failing.next()?;
+        let more = match failing.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more partitions)"),
+        };
+        Some(format!("{TOPIC}-{partition}: {}{more}", failed.words))
+    }
+
+    /// What status says, given what it said before: a latency stays until it is more, or far less.
+    pub fn told(&self, listener: &str, before: Option<&CanaryStatus>) -> CanaryStatus {
+        let known = before.and_then(|before| before.latency_ms);
+        let latency_ms = match (self.latency(), known) {
+            (Some(now), Some(known)) if now <= known && now * 4 > known => Some(known),
+            (Some(now), _) => Some(now),
+            (None, known) => known,
+        };
+        CanaryStatus { listener: listener.to_owned(), latency_ms, failing: self.failing() }
+    }
+}
+
+/// What status says of all listeners. What was told of one holds until something else is heard.
+pub fn told(wanted: &Wanted, heard: &BTreeMap<String, Heard>, before: &[CanaryStatus]) -> Vec<CanaryStatus> {
+    if wanted.canary.is_none() {
+        return vec![];
+    }
+    let row = |listener: &super::Listener| {
+        let known = before.iter().find(|row| row.listener == listener.name);
+        heard.get(&listener.name).map(|heard| heard.told(&listener.name, known)).or_else(|| known.cloned())
+    };
+    wanted.listeners.iter().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::view::kafka::{PartitionView, TopicView};
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn each_partition_has_its_turn_and_one_that_failed_has_the_next_too() {
+        let mut heard = Heard::default();
+        let turns: Vec<_> = (0..4).map(|_| heard.due(3)).collect();
+        assert_eq!(turns, [vec![0], vec![1], vec![2], vec![0]]);
+        heard.note(0, Err("no answer".into()));
+        assert_eq!((heard.due(3), heard.failing()), (vec![1, 0], None), "once is a leader that changes");
+        heard.note(0, Err("no answer".into()));
+        assert_eq!(heard.failing().unwrap(), "sluice-canary-0: no answer");
+        assert_eq!(heard.due(3), [2, 0]);
+        heard.note(0, Ok(ms(3)));
+        assert_eq!((heard.due(3), heard.failing()), (vec![0], None));
+        heard.note(2, Err("no answer".into()));
+        assert_eq!(heard.due(2), [1], "of a partition that is none nothing is told");
+        assert_eq!(Heard::default().due(0), [0]);
+    }
+
+    #[test]
+    fn a_latency_rests_until_it_is_more_or_far_less() {
+        let mut row: Option<CanaryStatus> = None;
+        let mut heard = Heard::default();
+        let mut told = Vec::new();
+        for (took, times) in [(7, 9), (9, 9), (11, 9), (6, 9), (4, 9), (2, 9)] {
+            for _ in 0..times {
+                heard.note(0, Ok(ms(took)));
+            }
+            row = Some(heard.told("plain", row.as_ref()));
+            told.push(row.as_ref().unwrap().latency_ms.unwrap());
+        }
+        assert_eq!(told, [10, 10, 20, 20, 5, 5]);
+    }
+
+    #[test]
+    fn the_topic_follows_the_brokers_and_each_kind_of_login_has_a_user() {
+        let cluster = |replicas: i32, spec: Option<Value>| {
+            crate::cluster::tests::wanted(json!({
+                "pools": [{ "name": "nodes", "replicas": replicas }],
+                "canary": spec,
+                "listeners": [
+                    { "name": "plain", "port": 9092 },
+                    { "name": "apps", "port": 9094, "authentication": "scram-sha-512" },
+                    { "name": "bare", "port": 9095, "tls": true, "authentication": "scram-sha-512" },
+                    { "name": "certs", "port": 9096, "tls": true, "authentication": "tls" },
+                ],
+            }))
+        };
+        let shape = |replicas: i32, view: &ClusterView| {
+            let topic = children(&cluster(replicas, Some(json!({}))), view).topics.remove(0);
+            let in_sync = topic.spec.config["min.insync.replicas"].to_string();
+            (topic.spec.partitions, topic.spec.replication_factor, in_sync)
+        };
+        let empty = ClusterView::default();
+        assert_eq!(shape(1, &empty), (1, Some(1), "1".into()));
+        assert_eq!(shape(5, &empty), (5, Some(3), "2".into()));
+        let partitions = vec![PartitionView::default(); 5];
+        let topics = [(TOPIC.to_owned(), Arc::new(TopicView { partitions, ..TopicView::default() }))];
+        let five = ClusterView { topics: topics.into(), ..ClusterView::default() };
+        assert_eq!(shape(2, &five), (5, Some(2), "1".into()), "partitions do not become fewer");
+
+        let made = children(&cluster(3, Some(json!({ "interval": "1s" }))), &empty);
+        let names: Vec<_> = made.users.iter().filter_map(|user| user.meta().name.clone()).collect();
+        assert_eq!(names, all_names(&cluster(1, None).owner.name).1);
+        assert_eq!(
+            children(&cluster(3, None), &empty),
+            Children { owner: made.owner, ..Children::default() }
+        );
+    }
+}
