@@ -116,7 +116,7 @@ pub struct KafkaClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<Rebalance>,
     /// Has Sluice write and read records of its own, through each listener, and tell in `status.health.canary` how long that takes and where
-    /// it fails. Default: none. `canary: {}` is one every ten seconds.
+    /// it fails. They are in the topic `sluice-canary`, which is Sluice's own. Default: none. `canary: {}` is one every ten seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
     /// How nodes are restarted.

@@ -134,7 +134,7 @@ impl Load {
 }
 
 /// Nearest-rank percentile of sorted values.
-fn rank(sorted: &[f64], percent: usize) -> f64 {
+pub fn rank(sorted: &[f64], percent: usize) -> f64 {
     sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1]
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 
 use super::kafka::client;
+use super::latency::rank;
 use super::numbers;
 
 #[derive(clap::Args)]
@@ -52,7 +53,8 @@ pub struct Produced {
     pub first_error: Option<String>,
     /// Numbers of records that were not acknowledged; they may be there all the same.
     pub unacknowledged: Vec<u64>,
-    /// Longest time from handing a record over to its acknowledgement.
+    /// Times from handing a record over to its acknowledgement: below this are 99 of 100, and the longest.
+    pub p99_ms: f64,
     pub slowest_ms: u64,
 }
 
@@ -100,8 +102,15 @@ pub async fn produce(args: Produce) -> Result<Produced> {
         .set("message.timeout.ms", args.patience_ms.to_string())
         .set("linger.ms", "1")
         .create()?;
-    let mut told =
-        Produced { acked: 0, failed: 0, first_error: None, unacknowledged: Vec::new(), slowest_ms: 0 };
+    let mut told = Produced {
+        acked: 0,
+        failed: 0,
+        first_error: None,
+        unacknowledged: Vec::new(),
+        p99_ms: 0.0,
+        slowest_ms: 0,
+    };
+    let mut times = Vec::new();
     let mut flying = FuturesUnordered::new();
     let mut stdin = tokio::io::stdin();
     let mut ignored = [0; 64];
@@ -114,7 +123,7 @@ pub async fn produce(args: Produce) -> Result<Produced> {
             break;
         }
         tokio::select! {
-            Some(delivery) = flying.next() => note(&mut told, delivery),
+            Some(delivery) = flying.next() => note(&mut told, &mut times, delivery),
             read = stdin.read(&mut ignored), if args.count.is_none() => if read? == 0 { break },
             _ = pace.tick(), if more && flying.len() < 10_000 => {
                 flying.push(send(&producer, &args, next));
@@ -123,8 +132,10 @@ pub async fn produce(args: Produce) -> Result<Produced> {
         }
     }
     while let Some(delivery) = flying.next().await {
-        note(&mut told, delivery);
+        note(&mut told, &mut times, delivery);
     }
+    times.sort_unstable_by(f64::total_cmp);
+    told.p99_ms = if times.is_empty() { 0.0 } else { rank(&times, 99) };
     Ok(told)
 }
 
@@ -137,22 +148,23 @@ fn configured(bootstrap: &str, settings: &[String]) -> Result<ClientConfig> {
     Ok(config)
 }
 
-async fn send(producer: &FutureProducer, args: &Produce, n: u64) -> Result<u64, (u64, String)> {
+async fn send(producer: &FutureProducer, args: &Produce, n: u64) -> Result<Duration, (u64, String)> {
     let key = format!("{}-{n}", args.prefix);
     let value = args.value.as_deref().unwrap_or(&key);
     let start = Instant::now();
     let record = FutureRecord::to(&args.topic).key(&key).payload(value);
     match producer.send(record, Duration::from_millis(u64::from(args.patience_ms))).await {
-        Ok(_) => Ok(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        Ok(_) => Ok(start.elapsed()),
         Err((error, _)) => Err((n, error.to_string())),
     }
 }
 
-fn note(told: &mut Produced, delivery: Result<u64, (u64, String)>) {
+fn note(told: &mut Produced, times: &mut Vec<f64>, delivery: Result<Duration, (u64, String)>) {
     match delivery {
-        Ok(ms) => {
+        Ok(took) => {
             told.acked += 1;
-            told.slowest_ms = told.slowest_ms.max(ms);
+            told.slowest_ms = told.slowest_ms.max(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            times.push(took.as_secs_f64() * 1000.0);
         }
         Err((n, error)) => {
             told.failed += 1;

@@ -77,21 +77,26 @@ pub async fn fresh(bench: &mut Bench<'_>) -> Result<Kafka> {
 
 /// The same name once more, as soon as the first is gone with its pods and volumes.
 pub async fn again(bench: &mut Bench<'_>) -> Result<()> {
-    let place = &bench.place;
     let began = Instant::now();
+    gone(bench).await?;
+    bench.note("cluster_gone_s", began.elapsed().as_secs_f64());
+    let start = start(bench).await?;
+    bench.note("cluster_recreated_ready_s", start.ready);
+    Ok(())
+}
+
+/// Deletes the cluster, and waits for the end of its pods and volumes.
+pub async fn gone(bench: &Bench<'_>) -> Result<()> {
+    let place = &bench.place;
     place.remove::<KafkaCluster>(NAME, seconds(120)).await?;
     place
-        .eventually("pods and volumes of the first cluster to be gone", seconds(180), async || {
+        .eventually("pods and volumes of the cluster to be gone", seconds(180), async || {
             let pods = place.space.list::<Pod>(PODS).await.map_err(crate::wait::said)?.len();
             let claims =
                 place.space.list::<PersistentVolumeClaim>(PODS).await.map_err(crate::wait::said)?.len();
             if pods + claims == 0 { Ok(()) } else { Err(format!("{pods} pods, {claims} claims")) }
         })
-        .await?;
-    bench.note("cluster_gone_s", began.elapsed().as_secs_f64());
-    let start = start(bench).await?;
-    bench.note("cluster_recreated_ready_s", start.ready);
-    Ok(())
+        .await
 }
 
 /// The slowest of all Services and budgets.

@@ -2,7 +2,7 @@
 //!
 //! `cluster` (apply → Ready, a deleted child) → `memory` → `topics` (250 and 2,000, with them `idle`: requests while nothing
 //! changes) → `users` (2,000) → `flow` (a failed task, commit to sink) → `verify` (a million rows compared) → `planner` (moves, seconds) →
-//! `cluster` (again after deletion); `machine` says on what.
+//! `cluster` (again after deletion) → `roll` (six brokers); `machine` says on what.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ mod idle;
 mod machine;
 mod memory;
 mod planner;
+mod roll;
 mod topics;
 mod users;
 mod verify;
@@ -36,7 +37,7 @@ pub struct Args {
     /// Where the figures go, one flat JSON object; default docs/benchmarks/latest.json
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Measure only this, and write no file: cluster, topics, rest, users, flow or planner
+    /// Measure only this, and write no file: cluster, topics, rest, users, flow, roll or planner
     #[arg(long)]
     only: Option<Part>,
     /// Leave the namespace as it is at the end
@@ -51,6 +52,7 @@ enum Part {
     Rest,
     Users,
     Flow,
+    Roll,
     Planner,
 }
 
@@ -110,6 +112,9 @@ async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
     if only == Some(Part::Planner) {
         return Ok(());
     }
+    if only == Some(Part::Roll) {
+        return roll::six(bench).await;
+    }
     bench.place.task.rename("cluster");
     let kafka = cluster::fresh(bench).await?;
     if wanted(Part::Cluster) {
@@ -148,6 +153,11 @@ async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
     if wanted(Part::Cluster) {
         bench.place.task.rename("cluster again");
         cluster::again(bench).await?;
+    }
+    if wanted(Part::Roll) {
+        bench.place.task.rename("six brokers");
+        cluster::gone(bench).await?;
+        roll::six(bench).await?;
     }
     Ok(())
 }

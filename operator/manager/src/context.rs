@@ -180,10 +180,10 @@ impl Context {
     }
 
     pub fn cluster_deleted(&self, key: &Key) {
-        self.kafka.forget(key);
+        let listeners = self.kafka.forget(key);
         self.failures.forget(key);
         self.missing.forget(key);
-        self.shared.metrics.forget_cluster(key);
+        self.shared.metrics.forget_cluster(key, &listeners);
         self.wake_users_of(key);
     }
 
@@ -219,7 +219,7 @@ impl Context {
         });
     }
 
-    /// Wakes the CdcPipeline or ConnectCluster that owns an object of our kinds.
+    /// Wakes the object that owns an object of our kinds.
     pub fn wake_owner<K: ResourceExt>(&self, child: &K) {
         let Some(namespace) = child.namespace() else { return };
         for owner in child.owner_references() {
@@ -227,6 +227,7 @@ impl Context {
             match owner.kind.as_str() {
                 "CdcPipeline" => self.shelves.pipelines.wake(&key),
                 "ConnectCluster" => self.shelves.connects.wake(&key),
+                "KafkaCluster" => self.shelves.clusters.wake(&key),
                 _ => {}
             }
         }

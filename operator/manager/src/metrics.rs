@@ -126,6 +126,7 @@ pub struct Metrics {
     pub kafka_requests: Family<ClusterLabels, Counter>,
     pub canary_seconds: Family<ListenerLabels, Histogram, fn() -> Histogram>,
     pub canary_failures: Family<ListenerLabels, Counter>,
+    pub canary_failing: Family<ListenerLabels, Gauge>,
     pub offline_partitions: Family<ClusterLabels, Gauge>,
     pub under_replicated_partitions: Family<ClusterLabels, Gauge>,
     pub under_min_isr_partitions: Family<ClusterLabels, Gauge>,
@@ -169,6 +170,7 @@ impl Default for Metrics {
                 Histogram::new(exponential_buckets(0.001, 2.0, 13))
             }),
             canary_failures: Family::default(),
+            canary_failing: Family::default(),
             offline_partitions: Family::default(),
             under_replicated_partitions: Family::default(),
             under_min_isr_partitions: Family::default(),
@@ -249,6 +251,11 @@ impl Metrics {
     fn register_state(&self, registry: &mut Registry) {
         registry.register("kafka_up", "1 while the Kafka cluster answers Sluice", self.kafka_up.clone());
         registry.register(
+            "kafka_canary_failing",
+            "1 while Sluice's own records do not get through the listener",
+            self.canary_failing.clone(),
+        );
+        registry.register(
             "kafka_disk_size_bytes",
             "Size of the broker's disk, as the broker tells it",
             self.disk_size_bytes.clone(),
@@ -291,6 +298,7 @@ impl Metrics {
     /// Forgets what the next scrape reads anew.
     pub fn clear_state(&self) {
         self.kafka_up.clear();
+        self.canary_failing.clear();
         self.disk_size_bytes.clear();
         self.disk_used_bytes.clear();
         self.quorum_lag_ms.clear();
@@ -338,10 +346,19 @@ impl Metrics {
     }
 
     /// A cluster is gone.
-    pub fn forget_cluster(&self, cluster: &Key) {
+    pub fn forget_cluster(&self, cluster: &Key, listeners: &[String]) {
+        for listener in listeners {
+            self.forget_listener(&ListenerLabels::of(cluster, listener));
+        }
         let labels = ClusterLabels::of(cluster);
         self.kafka_requests.remove(&labels);
         self.forget_partitions(&labels);
+    }
+
+    /// Nothing of Sluice's own goes through it any more.
+    pub fn forget_listener(&self, listener: &ListenerLabels) {
+        self.canary_seconds.remove(listener);
+        self.canary_failures.remove(listener);
     }
 
     /// A cluster cannot be seen: the last figures would be taken for present ones.

@@ -44,6 +44,11 @@ impl Client {
         &self.inner.options
     }
 
+    /// First questions go there from now on. What was learned about the cluster stays.
+    pub fn reach(&self, bootstrap: &[Address]) {
+        self.routes().reach(bootstrap);
+    }
+
     /// The same client with another deadline for each call.
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {

@@ -25,29 +25,45 @@ enum Serving {
 
 impl Routes {
     pub fn new(bootstrap: &[Address]) -> Self {
-        let distinct: BTreeSet<_> = bootstrap.iter().collect();
+        let mut routes =
+            Self { bootstrap: vec![], nodes: BTreeMap::new(), preferred: None, lost: Arc::default() };
+        routes.reach(bootstrap);
+        routes
+    }
+
+    /// Where first questions go. Connections to addresses that stay are kept.
+    pub fn reach(&mut self, bootstrap: &[Address]) {
+        let known = self.known();
         // in the given order, each once
-        let mut left = distinct;
-        let bootstrap = bootstrap.iter().filter(|address| left.remove(address));
-        let lost = Arc::new(AtomicBool::new(false));
-        let bootstrap = bootstrap.map(|address| Arc::new(Broker::new(address.clone(), &lost))).collect();
-        Self { bootstrap, nodes: BTreeMap::new(), preferred: None, lost }
+        let mut left: BTreeSet<_> = bootstrap.iter().collect();
+        let distinct = bootstrap.iter().filter(|address| left.remove(address));
+        self.bootstrap = distinct.map(|address| self.broker(&known, address)).collect();
+        self.forget_preferred_if_gone();
     }
 
     /// Takes over the brokers of the cluster. Connections to addresses that stay are kept.
     pub fn learn(&mut self, brokers: &BTreeMap<NodeId, BrokerView>) {
-        let known: BTreeMap<Address, Arc<Broker>> =
-            self.all().map(|broker| (broker.address.clone(), Arc::clone(broker))).collect();
+        let known = self.known();
         self.nodes = brokers
             .iter()
             .map(|(id, view)| {
                 let address = Address::new(view.host.clone(), view.port);
-                let broker = known
-                    .get(&address)
-                    .map_or_else(|| Arc::new(Broker::new(address.clone(), &self.lost)), Arc::clone);
+                let broker = self.broker(&known, &address);
                 (*id, (broker, if view.fenced { Serving::Fenced } else { Serving::Yes }))
             })
             .collect();
+        self.forget_preferred_if_gone();
+    }
+
+    fn known(&self) -> BTreeMap<Address, Arc<Broker>> {
+        self.all().map(|broker| (broker.address.clone(), Arc::clone(broker))).collect()
+    }
+
+    fn broker(&self, known: &BTreeMap<Address, Arc<Broker>>, address: &Address) -> Arc<Broker> {
+        known.get(address).map_or_else(|| Arc::new(Broker::new(address.clone(), &self.lost)), Arc::clone)
+    }
+
+    fn forget_preferred_if_gone(&mut self) {
         let gone = |broker: &Arc<Broker>| !self.all().any(|known| Arc::ptr_eq(known, broker));
         if self.preferred.as_ref().is_some_and(gone) {
             self.preferred = None;
@@ -76,13 +92,13 @@ impl Routes {
         all.filter(|broker| seen.insert(&broker.address)).cloned().collect()
     }
 
-    /// Every broker that is known, some twice.
     /// See [`super::Client::has_lost_a_broker`].
     pub fn was_one_lost(&self) -> bool {
         self.all().for_each(|broker| broker.sweep());
         self.lost.swap(false, Ordering::Relaxed)
     }
 
+    /// Every broker that is known, some twice.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Broker>> {
         self.bootstrap.iter().chain(self.nodes.values().map(|(broker, _)| broker))
     }
@@ -121,5 +137,15 @@ mod tests {
         routes.learn(&BTreeMap::from([(1, broker(1, false))]));
         assert_eq!(ports(&routes), [1]);
         assert!(Arc::ptr_eq(&first, &routes.node(1).unwrap()));
+    }
+
+    #[test]
+    fn brokers_that_come_are_asked_too_and_those_that_stay_keep_their_connections() {
+        let mut routes = Routes::new(&[Address::new("b", 1), Address::new("b", 2)]);
+        let [first, second] = [0, 1].map(|i| Arc::clone(&routes.candidates()[i]));
+        routes.prefer(&second);
+        routes.reach(&[Address::new("b", 1), Address::new("b", 3)]);
+        assert_eq!(ports(&routes), [1, 3], "who left is not preferred");
+        assert!(Arc::ptr_eq(&first, &routes.candidates()[0]));
     }
 }

@@ -7,7 +7,8 @@ use kube::Resource as _;
 use sluice_crds::canary::CanaryStatus;
 use sluice_crds::common::{DeletionPolicy, LocalRef};
 use sluice_crds::kafka_cluster::Authentication;
-use sluice_crds::topic::Retention;
+use sluice_crds::rebalance::RebalanceMode;
+use sluice_crds::topic::{Adoption, Retention};
 use sluice_crds::user::{
     AclOperation, AclResource, AclResourceType, AclRule, UserAuthentication, UserAuthenticationType,
 };
@@ -20,8 +21,9 @@ use crate::view::kafka::ClusterView;
 /// Name in Kafka.
 pub const TOPIC: &str = "sluice-canary";
 const COMPONENT: &str = "canary";
-/// How long records are kept.
+/// How long records are kept, and so long a segment takes them: Kafka removes whole segments.
 const KEPT: &str = "10m";
+const SEGMENT_MS: &str = "600000";
 /// Replicas of the topic, where there are as many brokers.
 const REPLICAS: usize = 3;
 /// How many of the last records the latency is told from.
@@ -30,6 +32,8 @@ const RECENT: usize = 9;
 const AGAIN: usize = 3;
 /// After how many failures in a row it is told: a leader may just be changing.
 const FAILURES: u32 = 2;
+/// From how many records on a latency is told: the first of a connection takes longer.
+const ENOUGH: usize = 3;
 /// Milliseconds that are told.
 const STEPS: [i32; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000];
 
@@ -62,7 +66,16 @@ pub fn all_names(cluster: &str) -> (String, Vec<String>) {
     (topic_name(cluster), users.into_iter().filter_map(|how| user_name(cluster, how)).collect())
 }
 
-pub fn children(wanted: &Wanted, view: &ClusterView) -> Children {
+/// What is known of it before a pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// By listener.
+    pub heard: BTreeMap<String, Heard>,
+    /// Partitions that the Topic declares already, whether or not Kafka has them.
+    pub declared: i32,
+}
+
+pub fn children(wanted: &Wanted, known: &Known, view: &ClusterView) -> Children {
     let owner = wanted.owner.reference.uid.clone();
     if wanted.canary.is_none() {
         return Children { owner, ..Children::default() };
@@ -74,26 +87,35 @@ pub fn children(wanted: &Wanted, view: &ClusterView) -> Children {
             users.push(user(&wanted.owner, name, listener.authentication));
         }
     }
-    Children { owner, topics: vec![topic(wanted, view)], users }
+    Children { owner, topics: vec![topic(wanted, known.declared, view)], users }
 }
 
-fn topic(wanted: &Wanted, view: &ClusterView) -> Topic {
-    let brokers = wanted.brokers().count();
-    // partitions never become fewer
-    let partitions = brokers.max(view.topics.get(TOPIC).map_or(0, |topic| topic.partitions.len()));
-    let replicas = brokers.clamp(1, REPLICAS);
+fn topic(wanted: &Wanted, declared: i32, view: &ClusterView) -> Topic {
+    // a broker that is yet to come holds nothing up
+    let brokers = wanted.brokers().filter(|id| view.brokers.contains_key(id)).count().max(1);
+    let present = view.topics.get(TOPIC).map(|topic| topic.partitions.as_slice()).unwrap_or_default();
     let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    // one broker may be away
-    let in_sync = number(replicas.saturating_sub(1).max(1));
+    // there are never fewer of them than before
+    let partitions = number(brokers.max(present.len())).max(declared);
+    let now = present.iter().map(|partition| partition.replicas.len()).min();
+    let replicas = match now {
+        Some(now) if wanted.rebalance.mode == RebalanceMode::Off => now.max(1),
+        _ => brokers.min(REPLICAS),
+    };
+    // one broker may be away, also while replicas are yet to come
+    let in_sync = now.map_or(replicas, |now| now.min(replicas)).saturating_sub(1).max(1);
+    let config = [("min.insync.replicas", in_sync.to_string()), ("segment.ms", SEGMENT_MS.to_owned())];
     Topic {
         metadata: wanted.owner.child(topic_name(&wanted.owner.name), COMPONENT),
         spec: TopicSpec {
             cluster_ref: LocalRef { name: wanted.owner.name.clone() },
             topic_name: Some(TOPIC.into()),
-            partitions: number(partitions),
+            partitions,
             replication_factor: Some(number(replicas)),
             retention: Some(Retention { time: Some(KEPT.into()), size: None }),
-            config: [("min.insync.replicas".to_owned(), Scalar::from(in_sync.to_string()))].into(),
+            config: config.into_iter().map(|(key, value)| (key.to_owned(), Scalar::from(value))).collect(),
+            // one that an earlier cluster left on volumes that were kept
+            adoption: Adoption::Always,
             deletion_policy: DeletionPolicy::Delete,
             ..TopicSpec::default()
         },
@@ -157,13 +179,20 @@ impl Heard {
             Err(words) => {
                 let failed =
                     self.failed.entry(partition).or_insert_with(|| Failed { times: 0, words: String::new() });
-                failed.times += 1;
-                failed.words = words;
+                failed.times = failed.times.saturating_add(1);
+                // figures in it, of time for example, are no news
+                let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+                if shape(&failed.words) != shape(&words) {
+                    failed.words = words;
+                }
             }
         }
     }
 
     fn latency(&self) -> Option<i32> {
+        if self.recent.len() < ENOUGH {
+            return None;
+        }
         let mut recent: Vec<_> = self.recent.iter().map(Duration::as_micros).collect();
         recent.sort_unstable();
         let median = *recent.get(recent.len() / 2)?;
@@ -171,7 +200,8 @@ impl Heard {
         Some(*STEPS.iter().find(at_most).unwrap_or(&STEPS[STEPS.len() - 1]))
     }
 
-    fn failing(&self) -> Option<String> {
+    /// Where records do not get through, and why.
+    pub fn failing(&self) -> Option<String> {
         let mut failing = self.failed.iter().filter(|(_, failed)| failed.times >= FAILURES);
         let (partition, failed) = failing.next()?;
         let more = match failing.count() {
@@ -194,15 +224,17 @@ impl Heard {
 }
 
 /// What status says of all listeners. What was told of one holds until something else is heard.
-pub fn told(wanted: &Wanted, heard: &BTreeMap<String, Heard>, before: &[CanaryStatus]) -> Vec<CanaryStatus> {
+pub fn told(wanted: &Wanted, known: &Known, before: &[CanaryStatus]) -> Vec<CanaryStatus> {
     if wanted.canary.is_none() {
         return vec![];
     }
     let row = |listener: &super::Listener| {
-        let known = before.iter().find(|row| row.listener == listener.name);
-        heard.get(&listener.name).map(|heard| heard.told(&listener.name, known)).or_else(|| known.cloned())
+        let told = before.iter().find(|row| row.listener == listener.name);
+        let heard = known.heard.get(&listener.name);
+        heard.map(|heard| heard.told(&listener.name, told)).or_else(|| told.cloned())
     };
-    wanted.listeners.iter().filter_map(row).collect()
+    let says = |row: &CanaryStatus| row.latency_ms.is_some() || row.failing.is_some();
+    wanted.listeners.iter().filter_map(row).filter(says).collect()
 }
 
 #[cfg(test)]
@@ -212,7 +244,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::view::kafka::{PartitionView, TopicView};
+    use crate::view::kafka::{BrokerView, PartitionView, TopicView};
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
@@ -264,24 +296,39 @@ mod tests {
                 ],
             }))
         };
+        let known = Known::default();
         let shape = |replicas: i32, view: &ClusterView| {
-            let topic = children(&cluster(replicas, Some(json!({}))), view).topics.remove(0);
+            let topic = children(&cluster(replicas, Some(json!({}))), &known, view).topics.remove(0);
             let in_sync = topic.spec.config["min.insync.replicas"].to_string();
             (topic.spec.partitions, topic.spec.replication_factor, in_sync)
         };
-        let empty = ClusterView::default();
-        assert_eq!(shape(1, &empty), (1, Some(1), "1".into()));
-        assert_eq!(shape(5, &empty), (5, Some(3), "2".into()));
-        let partitions = vec![PartitionView::default(); 5];
-        let topics = [(TOPIC.to_owned(), Arc::new(TopicView { partitions, ..TopicView::default() }))];
-        let five = ClusterView { topics: topics.into(), ..ClusterView::default() };
+        let brokers = |n: i32| (0..n).map(|id| (id, BrokerView::default())).collect();
+        let view = |n: i32| ClusterView { brokers: brokers(n), ..ClusterView::default() };
+        assert_eq!(shape(1, &view(1)), (1, Some(1), "1".into()));
+        assert_eq!(shape(5, &view(5)), (5, Some(3), "2".into()));
+        assert_eq!(
+            shape(5, &view(1)),
+            (1, Some(1), "1".into()),
+            "brokers that are yet to come hold nothing up"
+        );
+        let partition = PartitionView { replicas: vec![0, 1, 2], ..PartitionView::default() };
+        let topic = TopicView { partitions: vec![partition; 5], ..TopicView::default() };
+        let five = ClusterView { topics: [(TOPIC.to_owned(), Arc::new(topic))].into(), ..view(5) };
         assert_eq!(shape(2, &five), (5, Some(2), "1".into()), "partitions do not become fewer");
+        let declared = Known { declared: 3, ..Known::default() };
+        let refused = children(&cluster(2, Some(json!({}))), &declared, &view(2));
+        assert_eq!(refused.topics[0].spec.partitions, 3, "nor where Kafka never had them");
+        let still = crate::cluster::tests::wanted(json!({
+            "pools": [{ "name": "nodes", "replicas": 1 }], "canary": {}, "rebalance": { "mode": "Off" },
+        }));
+        let stays = children(&still, &known, &five).topics.remove(0);
+        assert_eq!(stays.spec.replication_factor, Some(3), "nothing is asked for that may not move");
 
-        let made = children(&cluster(3, Some(json!({ "interval": "1s" }))), &empty);
+        let made = children(&cluster(3, Some(json!({ "interval": "1s" }))), &known, &view(3));
         let names: Vec<_> = made.users.iter().filter_map(|user| user.meta().name.clone()).collect();
         assert_eq!(names, all_names(&cluster(1, None).owner.name).1);
         assert_eq!(
-            children(&cluster(3, None), &empty),
+            children(&cluster(3, None), &known, &view(3)),
             Children { owner: made.owner, ..Children::default() }
         );
     }

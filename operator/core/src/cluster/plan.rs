@@ -200,7 +200,7 @@ pub fn plan(wanted: &Wanted, seen: &Seen, previous: Option<&KafkaClusterStatus>,
         cordon,
         access,
         grow: claims.grow,
-        canary: seen.kafka.current().map(|view| canary::children(wanted, view)),
+        canary: seen.kafka.current().map(|view| canary::children(wanted, &seen.canary, view)),
         step,
         requeue: match (closely, closed, seen.unmade.is_empty()) {
             (true, ..) => Some(Duration::from_secs(2)),

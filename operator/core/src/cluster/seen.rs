@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::cluster::canary::Heard;
+use crate::cluster::canary;
 use crate::cluster::rebalance::Proposal;
 use crate::pki::Phase;
 use crate::view::Sight;
@@ -33,8 +33,8 @@ pub struct Seen {
     pub looked_at: Option<Timestamp>,
     /// Disks of brokers, each as it was told last.
     pub disks: BTreeMap<NodeId, DiskView>,
-    /// What became of Sluice's own records, by listener.
-    pub canary: BTreeMap<String, Heard>,
+    /// Of Sluice's own records.
+    pub canary: canary::Known,
     /// What is set while the brokers run; `None` until it was described once.
     pub dynamic: Option<DynamicConfigs>,
     /// How large partitions are; `None` until the brokers were asked once.

@@ -116,7 +116,7 @@ fn kafka_clusters() {
             kafka,
             looked_at: Some(now()),
             disks: BTreeMap::new(),
-            canary: BTreeMap::new(),
+            canary: cluster::canary::Known::default(),
             dynamic: Some(DynamicConfigs::default()),
             sizes: Some(Arc::default()),
             replication: BTreeMap::new(),

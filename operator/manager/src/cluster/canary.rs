@@ -2,12 +2,22 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
-use sluice_core::cluster::canary::{Children, all_names};
+use sluice_core::cluster::canary::{Children, Known, all_names, topic_name};
 use sluice_crds::{Topic, User};
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::observe::kafka::World;
 use crate::scope::Key;
+
+/// What is known of them.
+pub fn known(context: &Context, key: &Key, world: Option<&World>) -> Known {
+    let topic = context.shelves.topics.get(&key.sibling(&topic_name(&key.name)));
+    Known {
+        heard: world.map(|world| world.canary.heard()).unwrap_or_default(),
+        declared: topic.map_or(0, |topic| topic.spec.partitions),
+    }
+}
 
 /// Makes those that are wanted, and deletes the others.
 pub async fn tend(context: &Context, key: &Key, wanted: &Children) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use sluice_core::cluster::names::{self, APP, INTERNAL_PORT};
 use sluice_core::cluster::{Certificates, Seen, Wanted};
 use sluice_core::view::Sight;
 
+use super::canary;
 use crate::context::Context;
 use crate::observe::kafka::World;
 use crate::scope::{Child as _, Key, belonging_to};
@@ -31,7 +32,7 @@ pub fn look(context: &Context, key: &Key, world: Option<&World>) -> Seen {
         ),
         looked_at: world.and_then(World::looked_at),
         disks: world.map(|world| Arc::unwrap_or_clone(world.disks())).unwrap_or_default(),
-        canary: world.map(|world| world.canary.heard()).unwrap_or_default(),
+        canary: canary::known(context, key, world),
         dynamic: world.and_then(World::dynamic),
         sizes: world.and_then(|world| world.moves.sizes()),
         replication: BTreeMap::new(),

@@ -10,7 +10,7 @@ use sluice_crds::{CdcPipeline, ConnectCluster, KafkaCluster};
 use super::{Key, Shelf};
 use crate::context::Context;
 use crate::metrics::{
-    ClusterLabels, Metrics, NodeLabels, ObjectLabels, ReadyLabels, SecretLabels, WatchLabel,
+    ClusterLabels, ListenerLabels, Metrics, NodeLabels, ObjectLabels, ReadyLabels, SecretLabels, WatchLabel,
 };
 use crate::observe::kafka::World;
 
@@ -47,6 +47,11 @@ fn clusters(metrics: &Metrics, scope: &Context) {
         }
         if let Some(world) = scope.kafka.get(&key).filter(|_| up == Some(true)) {
             nodes(metrics, &key, &world);
+        }
+        for (listener, heard) in scope.kafka.get(&key).into_iter().flat_map(|world| world.canary.heard()) {
+            let failing = heard.failing().is_some();
+            let labels = ListenerLabels::of(&key, &listener);
+            metrics.canary_failing.get_or_create(&labels).set(failing.into());
         }
         let status = cluster.and_then(|cluster| cluster.status.as_ref());
         for certificate in status.into_iter().flat_map(|status| &status.certificates) {

@@ -149,6 +149,7 @@ impl Watches {
         run(self.users, context, tasks, |context, news| {
             let key = Key::of(news.object());
             context.shelves.users.wake(&key);
+            context.wake_owner(news.object());
             if matches!(news, News::Gone(_)) {
                 context.written.forget::<User>(&key);
                 context.passwords.forget(&key);

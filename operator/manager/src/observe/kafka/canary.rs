@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use parking_lot::Mutex;
 use sluice_clients::kafka::{Client, Credentials, NewRecord, Options, Peeked, TopicPartition, tls};
-use sluice_core::cluster::canary::{Heard, TOPIC, user_name};
+use sluice_core::cluster::canary::{Heard, TOPIC, topic_name, user_name};
 use sluice_core::cluster::{Listener, Wanted};
 use sluice_core::pki::{CERTIFICATE_FILE, KEY_FILE, TRUSTED_FILE};
 use sluice_core::user::{secret, secret_name};
@@ -27,8 +27,8 @@ use crate::scope::{Child as _, Key, chain};
 
 /// A record that takes longer did not get through.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Until the topic is there.
-const AGAIN: Duration = Duration::from_secs(2);
+/// At least so long it is waited for the topic.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Requests for one record: who leads, the record, who leads, the record.
 const REQUESTS: u64 = 4;
 
@@ -70,9 +70,12 @@ impl Canary {
         if self.wish.load().as_deref() == wish.as_ref() {
             return;
         }
-        let stays =
-            |name: &String| wish.iter().flat_map(|wish| &wish.doors).any(|door| door.listener == *name);
-        self.heard.lock().retain(|name, _| stays(name));
+        {
+            let mut heard = self.heard.lock();
+            let mut before = std::mem::take(&mut *heard);
+            let names = wish.iter().flat_map(|wish| &wish.doors).map(|door| door.listener.clone());
+            *heard = names.map(|name| (name.clone(), before.remove(&name).unwrap_or_default())).collect();
+        }
         self.wish.store(wish.map(Arc::new));
         self.news.notify_one();
     }
@@ -82,11 +85,14 @@ impl Canary {
     }
 
     fn due(&self, listener: &str, partitions: i32) -> Vec<i32> {
-        self.heard.lock().entry(listener.to_owned()).or_default().due(partitions)
+        self.heard.lock().get_mut(listener).map(|heard| heard.due(partitions)).unwrap_or_default()
     }
 
+    /// Of a listener that is asked for no more nothing is noted.
     fn note(&self, listener: &str, partition: i32, result: Result<Duration, String>) {
-        self.heard.lock().entry(listener.to_owned()).or_default().note(partition, result);
+        if let Some(heard) = self.heard.lock().get_mut(listener) {
+            heard.note(partition, result);
+        }
     }
 }
 
@@ -98,50 +104,93 @@ pub async fn observe(world: Arc<World>, context: Weak<Context>) {
 
 async fn rounds(world: &Arc<World>, context: &Weak<Context>) {
     let mut clients = HashMap::new();
-    let (mut partitions, mut told) = (0, BTreeMap::new());
+    let mut told = BTreeMap::new();
+    let mut partitions = None;
     loop {
-        let Some(wish) = world.canary.wish.load_full() else {
+        let wish = world.canary.wish.load_full();
+        let doors = wish.as_ref().map(|wish| wish.doors.as_slice()).unwrap_or_default();
+        let stays = |listener: &String| doors.iter().any(|door| door.listener == *listener);
+        clients.retain(|listener, _| stays(listener));
+        {
+            let Some(context) = context.upgrade() else { return };
+            for (gone, _) in told.extract_if(.., |listener, _| !stays(listener)) {
+                context.shared.metrics.forget_listener(&ListenerLabels::of(&world.key, &gone));
+            }
+            partitions = topic(world, &context).or(partitions);
+        }
+        let Some(wish) = wish else {
             world.canary.news.notified().await;
             continue;
         };
         let began = Instant::now();
-        // while nobody tells how many there are, it is as it was
-        if let Some(view) = world.sight().current() {
-            let topic = view.topics.get(TOPIC);
-            partitions = topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()).unwrap_or(0);
-        }
-        let mut pause = AGAIN;
-        if partitions > 0 {
-            clients.retain(|listener: &String, _| wish.doors.iter().any(|door| door.listener == *listener));
-            for door in &wish.doors {
-                let Some(context) = context.upgrade() else { return };
-                enter(world, &context, door, &mut clients).await;
+        let heard = match partitions {
+            None => Vec::new(),
+            Some(0) => {
+                let why = format!("Topic {} is not there yet: see its status", topic_name(&world.key.name));
+                wish.doors.iter().map(|door| (door.listener.as_str(), 0, Err(why.clone()))).collect()
             }
-            let records =
-                wish.doors.iter().filter_map(|door| Some((door, &clients.get(&door.listener)?.client)));
-            let records = records.flat_map(|(door, client)| {
-                let due = world.canary.due(&door.listener, partitions);
-                due.into_iter().map(move |partition| async move {
-                    (&door.listener, partition, record(&client.within(DEADLINE), partition).await)
-                })
-            });
-            let heard = join_all(records).await;
+            Some(partitions) => {
+                let Some(heard) = records(world, context, &wish, partitions, &mut clients).await else {
+                    return;
+                };
+                heard
+            }
+        };
+        {
             let Some(context) = context.upgrade() else { return };
             hear(world, &context, heard, &mut told);
-            pause = wish.interval.saturating_sub(began.elapsed());
         }
+        let is_there = partitions.is_some_and(|partitions| partitions > 0);
+        let pause = if is_there { wish.interval } else { wish.interval.max(AGAIN) };
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause.saturating_sub(began.elapsed())) => {}
             () = world.canary.news.notified() => {}
         }
     }
+}
+
+/// What became of a record, by listener and partition.
+type Outcome<'a> = (&'a str, i32, Result<Duration, String>);
+
+/// A record through each listener, all at once. `None`: nobody wants to know any more.
+async fn records<'a>(
+    world: &World,
+    context: &Weak<Context>,
+    wish: &'a Wish,
+    partitions: i32,
+    clients: &mut HashMap<String, Known>,
+) -> Option<Vec<Outcome<'a>>> {
+    let (mut heard, mut due) = (Vec::new(), Vec::new());
+    for door in &wish.doors {
+        let partitions = world.canary.due(&door.listener, partitions);
+        match enter(world, &*context.upgrade()?, door, clients).await {
+            Ok(client) => {
+                due.extend(partitions.into_iter().map(|at| (door.listener.as_str(), client.clone(), at)));
+            }
+            Err(why) => heard.push((door.listener.as_str(), 0, Err(why))),
+        }
+    }
+    let sent = due.into_iter().map(async |(listener, client, at)| (listener, at, record(&client, at).await));
+    heard.extend(join_all(sent).await);
+    Some(heard)
+}
+
+/// How many partitions there are: of the topic that the Topic of this cluster owns, and of no other. `None`: nobody tells now, and it is as it
+/// was.
+fn topic(world: &World, context: &Context) -> Option<i32> {
+    let sight = world.trusted();
+    let view = sight.current()?;
+    let ours = context.shelves.topics.get(&world.key.sibling(&topic_name(&world.key.name)));
+    let id = ours.as_ref().and_then(|topic| topic.status.as_ref()?.topic_id.as_ref());
+    let topic = view.topics.get(TOPIC).filter(|topic| id.is_some_and(|id| *id == topic.id.to_string()));
+    Some(topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()).unwrap_or(0))
 }
 
 /// Takes in what became of records, and has it told where it is news.
 fn hear(
     world: &World,
     context: &Context,
-    heard: Vec<(&String, i32, Result<Duration, String>)>,
+    heard: Vec<Outcome<'_>>,
     told: &mut BTreeMap<String, CanaryStatus>,
 ) {
     let metrics = &context.shared.metrics;
@@ -173,33 +222,39 @@ struct Known {
     client: Client,
 }
 
-/// Has a client for a listener, and another one once the listener or the Secret is another. While there is no Secret, its User
-/// says why.
-async fn enter(world: &World, context: &Context, door: &Door, clients: &mut HashMap<String, Known>) {
-    let secret = door.user.as_ref().map(|user| world.key.sibling(&secret_name(user)));
-    let version = secret.as_ref().and_then(|key| Secret::seen(&context.children, key)?.resource_version);
-    let known = clients.get(&door.listener);
-    if known.is_some_and(|known| known.door == *door && known.version == version) {
-        return;
-    }
-    let options = match &secret {
-        None => Ok(world.client.options().tls.clone().filter(|_| door.tls)).map(|tls| (tls, None)),
-        Some(key) => shown(context, key, door.tls).await,
+/// A client for a listener, and another one once the listener or the Secret is another; or why there is none.
+async fn enter(
+    world: &World,
+    context: &Context,
+    door: &Door,
+    clients: &mut HashMap<String, Known>,
+) -> Result<Client, String> {
+    let secret = door.user.as_ref().map(|user| (user, world.key.sibling(&secret_name(user))));
+    let version = match &secret {
+        None => None,
+        Some((user, key)) => {
+            let seen = Secret::seen(&context.children, key).and_then(|meta| meta.resource_version);
+            Some(seen.ok_or_else(|| format!("there is no Secret {} yet: see User {user}", key.name))?)
+        }
     };
-    let client = options.and_then(|(tls, credentials)| {
-        let plain = Options::plain([door.bootstrap.as_str()]).map_err(|error| chain(&error))?;
-        Ok(Client::new(Options { tls, credentials, ..plain }))
-    });
-    match client {
-        Ok(client) => {
-            let known = Known { door: door.clone(), version, client };
-            clients.insert(door.listener.clone(), known);
-        }
-        Err(why) => {
-            tracing::debug!(cluster = %world.key, listener = door.listener, why, "no canary yet");
-            clients.remove(&door.listener);
-        }
+    if let Some(known) = clients.get(&door.listener)
+        && known.door == *door
+        && known.version == version
+    {
+        return Ok(known.client.clone());
     }
+    clients.remove(&door.listener);
+    let (tls, credentials) = match &secret {
+        None => (world.client.options().tls.clone().filter(|_| door.tls), None),
+        Some((_, key)) => {
+            shown(context, key, door.tls).await.map_err(|why| format!("Secret {}: {why}", key.name))?
+        }
+    };
+    let plain = Options::plain([door.bootstrap.as_str()]).map_err(|error| chain(&error))?;
+    let client = Client::new(Options { tls, credentials, ..plain }).within(DEADLINE);
+    let known = Known { door: door.clone(), version, client: client.clone() };
+    clients.insert(door.listener.clone(), known);
+    Ok(client)
 }
 
 /// What a client shows, by the Secret that it mounts.
@@ -210,7 +265,7 @@ async fn shown(
 ) -> Result<(Option<tls::Tls>, Option<Credentials>), String> {
     let api: Api<Secret> = Api::namespaced(context.client().clone(), &key.namespace);
     let found = deadline(&format!("read Secret {key}"), api.get_opt(&key.name)).await;
-    let found = found.map_err(|error| chain(&error))?.ok_or("there is no such Secret")?;
+    let found = found.map_err(|error| chain(&error))?.ok_or("it is gone")?;
     let file = |name: &str| found.data.as_ref()?.get(name).map(|value| value.0.as_slice());
     let credentials = secret::password(&found)
         .zip(file("username"))

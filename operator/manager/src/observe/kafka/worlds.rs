@@ -42,8 +42,8 @@ struct Shown {
 }
 
 impl Worlds {
-    /// The world of a cluster, started if there is none, or if it is reached elsewhere than before. A renewed certificate is
-    /// shown from the next connection on.
+    /// The world of a cluster, started if there is none. A renewed certificate is shown, and brokers that came or left are known, from
+    /// the next connection on.
     pub fn ensure(
         &self,
         context: &Arc<Context>,
@@ -54,18 +54,21 @@ impl Worlds {
         let mut entries = self.entries.lock();
         let unusable =
             |source| Error::Certificate { doing: format!("connect to KafkaCluster {key}"), source };
-        if let Some(entry) = entries.get_mut(key).filter(|entry| entry.bootstrap == bootstrap) {
-            // without a certificate nothing was reached, and nothing is lost by starting anew
-            if let (Some(shown), Some(identity)) = (&mut entry.identity, identity) {
-                if shown.revision != identity.revision {
-                    shown.tls.replace(tls_of(identity).map_err(unusable)?);
-                    shown.revision = identity.revision;
-                }
-                return Ok(Arc::clone(&entry.world));
+        let options = Options::plain(bootstrap.iter().map(String::as_str))
+            .map_err(|source| Error::Address { cluster: key.to_string(), source })?;
+        // without a certificate nothing was reached, and nothing is lost by starting anew
+        if let Some(entry) = entries.get_mut(key).filter(|it| it.identity.is_some() || identity.is_none()) {
+            if let (Some(shown), Some(identity)) = (&mut entry.identity, identity)
+                && shown.revision != identity.revision
+            {
+                shown.tls.replace(tls_of(identity).map_err(unusable)?);
+                shown.revision = identity.revision;
             }
-            if identity.is_none() {
-                return Ok(Arc::clone(&entry.world));
+            if entry.bootstrap != bootstrap {
+                entry.world.client.reach(&options.bootstrap);
+                entry.bootstrap = bootstrap.to_vec();
             }
+            return Ok(Arc::clone(&entry.world));
         }
         let shown = match identity {
             Some(identity) => {
@@ -74,11 +77,7 @@ impl Worlds {
             }
             None => None,
         };
-        let address = |source| Error::Address { cluster: key.to_string(), source };
-        let options = Options {
-            tls: shown.as_ref().map(|shown| shown.tls.clone()),
-            ..Options::plain(bootstrap.iter().map(String::as_str)).map_err(address)?
-        };
+        let options = Options { tls: shown.as_ref().map(|shown| shown.tls.clone()), ..options };
         let world = Arc::new(World::new(key.clone(), Client::new(options), Timestamp::now()));
         let weak: Weak<Context> = Arc::downgrade(context);
         let (batches, topics) = gathering();
@@ -132,8 +131,9 @@ impl Worlds {
         crowd.make(wish).await
     }
 
-    /// Stops looking at a cluster that is gone.
-    pub fn forget(&self, key: &Key) {
-        self.entries.lock().remove(key);
+    /// Stops looking at a cluster that is gone. The listeners through which records of Sluice's own went.
+    pub fn forget(&self, key: &Key) -> Vec<String> {
+        let gone = self.entries.lock().remove(key);
+        gone.map(|entry| entry.world.canary.heard().into_keys().collect()).unwrap_or_default()
     }
 }

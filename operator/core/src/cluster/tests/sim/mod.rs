@@ -316,7 +316,7 @@ impl Sim {
             unmade: BTreeMap::new(),
             kafka: self.sight.clone(),
             looked_at: self.sight.current().filter(|_| !self.stepped).map(|_| at(self.now)),
-            canary: BTreeMap::new(),
+            canary: canary::Known::default(),
             disks: BTreeMap::new(),
             dynamic: self.sight.latest().map(|_| self.dynamic.clone()),
             sizes: self.sight.latest().map(|_| Arc::new(self.sizes.clone())),
