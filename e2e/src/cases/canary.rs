@@ -1,11 +1,13 @@
 //! Sluice's own records.
 
 use anyhow::{Result, ensure};
+use kube::ResourceExt as _;
 use serde_json::json;
 use sluice_crds::canary::CanaryStatus;
 use sluice_crds::{KafkaCluster, Topic, User};
 
 use crate::kubernetes::conditions::condition;
+use crate::kubernetes::objects::Object;
 use crate::scene::{Scene, kafka, with};
 use crate::wait::{said, seconds};
 
@@ -27,15 +29,15 @@ pub async fn k20_records_go_through_every_listener(s: &Scene<'_>) -> Result<()> 
     ensure!(degraded(s).await.is_err(), "records go through, and it is Degraded");
 
     // the brokers take nothing any more, whoever asks
-    s.merge::<Topic>(OBJECT, json!({"spec": {"paused": true}})).await?;
-    s.agent().meddle(&kafka.bootstrap, TOPIC, &["config", "max.message.bytes=1"]).await?;
+    let most = |bytes: Option<u32>| json!({"spec": {"config": {"message.max.bytes": bytes}}});
+    s.merge::<KafkaCluster>("kafka", most(Some(1))).await?;
     s.eventually("status to say that records do not get through", seconds(10), async || {
         let message = degraded(s).await?;
         let named = ["plain", "open", "apps", "bare", "certs"].iter().all(|name| message.contains(name));
         if named && message.contains("MESSAGE_TOO_LARGE") { Ok(()) } else { Err(message) }
     })
     .await?;
-    s.merge::<Topic>(OBJECT, json!({"spec": {"paused": false}})).await?;
+    s.merge::<KafkaCluster>("kafka", most(None)).await?;
     s.eventually("status to say that records get through again", seconds(20), async || {
         match degraded(s).await {
             Ok(message) => Err(message),
@@ -43,6 +45,10 @@ pub async fn k20_records_go_through_every_listener(s: &Scene<'_>) -> Result<()> 
         }
     })
     .await?;
+
+    // what is deleted comes back
+    comes_back::<Topic>(s).await?;
+    comes_back::<User>(s).await?;
 
     s.merge::<KafkaCluster>("kafka", json!({"spec": {"canary": null}})).await?;
     s.gone::<Topic>(OBJECT, seconds(20)).await?;
@@ -55,6 +61,17 @@ pub async fn k20_records_go_through_every_listener(s: &Scene<'_>) -> Result<()> 
         if rows.is_empty() { Ok(()) } else { Err(format!("{rows:?}")) }
     })
     .await
+}
+
+async fn comes_back<K: Object>(s: &Scene<'_>) -> Result<()> {
+    let before = s.get::<K>(OBJECT).await?.uid();
+    s.space.delete::<K>(OBJECT).await?;
+    s.eventually("another one", seconds(20), async || {
+        let now: K = s.space.get(OBJECT).await.map_err(said)?;
+        if now.uid() == before { Err("the one that is deleted".to_owned()) } else { Ok(()) }
+    })
+    .await?;
+    s.ready::<K>(OBJECT, seconds(20)).await.map(drop)
 }
 
 async fn told(s: &Scene<'_>) -> Result<Vec<CanaryStatus>, String> {
