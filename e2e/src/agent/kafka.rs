@@ -30,6 +30,12 @@ pub struct PartitionFacts {
     pub isr: Vec<i32>,
 }
 
+impl PartitionFacts {
+    pub fn is_behind(&self) -> bool {
+        self.isr.len() < self.replicas.len()
+    }
+}
+
 #[derive(clap::Args)]
 pub struct Topics {
     #[arg(long)]

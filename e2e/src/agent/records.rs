@@ -46,7 +46,7 @@ pub struct Produce {
     pub patience_ms: u32,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Produced {
     pub acked: u64,
     pub failed: u64,
@@ -102,14 +102,7 @@ pub async fn produce(args: Produce) -> Result<Produced> {
         .set("message.timeout.ms", args.patience_ms.to_string())
         .set("linger.ms", "1")
         .create()?;
-    let mut told = Produced {
-        acked: 0,
-        failed: 0,
-        first_error: None,
-        unacknowledged: Vec::new(),
-        p99_ms: 0.0,
-        slowest_ms: 0,
-    };
+    let mut told = Produced::default();
     let mut times = Vec::new();
     let mut flying = FuturesUnordered::new();
     let mut stdin = tokio::io::stdin();

@@ -109,12 +109,18 @@ async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
         bench.place.task.rename("planner");
         tokio::task::block_in_place(|| planner::plans(bench))?;
     }
-    if only == Some(Part::Planner) {
-        return Ok(());
+    if !matches!(only, Some(Part::Planner | Part::Roll)) {
+        three(bench, wanted).await?;
     }
-    if only == Some(Part::Roll) {
-        return roll::six(bench).await;
+    if wanted(Part::Roll) {
+        bench.place.task.rename("six brokers");
+        roll::six(bench).await?;
     }
+    Ok(())
+}
+
+/// All that is measured of a cluster of three nodes.
+async fn three(bench: &mut Bench<'_>, wanted: impl Fn(Part) -> bool) -> Result<()> {
     bench.place.task.rename("cluster");
     let kafka = cluster::fresh(bench).await?;
     if wanted(Part::Cluster) {
@@ -154,10 +160,5 @@ async fn measure(bench: &mut Bench<'_>, only: Option<Part>) -> Result<()> {
         bench.place.task.rename("cluster again");
         cluster::again(bench).await?;
     }
-    if wanted(Part::Roll) {
-        bench.place.task.rename("six brokers");
-        cluster::gone(bench).await?;
-        roll::six(bench).await?;
-    }
-    Ok(())
+    cluster::gone(bench).await
 }

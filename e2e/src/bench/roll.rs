@@ -119,7 +119,7 @@ async fn in_sync(bench: &Bench<'_>, kafka: &Kafka) -> Result<()> {
         .eventually("all replicas to be in sync", UP, async || {
             let topics = bench.agent.topics(&kafka.bootstrap).await.map_err(|e| chain(e.as_ref()))?;
             let all = topics.iter().flat_map(|topic| &topic.partitions);
-            match all.filter(|partition| partition.isr.len() < partition.replicas.len()).count() {
+            match all.filter(|partition| partition.is_behind()).count() {
                 0 => Ok(()),
                 behind => Err(format!("{behind} partitions are not")),
             }

@@ -53,7 +53,7 @@ pub async fn status_says_what_kafka_says(arena: &Arena) -> Result<()> {
             let kafka = (
                 all().count(),
                 all().filter(|p| p.leader < 0).count(),
-                all().filter(|p| p.isr.len() < p.replicas.len()).count(),
+                all().filter(|p| p.is_behind()).count(),
             );
             let said = status.partitions.unwrap_or_default();
             let number = |n: i32| usize::try_from(n).unwrap_or(usize::MAX);

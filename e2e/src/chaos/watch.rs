@@ -136,7 +136,7 @@ pub async fn is_well(arena: &Arena) -> Result<(), String> {
     }
     let topics = arena.agent.topics(&arena.kafka.bootstrap).await.map_err(|error| chain(error.as_ref()))?;
     let behind = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
-    match behind.into_iter().find(|(_, p)| p.leader < 0 || p.isr.len() < p.replicas.len()) {
+    match behind.into_iter().find(|(_, p)| p.leader < 0 || p.is_behind()) {
         None => Ok(()),
         Some((topic, p)) => Err(format!(
             "{}-{}: leader {}, in sync {:?} of {:?}",

@@ -67,6 +67,11 @@ pub fn quantity(text: &str) -> Result<i64, UnitError> {
     read().ok_or_else(|| UnitError { text: text.into(), expected: "a quantity like 512Mi or 1.5Gi" })
 }
 
+/// How many, as objects of Kubernetes' have it.
+pub fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
 /// A size for people: `1.5 GiB`.
 pub fn human_bytes(bytes: i64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::core::DeserializeGuard;
-use kube::{Client, Resource as _, ResourceExt};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::{Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use sluice_core::cluster::same_quorum;
 use sluice_core::connect::credentials;
@@ -15,7 +15,7 @@ use sluice_core::view::Sight;
 use sluice_core::view::connect::ConnectView;
 use sluice_core::view::kafka::ClusterView;
 use sluice_core::view::source::{SinkView, SourceView};
-use sluice_crds::{ConnectCluster, Connector, KafkaCluster, Topic, User};
+use sluice_crds::{ConnectCluster, Connector, KafkaCluster, Topic};
 
 use crate::act::{Applied, Applier};
 use crate::cdc;
@@ -29,7 +29,7 @@ use crate::observe::kafka::{Pace, Worlds};
 use crate::pki::{self, Vault};
 use crate::report::Written;
 use crate::report::events::{self, Severity};
-use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelves};
+use crate::scope::{self, Child, Children, Key, Lists, Parsed, Shelf, Shelves};
 use crate::user;
 
 /// What all scopes share.
@@ -128,21 +128,17 @@ impl Context {
         self.applier.child(self.client(), &self.shared.metrics, &self.children, wanted).await
     }
 
-    /// Makes a Topic of ours as wanted.
-    pub async fn apply_topic(&self, wanted: &Topic) -> Result<Applied, Error> {
-        let seen = self.shelves.topics.get(&Key::of(wanted)).map(|topic| topic.metadata.clone());
-        self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
-    }
-
-    /// Makes a User of ours as wanted.
-    pub async fn apply_user(&self, wanted: &User) -> Result<Applied, Error> {
-        let seen = self.shelves.users.get(&Key::of(wanted)).map(|user| user.metadata.clone());
-        self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
-    }
-
-    /// Makes a Connector of ours as wanted.
-    pub async fn apply_connector(&self, wanted: &Connector) -> Result<Applied, Error> {
-        let seen = self.shelves.connectors.get(&Key::of(wanted)).map(|connector| connector.metadata.clone());
+    /// Makes an object of our own kinds as wanted. `place`: where those of its kind are.
+    pub async fn apply_primary<K>(&self, place: &Shelf<K>, wanted: &K) -> Result<Applied, Error>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + serde::Serialize
+            + serde::de::DeserializeOwned
+            + std::fmt::Debug
+            + 'static,
+    {
+        let seen = place.get(&Key::of(wanted)).map(|object| object.meta().clone());
         self.applier.apply(self.client(), &self.shared.metrics, seen.as_ref(), wanted).await
     }
 

@@ -69,11 +69,8 @@ impl Connection {
     pub async fn handshake(mut self, mechanism: &'static str) -> Result<Self, Fault> {
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
         let version = self.offered.choose::<SaslHandshakeRequest>()?;
-        let mut frame = self.exchange(&request, version).await?;
-        match (frame.try_get_i32(), frame.try_get_i16()) {
-            (Ok(id), Ok(code)) if id == self.correlation => ItemError::check(code, None)?,
-            _ => return Err(ProtocolError::Content("an answer to another request".into()).into()),
-        }
+        let frame = self.exchange(&request, version).await?;
+        ItemError::check(frame::code(frame, self.correlation)?, None)?;
         Ok(self)
     }
 

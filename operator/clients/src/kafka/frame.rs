@@ -84,6 +84,15 @@ pub fn decode<M: Decodable + HeaderVersion>(
     }
 }
 
+/// The error code of an answer that begins with it; what follows is not decoded.
+pub fn code(mut frame: Bytes, correlation: i32) -> Result<i16, ProtocolError> {
+    let got = frame.try_get_i32().map_err(decode_error)?;
+    if got != correlation {
+        return Err(ProtocolError::WrongCorrelation { expected: correlation, got });
+    }
+    frame.try_get_i16().map_err(decode_error)
+}
+
 fn encode_error(e: impl Display) -> ProtocolError {
     ProtocolError::Encode(format!("{e:#}"))
 }

@@ -98,8 +98,7 @@ impl Begun {
         let rounds = field("i=").and_then(|rounds| rounds.parse::<NonZeroU32>().ok());
         let rounds = rounds.filter(|rounds| rounds.get() <= MOST_ITERATIONS);
         let rounds = rounds.ok_or_else(|| nonsense("no number of iterations that is meant"))?;
-        let mut salted = [0; LENGTH];
-        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, rounds, &salt, password.as_bytes(), &mut salted);
+        let salted = salted(password, &salt, rounds);
         let without_proof = format!("c={},r={nonce}", STANDARD.encode(HEADER));
         let said = format!("{},{challenge},{without_proof}", self.bare);
         let client = mac(&salted, b"Client Key");
@@ -123,6 +122,13 @@ impl Finished {
             Err(nonsense("the broker does not show that it knows this user"))
         }
     }
+}
+
+/// `SaltedPassword`: all that a broker keeps is derived from it. Takes milliseconds.
+pub fn salted(password: &str, salt: &[u8], rounds: NonZeroU32) -> [u8; LENGTH] {
+    let mut salted = [0; LENGTH];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, rounds, salt, password.as_bytes(), &mut salted);
+    salted
 }
 
 fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {

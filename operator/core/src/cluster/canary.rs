@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use kube::Resource as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sluice_crds::canary::CanaryStatus;
 use sluice_crds::common::{DeletionPolicy, LocalRef};
 use sluice_crds::kafka_cluster::Authentication;
@@ -14,8 +14,10 @@ use sluice_crds::user::{
 };
 use sluice_crds::{Scalar, Topic, TopicSpec, User, UserSpec};
 
+use super::scale::Obsolete;
 use super::wanted::Wanted;
 use crate::meta::Owner;
+use crate::units;
 use crate::view::kafka::ClusterView;
 
 /// Name in Kafka.
@@ -37,13 +39,13 @@ const ENOUGH: usize = 3;
 /// Milliseconds that are told.
 const STEPS: [i32; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000];
 
-/// What records need.
+/// What records need, and what they need no more.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Children {
-    /// Of the KafkaCluster: what belongs to it and is not among these is to go.
-    pub owner: String,
     pub topics: Vec<Topic>,
     pub users: Vec<User>,
+    pub delete_topics: Vec<Obsolete>,
+    pub delete_users: Vec<Obsolete>,
 }
 
 /// The Topic.
@@ -60,10 +62,9 @@ pub fn user_name(cluster: &str, authentication: Authentication) -> Option<String
     }
 }
 
-/// Everything that there may be, by name: the Topic, and Users.
-pub fn all_names(cluster: &str) -> (String, Vec<String>) {
-    let users = [Authentication::ScramSha512, Authentication::Tls];
-    (topic_name(cluster), users.into_iter().filter_map(|how| user_name(cluster, how)).collect())
+/// All Users that there may be.
+pub fn user_names(cluster: &str) -> impl Iterator<Item = String> {
+    [Authentication::ScramSha512, Authentication::Tls].into_iter().filter_map(|how| user_name(cluster, how))
 }
 
 /// What is known of it before a pass.
@@ -71,32 +72,44 @@ pub fn all_names(cluster: &str) -> (String, Vec<String>) {
 pub struct Known {
     /// By listener.
     pub heard: BTreeMap<String, Heard>,
-    /// Partitions that the Topic declares already, whether or not Kafka has them.
-    pub declared: i32,
+    /// What there is under the names of its Topic and Users, whoever made it.
+    pub topic: Option<Topic>,
+    pub users: Vec<ObjectMeta>,
 }
 
 pub fn children(wanted: &Wanted, known: &Known, view: &ClusterView) -> Children {
-    let owner = wanted.owner.reference.uid.clone();
-    if wanted.canary.is_none() {
-        return Children { owner, ..Children::default() };
-    }
-    let mut users: Vec<User> = Vec::new();
-    for listener in &wanted.listeners {
-        let Some(name) = user_name(&wanted.owner.name, listener.authentication) else { continue };
-        if users.iter().all(|user| user.meta().name.as_ref() != Some(&name)) {
-            users.push(user(&wanted.owner, name, listener.authentication));
+    let (mut topics, mut users) = (Vec::new(), BTreeMap::new());
+    if wanted.canary.is_some() {
+        topics.push(topic(wanted, known.topic.as_ref(), view));
+        for listener in &wanted.listeners {
+            if let Some(name) = user_name(&wanted.owner.name, listener.authentication) {
+                users.insert(name.clone(), user(&wanted.owner, name, listener.authentication));
+            }
         }
     }
-    Children { owner, topics: vec![topic(wanted, known.declared, view)], users }
+    let obsolete =
+        |meta: &ObjectMeta| meta.deletion_timestamp.is_none().then(|| Obsolete::of(meta, wanted)).flatten();
+    let is_wanted = |meta: &ObjectMeta| meta.name.as_ref().is_some_and(|name| users.contains_key(name));
+    Children {
+        delete_topics: known
+            .topic
+            .iter()
+            .filter(|_| topics.is_empty())
+            .filter_map(|topic| obsolete(&topic.metadata))
+            .collect(),
+        delete_users: known.users.iter().filter(|meta| !is_wanted(meta)).filter_map(obsolete).collect(),
+        topics,
+        users: users.into_values().collect(),
+    }
 }
 
-fn topic(wanted: &Wanted, declared: i32, view: &ClusterView) -> Topic {
+fn topic(wanted: &Wanted, declared: Option<&Topic>, view: &ClusterView) -> Topic {
     // a broker that is yet to come holds nothing up
     let brokers = wanted.brokers().filter(|id| view.brokers.contains_key(id)).count().max(1);
     let present = view.topics.get(TOPIC).map(|topic| topic.partitions.as_slice()).unwrap_or_default();
-    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     // there are never fewer of them than before
-    let partitions = number(brokers.max(present.len())).max(declared);
+    let partitions =
+        units::count(brokers.max(present.len())).max(declared.map_or(0, |it| it.spec.partitions));
     let now = present.iter().map(|partition| partition.replicas.len()).min();
     let replicas = match now {
         Some(now) if wanted.rebalance.mode == RebalanceMode::Off => now.max(1),
@@ -111,7 +124,7 @@ fn topic(wanted: &Wanted, declared: i32, view: &ClusterView) -> Topic {
             cluster_ref: LocalRef { name: wanted.owner.name.clone() },
             topic_name: Some(TOPIC.into()),
             partitions,
-            replication_factor: Some(number(replicas)),
+            replication_factor: Some(units::count(replicas)),
             retention: Some(Retention { time: Some(KEPT.into()), size: None }),
             config: config.into_iter().map(|(key, value)| (key.to_owned(), Scalar::from(value))).collect(),
             // one that an earlier cluster left on volumes that were kept
@@ -241,6 +254,7 @@ pub fn told(wanted: &Wanted, known: &Known, before: &[CanaryStatus]) -> Vec<Cana
 mod tests {
     use std::sync::Arc;
 
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use serde_json::{Value, json};
 
     use super::*;
@@ -315,7 +329,8 @@ mod tests {
         let topic = TopicView { partitions: vec![partition; 5], ..TopicView::default() };
         let five = ClusterView { topics: [(TOPIC.to_owned(), Arc::new(topic))].into(), ..view(5) };
         assert_eq!(shape(2, &five), (5, Some(2), "1".into()), "partitions do not become fewer");
-        let declared = Known { declared: 3, ..Known::default() };
+        let three = children(&cluster(3, Some(json!({}))), &known, &view(3)).topics.remove(0);
+        let declared = Known { topic: Some(three), ..Known::default() };
         let refused = children(&cluster(2, Some(json!({}))), &declared, &view(2));
         assert_eq!(refused.topics[0].spec.partitions, 3, "nor where Kafka never had them");
         let still = crate::cluster::tests::wanted(json!({
@@ -325,11 +340,21 @@ mod tests {
         assert_eq!(stays.spec.replication_factor, Some(3), "nothing is asked for that may not move");
 
         let made = children(&cluster(3, Some(json!({ "interval": "1s" }))), &known, &view(3));
-        let names: Vec<_> = made.users.iter().filter_map(|user| user.meta().name.clone()).collect();
-        assert_eq!(names, all_names(&cluster(1, None).owner.name).1);
-        assert_eq!(
-            children(&cluster(3, None), &known, &view(3)),
-            Children { owner: made.owner, ..Children::default() }
-        );
+        let names: Vec<_> = made.users.iter().filter_map(|user| user.metadata.name.clone()).collect();
+        assert_eq!(names, user_names(&cluster(1, None).owner.name).collect::<Vec<_>>());
+        assert_eq!(children(&cluster(3, None), &known, &view(3)), Children::default());
+
+        // what is there and not wanted goes, unless it is somebody else's, or goes already
+        let users = made.users.iter().map(|user| user.metadata.clone()).collect();
+        let mut there = Known { topic: Some(made.topics[0].clone()), users, ..Known::default() };
+        let went = |there: &Known, spec| {
+            let children = children(&cluster(3, spec), there, &view(3));
+            (children.delete_topics.len(), children.delete_users.len())
+        };
+        assert_eq!(went(&there, None), (1, 2));
+        assert_eq!(went(&there, Some(json!({}))), (0, 0));
+        there.users[0].owner_references = None;
+        there.users[1].deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+        assert_eq!(went(&there, None), (1, 0));
     }
 }

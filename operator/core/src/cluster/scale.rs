@@ -43,13 +43,18 @@ pub struct Obsolete {
     pub uid: Option<String>,
 }
 
+impl Obsolete {
+    /// `None`: it is not the cluster's.
+    pub fn of(meta: &ObjectMeta, wanted: &Wanted) -> Option<Self> {
+        let mut owners = meta.owner_references.iter().flatten();
+        let ours = owners.any(|owner| owner.uid == wanted.owner.reference.uid);
+        ours.then(|| Self { name: meta.name.clone().unwrap_or_default(), uid: meta.uid.clone() })
+    }
+}
+
 /// The policy that the spec does not want any more, if it is ours.
 pub fn obsolete_policy(wanted: &Wanted, seen: &Seen) -> Option<Obsolete> {
-    let meta = seen.network_policy.as_ref().filter(|_| !wanted.network_policy)?;
-    let mut owners = meta.owner_references.iter().flatten();
-    owners
-        .any(|owner| owner.uid == wanted.owner.reference.uid)
-        .then(|| Obsolete { name: meta.name.clone().unwrap_or_default(), uid: meta.uid.clone() })
+    Obsolete::of(seen.network_policy.as_ref().filter(|_| !wanted.network_policy)?, wanted)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

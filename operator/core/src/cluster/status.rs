@@ -26,6 +26,7 @@ use super::wanted::Wanted;
 use crate::condition::{self, Verdict, VerdictKind};
 use crate::finding::{self, Finding};
 use crate::pki::Phase;
+use crate::units::count;
 use crate::view::Sight;
 use crate::view::kafka::{ClusterView, NodeId};
 
@@ -298,10 +299,6 @@ fn pools(seen: &Seen, nodes: &BTreeMap<NodeId, Node>) -> Vec<PoolStatus> {
         .collect();
     pools.sort_by(|a, b| a.name.cmp(&b.name));
     pools
-}
-
-fn count(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 fn attention(nodes: &BTreeMap<NodeId, Node>, view: Option<&ClusterView>) -> Vec<NodeStatus> {

@@ -14,6 +14,7 @@ use super::pods::{is_ready, ready_since, trouble};
 use super::{ConnectReason, Wanted, inputs, owner};
 use crate::condition::Verdict;
 use crate::referent::{self, Referent};
+use crate::units;
 use crate::view::Sight;
 use crate::view::connect::ConnectView;
 
@@ -289,7 +290,7 @@ fn current<'a>(wanted: &'a Wanted, pods: &'a [Pod]) -> impl Iterator<Item = &'a 
 }
 
 pub(super) fn ready(wanted: &Wanted, pods: &[Pod]) -> i32 {
-    i32::try_from(current(wanted, pods).filter(|pod| is_ready(pod)).count()).unwrap_or(i32::MAX)
+    units::count(current(wanted, pods).filter(|pod| is_ready(pod)).count())
 }
 
 /// Connectors that Sluice did not make.

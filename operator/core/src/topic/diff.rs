@@ -3,6 +3,7 @@ use std::fmt;
 
 use super::Wanted;
 use super::keys::THROTTLE_KEYS;
+use crate::units::count;
 use crate::view::kafka::{Reassignment, TopicView};
 
 const MIN_ISR: &str = "min.insync.replicas";
@@ -105,8 +106,4 @@ fn same(key: &str, seen: &str, wanted: &str) -> bool {
         return sorted(seen) == sorted(wanted);
     }
     seen == wanted
-}
-
-pub(super) fn count(number: usize) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }

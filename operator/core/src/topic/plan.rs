@@ -4,11 +4,12 @@ use sluice_crds::TopicStatus;
 use sluice_crds::common::DeletionPolicy;
 use sluice_crds::topic::Adoption;
 
-use super::diff::{Difference, count, diff};
+use super::diff::{Difference, diff};
 use super::replicas::{self, Replicas};
 use super::{TopicReason, Wanted};
 use crate::condition::Verdict;
 use crate::referent::{self, Referent};
+use crate::units::count;
 use crate::view::Sight;
 use crate::view::kafka::{ClusterView, TopicView};
 

@@ -2,10 +2,11 @@
 
 use sluice_crds::rebalance::{RebalanceMode, RebalanceStatus};
 
-use super::diff::{Difference, Meanwhile, count};
+use super::diff::{Difference, Meanwhile};
 use super::plan::Seen;
 use super::{TopicReason, Wanted};
 use crate::condition::Verdict;
+use crate::units::count;
 use crate::view::Sight;
 use crate::view::kafka::{Reassignment, TopicView};
 

@@ -43,7 +43,8 @@ pub async fn carry_out(
     let mut changed = false;
     if let Some(Resume { connector, state }) = &plan.resume
         && let Some((known, _)) = found.connectors.get(connector)
-        && let Err(words) = refusal(context.apply_connector(&resumed(known, *state)).await)?
+        && let Err(words) =
+            refusal(context.apply_primary(&context.shelves.connectors, &resumed(known, *state)).await)?
     {
         return Ok(Done::Refused { child: format!("Connector {connector}"), words });
     }
@@ -53,7 +54,7 @@ pub async fn carry_out(
     };
     changed |= plan.set.is_some() && unset.is_none();
     for topic in &plan.topics {
-        match refusal(context.apply_topic(topic).await)? {
+        match refusal(context.apply_primary(&context.shelves.topics, topic).await)? {
             Ok(_) => {}
             Err(words) => return Ok(Done::Refused { child: format!("Topic {}", topic.name_any()), words }),
         }
@@ -68,7 +69,7 @@ pub async fn carry_out(
         changed = true;
     }
     for connector in &plan.connectors {
-        match refusal(context.apply_connector(connector).await)? {
+        match refusal(context.apply_primary(&context.shelves.connectors, connector).await)? {
             Ok(_) => {}
             Err(words) => {
                 return Ok(Done::Refused { child: format!("Connector {}", connector.name_any()), words });

@@ -5,7 +5,10 @@ use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use sluice_clients::kafka::{self, ConfigTarget, VoterListener};
 use sluice_core::cluster::desired::Objects;
@@ -139,16 +142,24 @@ pub async fn objects(context: &Context, objects: &Objects) -> Result<(), Error> 
 
 /// What is left of pools that are gone, and a policy that is not wanted.
 async fn delete_all(context: &Context, key: &Key, plan: &Plan) -> Result<(), Error> {
+    delete::<StatefulSet>(context, key, &plan.delete).await?;
+    delete::<ConfigMap>(context, key, &plan.delete_config_maps).await?;
+    delete::<NetworkPolicy>(context, key, plan.delete_network_policy.as_slice()).await
+}
+
+/// Deletes what the spec does not want any more, each as it was seen.
+pub async fn delete<K>(context: &Context, key: &Key, obsolete: &[Obsolete]) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
     let (client, metrics) = (context.client(), &context.shared.metrics);
-    let named = |old: &Obsolete| Some((key.sibling(&old.name), old.uid.clone()?));
-    for (name, uid) in plan.delete.iter().filter_map(named) {
-        context.applier.delete::<StatefulSet>(client, metrics, &name, &uid).await?;
-    }
-    for (name, uid) in plan.delete_config_maps.iter().filter_map(named) {
-        context.applier.delete::<ConfigMap>(client, metrics, &name, &uid).await?;
-    }
-    if let Some((name, uid)) = plan.delete_network_policy.as_ref().and_then(named) {
-        context.applier.delete::<NetworkPolicy>(client, metrics, &name, &uid).await?;
+    for old in obsolete {
+        if let Some(uid) = &old.uid {
+            context.applier.delete::<K>(client, metrics, &key.sibling(&old.name), uid).await?;
+        }
     }
     Ok(())
 }

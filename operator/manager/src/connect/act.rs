@@ -20,7 +20,7 @@ use crate::scope::{Key, chain};
 /// Makes the children as wanted, in the order in which they need each other.
 pub async fn apply(context: &Context, objects: &Objects, start: bool) -> Result<(), Error> {
     for topic in &objects.topics {
-        context.apply_topic(topic).await?;
+        context.apply_primary(&context.shelves.topics, topic).await?;
     }
     context.apply(&objects.service_account).await?;
     for service in &objects.services {

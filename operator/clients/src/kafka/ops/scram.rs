@@ -9,16 +9,15 @@ use kafka_protocol::messages::alter_user_scram_credentials_request::{
 use kafka_protocol::messages::alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
 use kafka_protocol::messages::describe_user_scram_credentials_response::DescribeUserScramCredentialsResult;
 use kafka_protocol::messages::{AlterUserScramCredentialsRequest, DescribeUserScramCredentialsRequest};
-use ring::{pbkdf2, rand::SecureRandom as _};
+use ring::rand::SecureRandom as _;
 
+use super::super::sasl::salted;
 use super::super::{Client, Error, ItemError, Items};
 
 /// `ScramMechanism.SCRAM_SHA_512`.
 const SHA_512: i8 = 2;
 /// Kafka's own default, and the least that it takes.
 const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(4096).unwrap();
-/// Bytes of a SHA-512.
-const LENGTH: usize = 64;
 
 impl Client {
     /// `DescribeUserScramCredentials`: who can log in by SCRAM-SHA-512.
@@ -75,14 +74,12 @@ fn users(results: &[DescribeUserScramCredentialsResult]) -> BTreeSet<String> {
 fn upsertion(user: &str, password: &str) -> ScramCredentialUpsertion {
     let mut salt = [0; 32];
     ring::rand::SystemRandom::new().fill(&mut salt).expect("the system has random numbers");
-    let mut salted = [0; LENGTH];
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, ITERATIONS, &salt, password.as_bytes(), &mut salted);
     ScramCredentialUpsertion::default()
         .with_name(super::text(user))
         .with_mechanism(SHA_512)
         .with_iterations(i32::try_from(ITERATIONS.get()).unwrap_or(i32::MAX))
         .with_salt(Bytes::copy_from_slice(&salt))
-        .with_salted_password(Bytes::copy_from_slice(&salted))
+        .with_salted_password(Bytes::copy_from_slice(&salted(password, &salt, ITERATIONS)))
 }
 
 #[cfg(test)]

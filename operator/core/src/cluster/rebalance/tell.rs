@@ -14,6 +14,7 @@ use super::run::{World, count, texts};
 use crate::finding::Finding;
 use crate::reason::Reason as _;
 use crate::rebalance::{Change, Plan, RebalanceReason};
+use crate::units;
 use crate::view::kafka::{ClusterView, NodeId};
 
 const NAMED: usize = 5;
@@ -52,10 +53,10 @@ pub fn plan(status: &mut RebalanceStatus, world: &World<'_>, plan: &Plan, basis:
         .iter()
         .map(|(id, load)| BrokerLoad {
             id: *id,
-            before: small(load.before.replicas),
-            after: small(load.after.replicas),
-            leaders_before: small(load.before.leaders),
-            leaders_after: small(load.after.leaders),
+            before: units::count(load.before.replicas),
+            after: units::count(load.after.replicas),
+            leaders_before: units::count(load.before.leaders),
+            leaders_after: units::count(load.after.leaders),
         })
         .collect();
     progress(status, world, plan.moves, &plan.changes);
@@ -138,8 +139,4 @@ pub fn few(partitions: &[(String, i32)]) -> Vec<String> {
         names.push(format!("{} more", partitions.len() - names.len()));
     }
     names
-}
-
-fn small(number: usize) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }

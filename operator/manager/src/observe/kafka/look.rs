@@ -81,13 +81,14 @@ async fn rounds(world: &Arc<World>, context: &Weak<Context>) {
 
 /// Sees to a connection to each broker, so that none goes unnoticed, until one cannot be had: then there is one to be missed.
 async fn hold(world: &World, client: &Client, round: &mut Round) {
+    if round.misses_a_broker(client) {
+        return;
+    }
     let sight = world.sight();
     for id in sight.current().iter().flat_map(|view| view.serving()) {
-        if round.misses_a_broker(client) {
-            return;
-        }
         if let Err(error) = client.hold(id).await {
             debug!(cluster = %world.key, broker = id, error = %chain(&error), "no connection");
+            return;
         }
     }
 }

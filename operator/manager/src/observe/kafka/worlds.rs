@@ -54,8 +54,10 @@ impl Worlds {
         let mut entries = self.entries.lock();
         let unusable =
             |source| Error::Certificate { doing: format!("connect to KafkaCluster {key}"), source };
-        let options = Options::plain(bootstrap.iter().map(String::as_str))
-            .map_err(|source| Error::Address { cluster: key.to_string(), source })?;
+        let options = || {
+            let address = |source| Error::Address { cluster: key.to_string(), source };
+            Options::plain(bootstrap.iter().map(String::as_str)).map_err(address)
+        };
         // without a certificate nothing was reached, and nothing is lost by starting anew
         if let Some(entry) = entries.get_mut(key).filter(|it| it.identity.is_some() || identity.is_none()) {
             if let (Some(shown), Some(identity)) = (&mut entry.identity, identity)
@@ -65,7 +67,7 @@ impl Worlds {
                 shown.revision = identity.revision;
             }
             if entry.bootstrap != bootstrap {
-                entry.world.client.reach(&options.bootstrap);
+                entry.world.client.reach(&options()?.bootstrap);
                 entry.bootstrap = bootstrap.to_vec();
             }
             return Ok(Arc::clone(&entry.world));
@@ -77,7 +79,7 @@ impl Worlds {
             }
             None => None,
         };
-        let options = Options { tls: shown.as_ref().map(|shown| shown.tls.clone()), ..options };
+        let options = Options { tls: shown.as_ref().map(|shown| shown.tls.clone()), ..options()? };
         let world = Arc::new(World::new(key.clone(), Client::new(options), Timestamp::now()));
         let weak: Weak<Context> = Arc::downgrade(context);
         let (batches, topics) = gathering();
